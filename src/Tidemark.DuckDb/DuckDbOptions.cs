@@ -1,0 +1,24 @@
+namespace Tidemark.DuckDb;
+
+/// <summary>What the embedded engine needs to know.</summary>
+public sealed record DuckDbOptions
+{
+    /// <summary>The folder that holds the database, its log and temporary files; created by Initialize.</summary>
+    public required string Folder { get; init; }
+
+    public required TelemetrySchema Schema { get; init; }
+
+    /// <summary>The time a chunk spans.</summary>
+    public TimeSpan ChunkInterval { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>How long after its end a chunk is compressed; null never.</summary>
+    public TimeSpan? CompressAfter { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>How long raw readings are kept; null for ever.</summary>
+    public TimeSpan? Retention { get; init; }
+
+    /// <summary>Whether aggregate reads add the tail that is not materialised yet.</summary>
+    public bool RealTime { get; init; } = true;
+
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}

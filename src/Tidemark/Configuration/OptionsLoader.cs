@@ -1,0 +1,326 @@
+using System.Globalization;
+using Cronos;
+using Microsoft.Extensions.Configuration;
+
+namespace Tidemark.Configuration;
+
+/// <summary>The configuration is wrong: every error, not only the first.</summary>
+public sealed class OptionsException(IReadOnlyList<string> errors)
+    : Exception($"the configuration has {errors.Count} {(errors.Count == 1 ? "error" : "errors")}:{string.Concat(errors.Select(e => $"\n  {e}"))}")
+{
+    public IReadOnlyList<string> Errors { get; } = errors;
+}
+
+/// <summary>
+/// Binds <see cref="TidemarkOptions"/> once: defaults in code, then <c>tidemark.json</c>, then environment variables
+/// (<c>TIDEMARK_CHUNK_INTERVAL</c>, <c>TIDEMARK_SERVER__URLS</c>), then what the command line sets.
+/// </summary>
+public sealed class OptionsLoader
+{
+    public const string FileName = "tidemark.json";
+
+    private readonly IConfiguration _configuration;
+    private readonly List<string> _errors = [];
+
+    private OptionsLoader(IConfiguration configuration) => _configuration = configuration;
+
+    /// <param name="file">The configuration file, or null for <c>tidemark.json</c> in the working directory if it is there.</param>
+    /// <param name="overrides">Settings of the command line, such as <c>store</c> and <c>server:urls</c>; null values are left out.</param>
+    /// <exception cref="OptionsException">With every error found.</exception>
+    public static TidemarkOptions Load(string? file, IEnumerable<KeyValuePair<string, string?>> overrides)
+    {
+        if (file is not null && !File.Exists(file))
+        {
+            throw new OptionsException([$"{file}: there is no such file"]);
+        }
+
+        var path = Path.GetFullPath(file ?? FileName);
+        try
+        {
+            var fromFile = new ConfigurationBuilder().AddJsonFile(path, optional: true).Build();
+            return Load(
+                new ConfigurationBuilder()
+                    .AddConfiguration(fromFile)
+                    .AddEnvironmentVariables("TIDEMARK_")
+                    .AddInMemoryCollection(overrides.Where(o => o.Value is not null))
+                    .Build(),
+                fromFile);
+        }
+        catch (Exception e) when (e is InvalidDataException or FormatException)
+        {
+            throw new OptionsException([$"{path}: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}"]);
+        }
+    }
+
+    /// <summary>Binds a configuration already built.</summary>
+    /// <param name="configuration">All layers.</param>
+    /// <param name="strict">The layer in which an unknown key is an error; null for none.</param>
+    public static TidemarkOptions Load(IConfiguration configuration, IConfiguration? strict = null)
+    {
+        var loader = new OptionsLoader(configuration);
+        if (strict is not null)
+        {
+            loader.RefuseUnknownKeys(strict);
+        }
+
+        var options = loader.Bind();
+        return loader._errors.Count == 0 ? options : throw new OptionsException(loader._errors);
+    }
+
+    private TidemarkOptions Bind()
+    {
+        var metrics = BindMetrics();
+        var chunkInterval = Duration("chunk_interval") ?? TimeSpan.FromDays(1);
+        var options = new TidemarkOptions
+        {
+            Store = BindStore(),
+            Schema = new SchemaBinder(_errors).Bind(_configuration.GetSection("aggregates"), metrics),
+            ChunkInterval = chunkInterval,
+            CompressAfter = OptionalDuration("compress_after", TimeSpan.FromDays(7)),
+            Retention = OptionalDuration("retention", null),
+            MaxSkew = Duration("max_skew") ?? TimeSpan.FromHours(1),
+            RealTime = Boolean("real_time", true),
+            Schedule = new ScheduleOptions
+            {
+                Refresh = Cron("schedule:refresh", new ScheduleOptions().Refresh),
+                Compress = Cron("schedule:compress", new ScheduleOptions().Compress),
+                Retain = Cron("schedule:retain", new ScheduleOptions().Retain),
+            },
+            Server = new ServerOptions
+            {
+                Urls = Text("server:urls") ?? new ServerOptions().Urls,
+                MaxBody = Size("server:max_body", new ServerOptions().MaxBody),
+                MaxLine = (int)Math.Min(Size("server:max_line", new ServerOptions().MaxLine), 16 << 20),
+                MaxRows = Whole("server:max_rows", new ServerOptions().MaxRows),
+            },
+        };
+        CheckRetention(options);
+        return options;
+    }
+
+    private StoreUri BindStore()
+    {
+        var text = Text("store") ?? StoreUri.Default;
+        if (!StoreUri.TryParse(text, out var uri))
+        {
+            _errors.Add($"store: '{text}' is not {StoreUri.Form}");
+        }
+
+        return uri;
+    }
+
+    private List<Metric> BindMetrics()
+    {
+        var sections = _configuration.GetSection("metrics").GetChildren().ToList();
+        if (sections.Count == 0)
+        {
+            return [.. DefaultSchema.Metrics];
+        }
+
+        var metrics = new List<Metric>();
+        foreach (var section in sections)
+        {
+            var name = section["name"] ?? "";
+            var known = DefaultSchema.Metrics.FirstOrDefault(m => m.Name == name);
+            if (!Identifier.IsValid(name))
+            {
+                _errors.Add($"{section.Path}: name '{name}' is not {Identifier.Form}");
+                continue;
+            }
+
+            if (DefaultSchema.ReservedColumns.Contains(name))
+            {
+                _errors.Add($"{section.Path}: the name '{name}' is reserved");
+            }
+
+            if (metrics.Any(m => m.Name == name))
+            {
+                _errors.Add($"{section.Path}: there are two metrics '{name}'");
+                continue;
+            }
+
+            var (minimum, maximum) = (Number(section, "min"), Number(section, "max"));
+            if (minimum >= maximum)
+            {
+                _errors.Add($"{section.Path}: min {minimum} is not below max {maximum}");
+            }
+
+            metrics.Add(new Metric(name, section["unit"] ?? known?.Unit ?? "", minimum, maximum, BindShape(section.GetSection("shape"), known?.Shape, minimum, maximum)));
+        }
+
+        return metrics;
+    }
+
+    private MetricShape BindShape(IConfigurationSection section, MetricShape? known, double? minimum, double? maximum)
+    {
+        var fallback = known ?? new MetricShape(minimum ?? 0, maximum ?? Math.Max(100, (minimum ?? 0) + 100), 0.3, 0.2, 0.2, 0.1);
+        var shape = new MetricShape(
+            Number(section, "low") ?? fallback.Low, Number(section, "high") ?? fallback.High,
+            Number(section, "daily") ?? fallback.Daily, Number(section, "yearly") ?? fallback.Yearly,
+            Number(section, "drift") ?? fallback.Drift, Number(section, "noise") ?? fallback.Noise);
+        if (shape.Low >= shape.High || shape.Low < minimum || shape.High > maximum)
+        {
+            _errors.Add($"{section.Path}: low {shape.Low} to high {shape.High} is empty or outside min and max");
+        }
+
+        return shape;
+    }
+
+    /// <summary>A source must outlive what is built from it by two buckets, a chunk and the lag of a refresh.</summary>
+    private void CheckRetention(TidemarkOptions options)
+    {
+        foreach (var aggregate in options.Schema.Aggregates)
+        {
+            var kept = aggregate.Source is null ? options.Retention : aggregate.Source.Retention;
+            var needed = (2 * aggregate.Bucket.Approximate) + options.ChunkInterval + RefreshLag(options.Schedule.Refresh);
+            if (kept < needed)
+            {
+                var source = aggregate.Source is null ? "retention" : $"retention of aggregate {aggregate.Source.Name}";
+                _errors.Add($"{source}: {TypedText.Format(kept.Value)} is too short for aggregate {aggregate.Name}: two buckets, a chunk and the refresh lag need {TypedText.Format(TimeSpan.FromHours(Math.Ceiling(needed.TotalHours)))}");
+            }
+        }
+    }
+
+    /// <summary>The longest gap between two of the next hundred runs; a day when nothing is scheduled.</summary>
+    private static TimeSpan RefreshLag(string? cron)
+    {
+        if (cron is null || !CronExpression.TryParse(cron, out var expression))
+        {
+            return TimeSpan.FromDays(1);
+        }
+
+        var from = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+        var runs = expression.GetOccurrences(from, from.AddYears(5)).Take(100).ToList();
+        return runs.Count < 2 ? TimeSpan.FromDays(366) : runs.Zip(runs.Skip(1), (a, b) => b - a).Max();
+    }
+
+    private string? Text(string key) => _configuration[key];
+
+    private TimeSpan? Duration(string key)
+    {
+        var text = Text(key);
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (!TypedText.TryParseDuration(text, out var duration))
+        {
+            _errors.Add($"{key}: '{text}' is not {TypedText.DurationForm}");
+            return null;
+        }
+
+        return duration;
+    }
+
+    private TimeSpan? OptionalDuration(string key, TimeSpan? fallback) => Text(key) switch
+    {
+        null => fallback,
+        "never" => null,
+        _ => Duration(key),
+    };
+
+    private long Size(string key, long fallback)
+    {
+        var text = Text(key);
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        if (!TypedText.TryParseSize(text, out var bytes))
+        {
+            _errors.Add($"{key}: '{text}' is not {TypedText.SizeForm}");
+        }
+
+        return bytes;
+    }
+
+    private int Whole(string key, int fallback)
+    {
+        var text = Text(key);
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value < 1)
+        {
+            _errors.Add($"{key}: '{text}' is not a positive whole number");
+        }
+
+        return value;
+    }
+
+    private bool Boolean(string key, bool fallback)
+    {
+        var text = Text(key);
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        if (!bool.TryParse(text, out var value))
+        {
+            _errors.Add($"{key}: '{text}' is not true or false");
+        }
+
+        return value;
+    }
+
+    private string? Cron(string key, string? fallback)
+    {
+        var text = Text(key);
+        if (text is null or "never")
+        {
+            return text is null ? fallback : null;
+        }
+
+        if (!CronExpression.TryParse(text, out _))
+        {
+            _errors.Add($"{key}: '{text}' is not a cron expression of five fields, such as '*/5 * * * *', or never");
+        }
+
+        return text;
+    }
+
+    private double? Number(IConfigurationSection section, string key)
+    {
+        var text = section[key];
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (!double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) || !double.IsFinite(value))
+        {
+            _errors.Add($"{section.Path}:{key}: '{text}' is not a number");
+            return null;
+        }
+
+        return value;
+    }
+
+    private void RefuseUnknownKeys(IConfiguration file)
+    {
+        foreach (var (key, _) in file.AsEnumerable(makePathsRelative: true))
+        {
+            var pattern = string.Join(':', key.Split(':').Select(part => int.TryParse(part, out var _) ? "#" : part.ToLowerInvariant()));
+            if (!KnownKeys.Contains(pattern) && !pattern.StartsWith("aggregates:#:columns:", StringComparison.Ordinal))
+            {
+                _errors.Add($"{key}: there is no such setting");
+            }
+        }
+    }
+
+    private static readonly HashSet<string> KnownKeys =
+    [
+        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time",
+        "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
+        "server", "server:urls", "server:max_body", "server:max_line", "server:max_rows",
+        "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
+        "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift", "metrics:#:shape:noise",
+        "aggregates", "aggregates:#", "aggregates:#:name", "aggregates:#:table", "aggregates:#:bucket", "aggregates:#:bucket_column",
+        "aggregates:#:retention", "aggregates:#:columns",
+    ];
+}

@@ -1,0 +1,60 @@
+namespace Tidemark.Configuration;
+
+/// <summary>
+/// Everything that can be configured, bound once by <see cref="OptionsLoader"/> and complete with no file at all.
+/// Durations are typed text: a whole number and <c>s</c>, <c>min</c>, <c>h</c>, <c>d</c> or <c>w</c>; sizes likewise with <c>KiB</c>, <c>MiB</c> or <c>GiB</c>.
+/// </summary>
+public sealed record TidemarkOptions
+{
+    /// <summary>The store's URI. Default <c>duckdb:./tidemark-data</c>.</summary>
+    public required StoreUri Store { get; init; }
+
+    public required TelemetrySchema Schema { get; init; }
+
+    /// <summary>The time a chunk of raw readings spans. Default 1 day.</summary>
+    public required TimeSpan ChunkInterval { get; init; }
+
+    /// <summary>How long after its end a chunk is compressed. Default 7 days; null never.</summary>
+    public TimeSpan? CompressAfter { get; init; }
+
+    /// <summary>How long raw readings are kept, by whole chunks. Default null: for ever.</summary>
+    public TimeSpan? Retention { get; init; }
+
+    /// <summary>How far ahead of the server's clock a reading may be. Default 1 hour.</summary>
+    public required TimeSpan MaxSkew { get; init; }
+
+    /// <summary>Whether aggregate answers add the tail that is not materialised yet. Default true.</summary>
+    public bool RealTime { get; init; } = true;
+
+    public required ScheduleOptions Schedule { get; init; }
+
+    public required ServerOptions Server { get; init; }
+}
+
+/// <summary>Cron expressions of five fields, in UTC; null for never.</summary>
+public sealed record ScheduleOptions
+{
+    /// <summary>Default every minute: a refresh with nothing to do costs microseconds.</summary>
+    public string? Refresh { get; init; } = "* * * * *";
+
+    /// <summary>Default five past each hour.</summary>
+    public string? Compress { get; init; } = "5 * * * *";
+
+    /// <summary>Default twenty past each hour.</summary>
+    public string? Retain { get; init; } = "20 * * * *";
+}
+
+public sealed record ServerOptions
+{
+    /// <summary>Where the server listens. Default <c>http://127.0.0.1:5000</c>.</summary>
+    public string Urls { get; init; } = "http://127.0.0.1:5000";
+
+    /// <summary>The largest request body in bytes. Default 64 MiB.</summary>
+    public long MaxBody { get; init; } = 64L << 20;
+
+    /// <summary>The longest line of NDJSON in bytes. Default 64 KiB.</summary>
+    public int MaxLine { get; init; } = 64 << 10;
+
+    /// <summary>The most rows one answer holds. Default 1,000,000.</summary>
+    public int MaxRows { get; init; } = 1_000_000;
+}

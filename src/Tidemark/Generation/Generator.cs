@@ -1,0 +1,111 @@
+namespace Tidemark.Generation;
+
+/// <summary>What to generate.</summary>
+public sealed record GeneratorPlan
+{
+    /// <summary>How many sensors, <c>sensor_001</c> and on.</summary>
+    public required int Sensors { get; init; }
+
+    /// <summary>The time between two readings of a sensor: the step of a grid that is aligned to the epoch.</summary>
+    public required TimeSpan Interval { get; init; }
+
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>The share of readings that arrive after newer ones, 0 to 1.</summary>
+    public double Late { get; init; }
+
+    /// <summary>The share of readings that are sent twice, 0 to 1.</summary>
+    public double Duplicates { get; init; }
+
+    /// <summary>The share of readings that never arrive, 0 to 1.</summary>
+    public double Gaps { get; init; }
+}
+
+/// <summary>Generates readings of simulated sensors: the same plan and instants give the same readings.</summary>
+public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
+{
+    private const int LatePurpose = 1;
+    private const int DuplicatePurpose = 2;
+    private const int GapPurpose = 3;
+
+    private readonly SensorSimulator _simulator = new(schema, plan.Seed);
+    private readonly string[] _ids = [.. Enumerable.Range(0, plan.Sensors).Select(SensorSimulator.SensorId)];
+    private readonly long _step = (long)plan.Interval.TotalMicroseconds;
+
+    /// <summary>The grid's instants in [from, to], both ends included when they lie on the grid.</summary>
+    public (Instant First, long Count) Grid(Instant from, Instant to)
+    {
+        var first = (from.Micros + _step - 1) / _step;
+        var last = to.Micros / _step;
+        return (new Instant(first * _step), Math.Max(0, last - first + 1));
+    }
+
+    /// <summary>
+    /// Readings of [from, to] in the order they arrive: by time, then sensor; late ones at the end. One batch is filled
+    /// again and again: write it before taking the next.
+    /// </summary>
+    public IEnumerable<ReadingBatch> Readings(Instant from, Instant to, int batchSize)
+    {
+        var (first, count) = Grid(from, to);
+        var batch = new ReadingBatch(schema.Metrics.Count, batchSize + (2 * plan.Sensors));
+        var late = new List<(int Sensor, Instant Time)>();
+        for (var i = 0L; i < count; i++)
+        {
+            AddInstant(batch, new Instant(first.Micros + (i * _step)), late);
+            if (batch.Count >= batchSize)
+            {
+                yield return batch;
+                batch.Clear();
+            }
+        }
+
+        foreach (var (sensor, time) in late)
+        {
+            Add(batch, sensor, time, SensorSimulator.Cycles(time));
+            if (batch.Count >= batchSize)
+            {
+                yield return batch;
+                batch.Clear();
+            }
+        }
+
+        if (batch.Count > 0)
+        {
+            yield return batch;
+        }
+    }
+
+    private void AddInstant(ReadingBatch batch, Instant time, List<(int Sensor, Instant Time)> late)
+    {
+        var cycles = SensorSimulator.Cycles(time);
+        for (var sensor = 0; sensor < _ids.Length; sensor++)
+        {
+            if (Happens(plan.Gaps, sensor, time, GapPurpose))
+            {
+                continue;
+            }
+
+            if (Happens(plan.Late, sensor, time, LatePurpose))
+            {
+                late.Add((sensor, time));
+                continue;
+            }
+
+            Add(batch, sensor, time, cycles);
+            if (Happens(plan.Duplicates, sensor, time, DuplicatePurpose))
+            {
+                Add(batch, sensor, time, cycles);
+            }
+        }
+    }
+
+    private void Add(ReadingBatch batch, int sensor, Instant time, (double Daily, double Yearly) cycles)
+    {
+        Span<double> values = stackalloc double[schema.Metrics.Count];
+        _simulator.Draw(sensor, time, cycles, values);
+        batch.Add(_ids[sensor], time, values);
+    }
+
+    private bool Happens(double share, int sensor, Instant time, int purpose)
+        => share > 0 && _simulator.Chance(sensor, time, purpose) < share;
+}

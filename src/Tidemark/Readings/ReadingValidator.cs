@@ -1,0 +1,55 @@
+namespace Tidemark.Readings;
+
+/// <summary>
+/// The gate before a store: takes readings one by one and answers, for each, null or why it is refused. What passes
+/// keeps to clauses 3 and 4 of the store contract.
+/// </summary>
+/// <param name="schema">Metrics and their valid ranges.</param>
+/// <param name="maxSkew">How far ahead of the clock a reading may be.</param>
+/// <param name="clock">The time that skew is measured against, read once per reading.</param>
+/// <param name="rawHorizon">Readings before it are older than retention; null when nothing was ever dropped.</param>
+public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, TimeProvider clock, Instant? rawHorizon)
+{
+    private string? _lastValidId;
+
+    /// <returns>Null when the reading may be written, else one line that says what is wrong.</returns>
+    public string? Check(string? sensorId, Instant time, ReadOnlySpan<double> values)
+    {
+        if (!ReferenceEquals(sensorId, _lastValidId))
+        {
+            if (SensorId.Check(sensorId) is { } error)
+            {
+                return error;
+            }
+
+            _lastValidId = sensorId;
+        }
+
+        var latest = Instant.From(clock.GetUtcNow()) + maxSkew;
+        if (time > latest)
+        {
+            return $"time {time} is more than {(long)maxSkew.TotalSeconds} s ahead of the server's clock";
+        }
+
+        if (time < rawHorizon)
+        {
+            return $"time {time} is older than retention, which reaches back to {rawHorizon}";
+        }
+
+        for (var m = 0; m < values.Length; m++)
+        {
+            var metric = schema.Metrics[m];
+            if (double.IsInfinity(values[m]))
+            {
+                return $"{metric.Name} is infinite";
+            }
+
+            if (values[m] < metric.Minimum || values[m] > metric.Maximum)
+            {
+                return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{metric.Name} {values[m]} is outside {metric.Minimum} to {metric.Maximum}");
+            }
+        }
+
+        return null;
+    }
+}

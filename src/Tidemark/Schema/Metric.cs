@@ -1,0 +1,18 @@
+namespace Tidemark.Schema;
+
+/// <summary>One measured quantity: a nullable double column of the hypertable.</summary>
+/// <param name="Name">An <see cref="Identifier"/>; the column's name.</param>
+/// <param name="Unit">For people and documents, such as <c>°C</c>; may be empty.</param>
+/// <param name="Minimum">Smaller values are refused; null for no bound.</param>
+/// <param name="Maximum">Greater values are refused; null for no bound.</param>
+/// <param name="Shape">How the generator draws it.</param>
+public sealed record Metric(string Name, string Unit, double? Minimum, double? Maximum, MetricShape Shape);
+
+/// <summary>How the generator draws a metric; every value lies in [Low, High].</summary>
+/// <param name="Low">The smallest value drawn.</param>
+/// <param name="High">The greatest value drawn.</param>
+/// <param name="Daily">Share of the range that the daily cycle swings, −1 to 1; negative is low in the afternoon.</param>
+/// <param name="Yearly">Share of the range that the yearly cycle swings, −1 to 1; negative is low in July.</param>
+/// <param name="Drift">Share of the range that the slow random drift swings, 0 to 1.</param>
+/// <param name="Noise">Share of the range that the reading-to-reading noise swings, 0 to 1.</param>
+public sealed record MetricShape(double Low, double High, double Daily, double Yearly, double Drift, double Noise);

@@ -1,0 +1,74 @@
+namespace Tidemark.Storage;
+
+/// <summary>
+/// Where readings live and aggregates are kept: the one contract of every engine (docs/store-contract.md). Times are
+/// UTC in microseconds, ranges half-open. Every member may throw <see cref="StoreException"/>; none lets a driver's
+/// exception out. Instances are safe for concurrent use.
+/// </summary>
+public interface ITelemetryStore : IAsyncDisposable
+{
+    TelemetrySchema Schema { get; }
+
+    /// <summary>Creates or upgrades everything; re-runnable.</summary>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.SchemaMismatch"/> when what is stored can't be reconciled with the schema, the difference named.</exception>
+    Task InitializeAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes validated readings. Durable when it returns; when it throws, nothing of the batch is visible. Identity is
+    /// (sensor, time): the same values change nothing, other values replace the whole reading, the last of a batch wins.
+    /// </summary>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.OlderThanRetention"/> when a reading lies before the raw horizon.</exception>
+    Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken);
+
+    /// <summary>The largest chunk end ever dropped: readings before it are refused. Null when nothing was dropped.</summary>
+    Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken);
+
+    /// <summary>Every sensor that ever wrote, ordered by id (ordinal).</summary>
+    Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken);
+
+    /// <summary>The last reading by event time.</summary>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>.</exception>
+    Task<Reading> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Streams readings of one sensor ascending by time, or of all (null) in no particular order, from one snapshot.
+    /// Batches are new ones, the caller's to keep.
+    /// </summary>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>, before the first batch.</exception>
+    IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Opens a read of an aggregate: materialised buckets, then the tail that is not materialised yet, computed from the
+    /// aggregate's source. Rows ascend by bucket for one sensor and have no particular order for all.
+    /// </summary>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>, <see cref="StoreErrorKind.UnknownAggregate"/>.</exception>
+    Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken);
+
+    /// <summary>One metric's average per bucket over all sensors together, ascending: the exercise's Query 1 and 2.</summary>
+    Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken);
+
+    /// <summary>What <see cref="RefreshAsync"/> would do now, sources first.</summary>
+    Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Materialises what is invalid or new, the aggregate's sources first, and nothing else. A range is widened to
+    /// whole buckets and reaches back to the watermark, so that no hole is left behind it; null means everything pending.
+    /// Safe to run twice, at once or to be killed half-way.
+    /// </summary>
+    Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken);
+
+    /// <summary>Compresses the closed chunks that are older than the configured age; changes no answer.</summary>
+    Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Drops whole chunks and buckets that are older than their retention, once everything built from them is
+    /// materialised: it refreshes first and leaves what is not.
+    /// </summary>
+    Task<RetainResult> RetainAsync(CancellationToken cancellationToken);
+
+    Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken);
+
+    /// <summary>Recomputes aggregates from raw readings and reports every bucket that differs.</summary>
+    /// <param name="aggregate">One aggregate, or null for all.</param>
+    Task<VerifyReport> VerifyAsync(string? aggregate, IProgress<StoreProgress>? progress, CancellationToken cancellationToken);
+}

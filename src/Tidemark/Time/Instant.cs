@@ -1,0 +1,93 @@
+using System.Globalization;
+
+namespace Tidemark.Time;
+
+/// <summary>
+/// A point in time: whole microseconds since 1970-01-01T00:00:00Z, always UTC. The one type that turns what callers
+/// send (RFC 3339 text, epoch milliseconds, .NET times) into what stores hold; anything below a microsecond is cut off.
+/// </summary>
+public readonly record struct Instant(long Micros) : IComparable<Instant>
+{
+    private const long MicrosPerSecond = 1_000_000;
+
+    private static readonly string[] Rfc3339Formats =
+    [
+        "yyyy-MM-dd'T'HH:mm:ssK",
+        "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK",
+        "yyyy-MM-dd HH:mm:ssK",
+        "yyyy-MM-dd HH:mm:ss.FFFFFFFK",
+    ];
+
+    /// <summary>0001-01-01T00:00:00Z.</summary>
+    public static readonly Instant MinValue = From(DateTimeOffset.MinValue);
+
+    /// <summary>9999-12-31T23:59:59.999999Z.</summary>
+    public static readonly Instant MaxValue = From(DateTimeOffset.MaxValue);
+
+    public static Instant From(DateTimeOffset time) => new((time.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond);
+
+    public static Instant Utc(int year, int month, int day, int hour = 0, int minute = 0, int second = 0)
+        => From(new DateTimeOffset(year, month, day, hour, minute, second, TimeSpan.Zero));
+
+    public DateTime ToDateTime() => DateTime.UnixEpoch.AddTicks(Micros * TimeSpan.TicksPerMicrosecond);
+
+    public DateTimeOffset ToDateTimeOffset() => new(ToDateTime());
+
+    /// <summary>
+    /// Reads RFC 3339 with a zone (<c>2026-11-22T10:00:00Z</c>, <c>…+01:00</c>, up to seven decimals) or epoch
+    /// milliseconds. A time without a zone is refused, because it could mean two instants.
+    /// </summary>
+    public static bool TryParse(ReadOnlySpan<char> text, out Instant instant)
+    {
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var millis))
+        {
+            return TryFromEpochMillis(millis, out instant);
+        }
+
+        instant = default;
+        if (!HasZone(text)
+            || !DateTimeOffset.TryParseExact(text, Rfc3339Formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed))
+        {
+            return false;
+        }
+
+        instant = From(parsed);
+        return true;
+    }
+
+    public static bool TryFromEpochMillis(long millis, out Instant instant)
+    {
+        var valid = millis >= MinValue.Micros / 1000 && millis <= MaxValue.Micros / 1000;
+        instant = valid ? new Instant(millis * 1000) : default;
+        return valid;
+    }
+
+    /// <summary>RFC 3339 in UTC: whole seconds without decimals, else exactly six of them.</summary>
+    public override string ToString()
+        => ToDateTime().ToString(Micros % MicrosPerSecond == 0 ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+
+    public int CompareTo(Instant other) => Micros.CompareTo(other.Micros);
+
+    public static Instant Min(Instant a, Instant b) => a < b ? a : b;
+
+    public static Instant Max(Instant a, Instant b) => a > b ? a : b;
+
+    /// <summary>Adds and stops at <see cref="MinValue"/> and <see cref="MaxValue"/> instead of overflowing.</summary>
+    public static Instant operator +(Instant instant, TimeSpan span)
+        => new(Math.Clamp(instant.Micros + (span.Ticks / TimeSpan.TicksPerMicrosecond), MinValue.Micros, MaxValue.Micros));
+
+    public static Instant operator -(Instant instant, TimeSpan span) => instant + span.Negate();
+
+    public static TimeSpan operator -(Instant a, Instant b) => new((a.Micros - b.Micros) * TimeSpan.TicksPerMicrosecond);
+
+    public static bool operator <(Instant a, Instant b) => a.Micros < b.Micros;
+
+    public static bool operator >(Instant a, Instant b) => a.Micros > b.Micros;
+
+    public static bool operator <=(Instant a, Instant b) => a.Micros <= b.Micros;
+
+    public static bool operator >=(Instant a, Instant b) => a.Micros >= b.Micros;
+
+    private static bool HasZone(ReadOnlySpan<char> text)
+        => text.Length > 19 && (text[^1] is 'Z' or 'z' || text[19..].IndexOfAny('+', '-') >= 0);
+}
