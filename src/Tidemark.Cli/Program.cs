@@ -7,7 +7,11 @@ using Tidemark.Cli;
 var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings, keeps continuous aggregates, answers over REST.")
 {
     InitCommand.Create(),
+    GenerateCommand.Create(),
+    RefreshCommand.Create(),
     StatusCommand.Create(),
+    MaintainCommand.Create(),
+    VerifyCommand.Create(),
     CheckCommand.Create(),
 };
 GlobalOptions.AddTo(root);
