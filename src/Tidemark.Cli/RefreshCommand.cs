@@ -13,14 +13,6 @@ internal static class RefreshCommand
     public static Command Create()
     {
         var command = new Command("refresh", "Bring aggregates up to date: what is new or invalid and nothing else.") { Aggregates, From, To, DryRun };
-        command.Validators.Add(result =>
-        {
-            // A value that isn't a time has its own error, and reading it would throw.
-            if (result.Children.All(c => !c.Errors.Any()) && result.GetValue(From) >= result.GetValue(To))
-            {
-                result.AddError($"--from {result.GetValue(From)} is not before --to {result.GetValue(To)}");
-            }
-        });
         command.SetAction(RunAsync);
         return command;
     }
@@ -54,10 +46,15 @@ internal static class RefreshCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
+        var (from, to) = (arguments.GetValue(From), arguments.GetValue(To));
+        if (from >= to)
+        {
+            throw new UsageException($"--from {from} is not before --to {to}");
+        }
+
         await using var store = await StoreOpener.OpenAsync(GlobalOptions.Load(arguments), cancellationToken);
         var names = arguments.GetValue(Aggregates) ?? [];
         var json = arguments.GetValue(GlobalOptions.Json);
-        var (from, to) = (arguments.GetValue(From), arguments.GetValue(To));
         TimeRange? range = from is null && to is null ? null : new TimeRange(from ?? Instant.MinValue, to ?? Instant.MaxValue);
         if (arguments.GetValue(DryRun))
         {
