@@ -167,23 +167,6 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         await VerifyIsCleanAsync();
     }
 
-    [Fact]
-    public async Task An_aggregate_added_between_two_others_after_retention_costs_no_history()
-    {
-        await WriteAsync(Readings());
-        await Store.RetainAsync(Token);
-        var before = await AnswersAsync();
-        await OpenAsync(Settings with
-        {
-            Schema = TestSchema.Create(
-                [TestSchema.Temperature, TestSchema.Humidity],
-                [new("hourly", "1 hour"), new("shift", "6 hours", "hourly"), new("daily", "1 day", "shift"), new("monthly", "1 month", "daily"), new("peak_hours", "1 day", Columns: TestSchema.PeakColumns)]),
-        });
-        await RefreshAllAsync();
-        await SameAnswersAsync(before);
-        await VerifyIsCleanAsync();
-    }
-
     /// <summary>Two sensors from New Year to the clock's start.</summary>
     private static IEnumerable<Reading> Readings() => Enumerable.Range(0, 800).Select(i => new Reading(
         At("2026-01-01T00:07Z") + TimeSpan.FromMinutes(120 * i), i % 3 == 0 ? "b" : "a", [i % 37, i % 11 == 0 ? double.NaN : i % 13]));

@@ -3,13 +3,13 @@ namespace Tidemark.Store.Tests.Conformance;
 /// <summary>Clauses 5, 6 and 10: refresh, its plan, history and verification.</summary>
 internal sealed partial class ReferenceStore
 {
-    private sealed record Refreshed(AggregateDefinition Aggregate, IReadOnlyList<ReferenceRow> New, int Again, Instant? Watermark);
+    private sealed record Refreshed(AggregateDefinition Aggregate, IReadOnlyList<ReferenceRow> New, Instant ClosedEnd, int Again, Instant? Watermark);
 
     public async Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken)
     {
         var copy = await Locked(() => new ReferenceStore(state.Clone(), settings, clock), cancellationToken);
         return [.. WithSources(Schema.Aggregate(aggregate)).Select(a => copy.Refresh(a, Widen(aggregate, range)))
-            .Select(r => new RefreshPlan(r.Aggregate.Name, r.New.Count == 0 ? null : new TimeRange(r.New.Min(n => n.Bucket), r.Watermark!.Value), r.Again))];
+            .Select(r => new RefreshPlan(r.Aggregate.Name, r.New.Count == 0 ? null : new TimeRange(r.New.Min(n => n.Bucket), r.ClosedEnd), r.Again))];
     }
 
     public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(
@@ -36,7 +36,8 @@ internal sealed partial class ReferenceStore
         var kept = Of(aggregate);
         var source = FromSource(aggregate).ToDictionary(r => r.Key);
         var again = kept.Invalid.Where(pair => range?.Contains(pair.Bucket) ?? true).ToList();
-        var added = source.Values.Where(r => (kept.Watermark is null || r.Bucket >= kept.Watermark) && IsClosed(aggregate, r.Bucket, range)).ToList();
+        var closedEnd = ClosedEnd(aggregate, range);
+        var added = source.Values.Where(r => (kept.Watermark is null || r.Bucket >= kept.Watermark) && r.Bucket < closedEnd).ToList();
         foreach (var row in added.Concat(again.Where(source.ContainsKey).Select(key => source[key])))
         {
             kept.Rows[row.Key] = row;
@@ -46,15 +47,14 @@ internal sealed partial class ReferenceStore
         kept.Invalid.ExceptWith(again);
         kept.Watermark = added.Select(r => (Instant?)aggregate.Bucket.End(r.Bucket)).Append(kept.Watermark).Max();
         kept.LastRefresh = Now;
-        return new Refreshed(aggregate, added, again.Count, kept.Watermark);
+        return new Refreshed(aggregate, added, closedEnd, again.Count, kept.Watermark);
     }
 
-    private bool IsClosed(AggregateDefinition aggregate, Instant bucket, TimeRange? range)
+    /// <summary>The end of the last bucket that may be materialised.</summary>
+    private Instant ClosedEnd(AggregateDefinition aggregate, TimeRange? range)
     {
-        var end = aggregate.Bucket.End(bucket);
-        return end <= Now
-            && (range is null || end <= range.Value.To)
-            && (aggregate.Source is null || end <= Of(aggregate.Source).Watermark);
+        var whole = aggregate.Source is null ? Now : Instant.Min(Now, Of(aggregate.Source).Watermark ?? Instant.MinValue);
+        return Instant.Min(aggregate.Bucket.Floor(whole), range?.To ?? Instant.MaxValue);
     }
 
     /// <summary>What is built from a source learns that the source changed, unless its bucket is not materialised yet or partly behind a horizon.</summary>

@@ -11,12 +11,9 @@ internal sealed partial class ReferenceStore
 
     public Task<RetainResult> RetainAsync(CancellationToken cancellationToken) => Locked(() =>
     {
-        if (DueChunks().Any() || Schema.Aggregates.Any(a => DueBuckets(a).Any()))
+        foreach (var aggregate in Schema.Aggregates)
         {
-            foreach (var aggregate in Schema.Aggregates)
-            {
-                Refresh(aggregate, null);
-            }
+            Refresh(aggregate, null);
         }
 
         var (chunks, readings) = DropChunks();

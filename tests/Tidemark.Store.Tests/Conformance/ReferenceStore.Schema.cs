@@ -10,11 +10,9 @@ internal sealed partial class ReferenceStore
             Reconcile(stored);
         }
 
-        foreach (var aggregate in Schema.Aggregates.Where(a => !state.Aggregates.ContainsKey(a.Name)))
+        foreach (var aggregate in Schema.Aggregates)
         {
-            // What its source has dropped can't come back, so it begins behind that.
-            var dropped = aggregate.Source is null ? state.RawHorizon : Of(aggregate.Source).Horizon;
-            state.Aggregates[aggregate.Name] = new ReferenceAggregate { Horizon = dropped is { } end ? aggregate.Bucket.Ceiling(end) : null };
+            state.Aggregates.TryAdd(aggregate.Name, new ReferenceAggregate());
         }
 
         state.Schema = Schema;
@@ -38,6 +36,11 @@ internal sealed partial class ReferenceStore
             if (now.Bucket != before.Bucket)
             {
                 throw Mismatch($"aggregate {before.Name} has buckets of {before.Bucket}, configured are {now.Bucket}");
+            }
+
+            if (now.Source?.Name != before.Source?.Name)
+            {
+                throw Mismatch($"aggregate {before.Name} is built from {before.Source?.Name ?? "raw"}, configured is {now.Source?.Name ?? "raw"}");
             }
 
             if (!now.ExtraColumns.SequenceEqual(before.ExtraColumns))

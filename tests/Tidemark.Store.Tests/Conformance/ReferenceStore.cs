@@ -69,8 +69,11 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
 
     public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var snapshot = await Locked(
-            () => state.Readings.Values.Where(r => range.Contains(r.Time) && Matches(Known(sensorId), r.SensorId)).ToList(), cancellationToken);
+        var snapshot = await Locked(() =>
+        {
+            Known(sensorId);
+            return state.Readings.Values.Where(r => range.Contains(r.Time) && Matches(sensorId, r.SensorId)).ToList();
+        }, cancellationToken);
         foreach (var part in snapshot.Chunk(BatchSize))
         {
             cancellationToken.ThrowIfCancellationRequested();

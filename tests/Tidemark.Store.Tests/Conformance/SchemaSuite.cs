@@ -67,21 +67,11 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
     }
 
     [Fact]
-    public async Task A_new_aggregate_between_two_others_ends_in_right_answers()
-    {
-        await WriteAsync(At("2026-01-08T10:00Z", 1, 2), At("2026-02-08T10:00Z", 1, 2), At("2026-03-09T10:00Z", 1, 2));
-        await RefreshAllAsync();
-        await OpenAsync(Settings with
-        {
-            Schema = TestSchema.Create(
-                [TestSchema.Temperature, TestSchema.Humidity],
-                [new("hourly", "1 hour"), new("shift", "6 hours", "hourly"), new("daily", "1 day", "shift"), new("monthly", "1 month", "daily"), new("peak_hours", "1 day", Columns: TestSchema.PeakColumns)]),
-        });
-        await WriteAsync(At("2026-01-08T11:00Z", 1, 2));
-        await RefreshAllAsync();
-        await AggregatesEqualRawAsync();
-        await VerifyIsCleanAsync();
-    }
+    public Task Another_source_is_refused() => IsRefusedAsync(
+        TestSchema.Create(
+            [TestSchema.Temperature, TestSchema.Humidity],
+            [new("hourly", "1 hour"), new("shift", "6 hours", "hourly"), new("daily", "1 day", "shift"), new("monthly", "1 month", "daily"), new("peak_hours", "1 day", Columns: TestSchema.PeakColumns)]),
+        "daily");
 
     [Fact]
     public Task A_removed_metric_is_refused() => IsRefusedAsync(TestSchema.Create([TestSchema.Temperature], TestSchema.Chain()), "humidity");

@@ -70,8 +70,14 @@ public abstract class StoreSuite(IStoreFixture fixture) : IAsyncLifetime
         }
     }
 
-    protected Task<Answer> AnswerAsync(string aggregate, string? sensor = null, TimeRange? range = null, bool fromRaw = false)
-        => Store.AnswerAsync(aggregate, Token, sensor, range, fromRaw);
+    /// <summary>An answer; rows of all sensors, which come in any order, by bucket and sensor.</summary>
+    protected async Task<Answer> AnswerAsync(string aggregate, string? sensor = null, TimeRange? range = null, bool fromRaw = false)
+    {
+        var answer = await Store.AnswerAsync(aggregate, Token, sensor, range, fromRaw);
+        return sensor is not null
+            ? answer
+            : answer with { Rows = [.. answer.Rows.OrderBy(r => r.Bucket).ThenBy(r => r.SensorId, StringComparer.Ordinal)] };
+    }
 
     protected Task<IReadOnlyList<Reading>> RawAsync(string? sensor = null, TimeRange? range = null)
         => Store.RawAsync(sensor, range ?? TimeRange.All, Token);
@@ -85,7 +91,7 @@ public abstract class StoreSuite(IStoreFixture fixture) : IAsyncLifetime
 
     /// <summary>Bucket starts and counts, as short text.</summary>
     protected async Task<string> CountsAsync(string aggregate, string? sensor = null, TimeRange? range = null)
-        => string.Join(", ", (await AnswerAsync(aggregate, sensor, range)).Rows.OrderBy(r => r.Bucket).ThenBy(r => r.SensorId, StringComparer.Ordinal)
+        => string.Join(", ", (await AnswerAsync(aggregate, sensor, range)).Rows
             .Select(r => $"{r.Bucket.ToDateTime():MM-dd HH:mm}={r.ReadingCount}"));
 
     /// <summary>Every aggregate answers what raw readings give.</summary>
