@@ -148,7 +148,12 @@ public sealed partial class DuckDbStore
 
     /// <summary>Adds partials to an aggregate, neighbours in (sensor, bucket) order, so that one sensor's rows lie together.</summary>
     private long Insert(AggregateDefinition aggregate, string partials)
-        => _session.Execute($"INSERT INTO {DuckDbSql.Table(aggregate)} (sensor, bucket, reading_count, {string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
+    {
+        var table = DuckDbSql.Table(aggregate);
+        var rows = _session.Execute($"INSERT INTO {table} (sensor, bucket, reading_count, {string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
+        _scattered[table] = _scattered.GetValueOrDefault(table) + rows;
+        return rows;
+    }
 
     /// <summary>Stores an aggregate's watermark and when it was refreshed.</summary>
     private StoreState Refreshed(StoreState state, AggregateDefinition aggregate)
