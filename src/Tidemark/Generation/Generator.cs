@@ -46,23 +46,11 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
     /// </summary>
     public IEnumerable<ReadingBatch> Readings(Instant from, Instant to, int batchSize)
     {
-        var (first, count) = Grid(from, to);
-        var batch = new ReadingBatch(schema.Metrics.Count, batchSize + (2 * plan.Sensors));
-        var late = new List<(int Sensor, Instant Time)>();
-        for (var i = 0L; i < count; i++)
+        var batch = new ReadingBatch(schema.Metrics.Count, batchSize);
+        foreach (var (sensor, time, cycles) in Arrivals(from, to))
         {
-            AddInstant(batch, new Instant(first.Micros + (i * _step)), late);
-            if (batch.Count >= batchSize)
-            {
-                yield return batch;
-                batch.Clear();
-            }
-        }
-
-        foreach (var (sensor, time) in late)
-        {
-            Add(batch, sensor, time, SensorSimulator.Cycles(time));
-            if (batch.Count >= batchSize)
+            Add(batch, sensor, time, cycles);
+            if (batch.Count == batchSize)
             {
                 yield return batch;
                 batch.Clear();
@@ -75,27 +63,38 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
         }
     }
 
-    private void AddInstant(ReadingBatch batch, Instant time, List<(int Sensor, Instant Time)> late)
+    private IEnumerable<(int Sensor, Instant Time, (double Daily, double Yearly) Cycles)> Arrivals(Instant from, Instant to)
     {
-        var cycles = SensorSimulator.Cycles(time);
-        for (var sensor = 0; sensor < _ids.Length; sensor++)
+        var (first, count) = Grid(from, to);
+        var late = new List<(int Sensor, Instant Time)>();
+        for (var i = 0L; i < count; i++)
         {
-            if (Happens(plan.Gaps, sensor, time, GapPurpose))
+            var time = new Instant(first.Micros + (i * _step));
+            var cycles = SensorSimulator.Cycles(time);
+            for (var sensor = 0; sensor < _ids.Length; sensor++)
             {
-                continue;
-            }
+                if (Happens(plan.Gaps, sensor, time, GapPurpose))
+                {
+                    continue;
+                }
 
-            if (Happens(plan.Late, sensor, time, LatePurpose))
-            {
-                late.Add((sensor, time));
-                continue;
-            }
+                if (Happens(plan.Late, sensor, time, LatePurpose))
+                {
+                    late.Add((sensor, time));
+                    continue;
+                }
 
-            Add(batch, sensor, time, cycles);
-            if (Happens(plan.Duplicates, sensor, time, DuplicatePurpose))
-            {
-                Add(batch, sensor, time, cycles);
+                yield return (sensor, time, cycles);
+                if (Happens(plan.Duplicates, sensor, time, DuplicatePurpose))
+                {
+                    yield return (sensor, time, cycles);
+                }
             }
+        }
+
+        foreach (var (sensor, time) in late)
+        {
+            yield return (sensor, time, SensorSimulator.Cycles(time));
         }
     }
 
