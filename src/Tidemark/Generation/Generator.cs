@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Tidemark.Generation;
 
 /// <summary>What to generate.</summary>
@@ -41,24 +43,59 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
     }
 
     /// <summary>
-    /// Readings of [from, to] in the order they arrive: by time, then sensor; late ones at the end. One batch is filled
-    /// again and again: write it before taking the next.
+    /// Readings of [from, to] in the order they arrive: by time, then sensor; late ones at the end. Two batches are filled
+    /// in turn, so that one can be written while the next is drawn: have it written before taking the one after.
     /// </summary>
     public IEnumerable<ReadingBatch> Readings(Instant from, Instant to, int batchSize)
     {
         var batch = new ReadingBatch(schema.Metrics.Count, batchSize);
+        var spare = new ReadingBatch(schema.Metrics.Count, batchSize);
         foreach (var (sensor, time, cycles) in Arrivals(from, to))
         {
             Add(batch, sensor, time, cycles);
             if (batch.Count == batchSize)
             {
                 yield return batch;
+                (batch, spare) = (spare, batch);
                 batch.Clear();
             }
         }
 
         if (batch.Count > 0)
         {
+            yield return batch;
+        }
+    }
+
+    /// <summary>
+    /// Readings as they happen, from the first grid instant at or after <paramref name="from"/> on, without end: one
+    /// batch per instant, with the late ones of the instant before. The batch is filled again and again.
+    /// </summary>
+    public async IAsyncEnumerable<ReadingBatch> LiveAsync(Instant from, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var batch = new ReadingBatch(schema.Metrics.Count, plan.Sensors);
+        var (held, late) = (new List<(int Sensor, Instant Time)>(), new List<(int Sensor, Instant Time)>());
+        for (var time = Grid(from, from + plan.Interval).First; ; time = new Instant(time.Micros + _step))
+        {
+            if (time - Instant.From(clock.GetUtcNow()) is { Ticks: > 0 } wait)
+            {
+                await Task.Delay(wait, clock, cancellationToken);
+            }
+
+            batch.Clear();
+            var cycles = SensorSimulator.Cycles(time);
+            foreach (var sensor in Arrivals(time, late))
+            {
+                Add(batch, sensor, time, cycles);
+            }
+
+            foreach (var (sensor, earlier) in held)
+            {
+                Add(batch, sensor, earlier, SensorSimulator.Cycles(earlier));
+            }
+
+            held.Clear();
+            (held, late) = (late, held);
             yield return batch;
         }
     }
@@ -71,30 +108,39 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
         {
             var time = new Instant(first.Micros + (i * _step));
             var cycles = SensorSimulator.Cycles(time);
-            for (var sensor = 0; sensor < _ids.Length; sensor++)
+            foreach (var sensor in Arrivals(time, late))
             {
-                if (Happens(plan.Gaps, sensor, time, GapPurpose))
-                {
-                    continue;
-                }
-
-                if (Happens(plan.Late, sensor, time, LatePurpose))
-                {
-                    late.Add((sensor, time));
-                    continue;
-                }
-
                 yield return (sensor, time, cycles);
-                if (Happens(plan.Duplicates, sensor, time, DuplicatePurpose))
-                {
-                    yield return (sensor, time, cycles);
-                }
             }
         }
 
         foreach (var (sensor, time) in late)
         {
             yield return (sensor, time, SensorSimulator.Cycles(time));
+        }
+    }
+
+    /// <summary>The sensors whose readings of an instant arrive in time, twice where sent twice; the late ones are put down.</summary>
+    private IEnumerable<int> Arrivals(Instant time, List<(int Sensor, Instant Time)> late)
+    {
+        for (var sensor = 0; sensor < _ids.Length; sensor++)
+        {
+            if (Happens(plan.Gaps, sensor, time, GapPurpose))
+            {
+                continue;
+            }
+
+            if (Happens(plan.Late, sensor, time, LatePurpose))
+            {
+                late.Add((sensor, time));
+                continue;
+            }
+
+            yield return sensor;
+            if (Happens(plan.Duplicates, sensor, time, DuplicatePurpose))
+            {
+                yield return sensor;
+            }
         }
     }
 
