@@ -2,11 +2,13 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
 using Tidemark.Cli;
+using Tidemark.Cli.Import;
 
 // Exit codes: 0 success, 1 failure, 2 wrong usage, 130 cancelled by Ctrl+C or SIGTERM.
 var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings, keeps continuous aggregates, answers over REST.")
 {
     InitCommand.Create(),
+    ImportCommand.Create(),
     StatusCommand.Create(),
     CheckCommand.Create(),
 };
