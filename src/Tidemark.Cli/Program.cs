@@ -9,7 +9,11 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
 {
     InitCommand.Create(),
     ImportCommand.Create(),
+    GenerateCommand.Create(),
+    RefreshCommand.Create(),
     StatusCommand.Create(),
+    MaintainCommand.Create(),
+    VerifyCommand.Create(),
     CheckCommand.Create(),
 };
 GlobalOptions.AddTo(root);

@@ -27,6 +27,9 @@ internal static class Terminal
     /// <summary>One line of the result.</summary>
     public static void Line(string text) => Console.Out.WriteLine(text);
 
+    /// <summary>What happens meanwhile, beside the result.</summary>
+    public static void Note(string line) => Console.Error.WriteLine(line);
+
     /// <summary>The error of a command, one line.</summary>
     public static void Error(string line) => Console.Error.WriteLine($"tidemark: {line}");
 
