@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
 using Tidemark.Cli;
+using Tidemark.Cli.Export;
 using Tidemark.Cli.Import;
 
 // Exit codes: 0 success, 1 failure, 2 wrong usage, 130 cancelled by Ctrl+C or SIGTERM.
@@ -11,6 +12,7 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
     ImportCommand.Create(),
     GenerateCommand.Create(),
     RefreshCommand.Create(),
+    ExportCommand.Create(),
     StatusCommand.Create(),
     MaintainCommand.Create(),
     VerifyCommand.Create(),

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Tidemark.Configuration;
 
@@ -76,7 +75,7 @@ internal static partial class ImportCommand
         var importer = new Importer(store, options.MaxSkew, TimeProvider.System, rejects);
         var summary = await Terminal.ProgressAsync($"import {file}", progress => importer.RunAsync(
             source,
-            rows => progress.Report(new StoreProgress($"{Number(rows)} rows", stream.CanSeek && stream.Length > 0 ? (double)stream.Position / stream.Length : double.NaN)),
+            rows => progress.Report(new StoreProgress($"{Readable.Count(rows)} rows", stream.CanSeek && stream.Length > 0 ? (double)stream.Position / stream.Length : double.NaN)),
             cancellationToken));
         Show(arguments, file, summary, source.Notes, rejects);
         return summary.Rows > 0 && summary.Accepted == 0 ? ExitCode.Failure : ExitCode.Success;
@@ -164,16 +163,14 @@ internal static partial class ImportCommand
             return;
         }
 
-        var repeated = summary.Repeated > 0 ? $", {Number(summary.Repeated)} repeated in the file" : "";
+        var repeated = summary.Repeated > 0 ? $", {Readable.Count(summary.Repeated)} repeated in the file" : "";
         var refused = rejectsPath is null ? "" : $", see {rejectsPath}";
-        Terminal.Line($"{file}: {Number(summary.Rows)} rows: {Number(result.Written)} written, {Number(result.Replaced)} replaced, {Number(result.Unchanged)} unchanged{repeated}, {Number(summary.Refused)} refused{refused}");
+        Terminal.Line($"{file}: {Readable.Count(summary.Rows, "row")}: {Readable.Written(result)}{repeated}, {Readable.Count(summary.Refused)} refused{refused}");
         foreach (var note in notes)
         {
             Terminal.Line(note);
         }
     }
-
-    private static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
     // A comma separates pairs only where the next one begins: names of columns may hold commas.
     [GeneratedRegex(",(?=[a-z][a-z0-9_]*=)")]

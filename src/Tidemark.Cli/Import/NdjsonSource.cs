@@ -65,7 +65,7 @@ internal sealed class NdjsonSource(Stream stream, TelemetrySchema schema, int ma
                 return true;
             }
 
-            if (_end - _start > maxLine)
+            if (_end - _start > maxLine + 1)
             {
                 TakeLongLine();
                 return true;
@@ -83,11 +83,11 @@ internal sealed class NdjsonSource(Stream stream, TelemetrySchema schema, int ma
     {
         var end = _start + length;
         _row = _start..(length > 0 && _buffer[end - 1] == '\r' ? end - 1 : end);
-        _tooLong = length > maxLine;
+        _tooLong = Row.Length > maxLine;
         _start = end + lineEnd;
     }
 
-    /// <summary>Keeps the first half of the buffer's worth of the line and reads on to its end.</summary>
+    /// <summary>Keeps the beginning of the line and reads on to its end.</summary>
     private void TakeLongLine()
     {
         _tooLong = true;
