@@ -1,0 +1,245 @@
+using System.Globalization;
+using System.Text;
+
+namespace Tidemark.DuckDb;
+
+/// <summary>
+/// The SQL of the engine. Names enter through <see cref="Identifier.Quote"/> and values as parameters; times stand in
+/// the text only where the statement is used once.
+/// </summary>
+/// <remarks>
+/// A row of <em>partials</em> is what aggregates are made of: sensor, bucket, reading_count, then per metric the sum and count of
+/// its non-null values, minimum and maximum, then the extra columns. Partials of a coarser bucket are sums of finer ones,
+/// so an average is never one of averages.
+/// </remarks>
+internal sealed class DuckDbSql(TelemetrySchema schema)
+{
+    public static readonly string CreateTables = Resource("0001_tables.sql");
+
+    /// <summary>Metric indexes in the order of the raw tables' columns.</summary>
+    public int[] ColumnOrder { get; set; } = [.. Enumerable.Range(0, schema.Metrics.Count)];
+
+    private IEnumerable<string> StoredMetrics => ColumnOrder.Select(m => Identifier.Quote(schema.Metrics[m].Name));
+
+    /// <summary>The metrics' columns in the schema's order.</summary>
+    public string MetricColumns { get; } = string.Join(", ", schema.Metrics.Select(m => Identifier.Quote(m.Name)));
+
+    public static string Table(AggregateDefinition aggregate) => $"internal.{Identifier.Quote("agg_" + aggregate.Name)}";
+
+    public static string Literal(Instant instant) => $"TIMESTAMP '{instant.ToDateTime().ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture)}'";
+
+    public static string Bucket(BucketWidth width, string column) => $"time_bucket(INTERVAL '{width.Sql}', {column})";
+
+    /// <summary>What must stay the same for materialised buckets to stay true.</summary>
+    public static string Definition(AggregateDefinition aggregate)
+    {
+        var extra = string.Concat(aggregate.ExtraColumns.Select(c => $", {c.Name} = {c.Expression}"));
+        return $"{aggregate.Bucket} from {aggregate.Source?.Name ?? TelemetrySchema.RawTable}{extra}";
+    }
+
+    public string CreateRaw(string table, string ifNotExists = "")
+        => $"CREATE TABLE {ifNotExists} {table} (sensor INTEGER NOT NULL, time TIMESTAMP NOT NULL, {string.Join(", ", StoredMetrics.Select(m => $"{m} DOUBLE"))})";
+
+    public string CreateAggregate(AggregateDefinition aggregate)
+    {
+        var metrics = schema.Metrics.SelectMany(m => PartialNames(m.Name).Select((name, i) => $"{name} {(i == 1 ? "BIGINT" : "DOUBLE")}"));
+        var extra = aggregate.ExtraColumns.Select(c => $"{Identifier.Quote(c.Name)} DOUBLE");
+        return $"CREATE TABLE {Table(aggregate)} (sensor INTEGER NOT NULL, bucket TIMESTAMP NOT NULL, reading_count BIGINT NOT NULL, {string.Join(", ", metrics.Concat(extra))})";
+    }
+
+    public static string AddMetric(AggregateDefinition aggregate, string metric)
+        => string.Join("; ", PartialNames(metric).Select((name, i) => $"ALTER TABLE {Table(aggregate)} ADD COLUMN {name} {(i == 1 ? "BIGINT" : "DOUBLE")}"));
+
+    /// <summary>The last reading of each sensor in a raw table: sensor, micros, metrics.</summary>
+    public string LatestIn(string table) => $"""
+        SELECT r.sensor, epoch_us(r.time), {MetricColumns}
+        FROM {table} r JOIN (SELECT sensor, max(time) AS time FROM {table} GROUP BY sensor) l ON r.sensor = l.sensor AND r.time = l.time
+        """;
+
+    /// <summary>One sensor's readings of a chunk, ascending. Parameters: sensor, from, to.</summary>
+    public string RawOfSensor(Chunk chunk)
+        => $"SELECT epoch_us(time), {MetricColumns} FROM {chunk.Table} WHERE sensor = $1 AND time >= $2 AND time < $3 ORDER BY time";
+
+    /// <summary>Which rows of the temporary table <c>late</c> a chunk holds: sensor, micros, whether all values are the same.</summary>
+    public string LateIn(Chunk chunk, TimeRange range)
+        => $"SELECT c.sensor, epoch_us(c.time), {SameValues} {JoinLate(chunk, range)}";
+
+    /// <summary>Deletes the chunk's readings that <c>late</c> has with other values.</summary>
+    public string DeleteReplaced(Chunk chunk, TimeRange range)
+        => $"DELETE FROM {chunk.Table} WHERE rowid IN (SELECT c.rowid {JoinLate(chunk, range)} AND NOT ({SameValues}))";
+
+    private string SameValues => string.Join(" AND ", schema.Metrics.Select(m => $"c.{Identifier.Quote(m.Name)} IS NOT DISTINCT FROM l.{Identifier.Quote(m.Name)}"));
+
+    private static string JoinLate(Chunk chunk, TimeRange range)
+        => $"FROM {chunk.Table} c JOIN late l ON c.sensor = l.sensor AND c.time = l.time WHERE {Within("c.time", range)}";
+
+    public string RawOfAll(Chunk chunk, TimeRange range)
+        => $"SELECT epoch_us(time), sensor, {MetricColumns} FROM {chunk.Table} WHERE {Within("time", range)}";
+
+    /// <summary>Rows as readers see them: bucket micros, sensor, reading_count, then the aggregate's columns. Parameter 1 is the sensor when there is one.</summary>
+    public string Select(StoreState state, AggregateDefinition aggregate, TimeRange range, bool oneSensor, bool fromRaw, bool realTime)
+    {
+        var filter = oneSensor ? "sensor = $1" : "true";
+        var partials = fromRaw
+            ? FromRaw(state, aggregate, range.Widen(aggregate.Bucket) with { From = aggregate.Bucket.Ceiling(range.From) }, filter)
+            : Partials(state, aggregate, range, filter, realTime);
+        return $"SELECT epoch_us(bucket), sensor, reading_count::BIGINT, {string.Join(", ", Values(aggregate))} FROM ({partials})";
+    }
+
+    /// <summary>One metric's average per bucket over all sensors: bucket micros, average, readings.</summary>
+    public string Fleet(StoreState state, AggregateDefinition aggregate, string metric, TimeRange range, bool fromRaw, bool realTime)
+    {
+        if (fromRaw)
+        {
+            var whole = new TimeRange(aggregate.Bucket.Ceiling(range.From), aggregate.Bucket.Ceiling(range.To));
+            return $"""
+                SELECT epoch_us({Bucket(aggregate.Bucket, "time")}) AS b, avg({Identifier.Quote(metric)}), count(*)
+                FROM ({Raw(state, whole, "true")}) GROUP BY b ORDER BY b
+                """;
+        }
+
+        var names = PartialNames(metric).ToArray();
+        return $"""
+            SELECT epoch_us(bucket) AS b, sum({names[0]}) / nullif(sum({names[1]}), 0), sum(reading_count)::BIGINT
+            FROM ({Partials(state, aggregate, range, "true", realTime)}) GROUP BY b ORDER BY b
+            """;
+    }
+
+    /// <summary>Partials of buckets whose start lies in the range: materialised ones below the watermark, then those of the source.</summary>
+    public string Partials(StoreState state, AggregateDefinition aggregate, TimeRange range, string filter, bool realTime)
+    {
+        var watermark = state.Aggregate(aggregate).Watermark ?? Instant.MinValue;
+        var materialised = range.Intersect(new TimeRange(Instant.MinValue, watermark));
+        var tail = new TimeRange(Instant.Max(aggregate.Bucket.Ceiling(range.From), watermark), aggregate.Bucket.Ceiling(range.To));
+        var parts = new List<string>(2);
+        if (!materialised.IsEmpty)
+        {
+            parts.Add($"SELECT sensor, bucket, reading_count, {string.Join(", ", PartialColumns(aggregate))} FROM {Table(aggregate)} WHERE {filter} AND {Within("bucket", materialised)}");
+        }
+
+        if (realTime && !tail.IsEmpty)
+        {
+            parts.Add(aggregate.Source is null
+                ? FromRaw(state, aggregate, tail, filter)
+                : Rollup(aggregate, Partials(state, aggregate.Source, tail, filter, realTime)));
+        }
+
+        return parts.Count > 0 ? string.Join("\nUNION ALL\n", parts) : $"SELECT sensor, bucket, reading_count, {string.Join(", ", PartialColumns(aggregate))} FROM {Table(aggregate)} WHERE false";
+    }
+
+    /// <summary>Partials of whole buckets from raw readings.</summary>
+    public string FromRaw(StoreState state, AggregateDefinition aggregate, TimeRange range, string filter) => $"""
+        SELECT sensor, {Bucket(aggregate.Bucket, "time")} AS bucket, {RawPartials(aggregate)}
+        FROM ({Raw(state, range, filter)}) GROUP BY 1, 2
+        """;
+
+    /// <summary>Partials of coarser buckets from finer ones.</summary>
+    public string Rollup(AggregateDefinition aggregate, string partials)
+        => $"SELECT sensor, {Bucket(aggregate.Bucket, "bucket")} AS bucket, {RollupPartials()} FROM ({partials}) GROUP BY 1, 2";
+
+    /// <summary>The select list that makes partials of raw readings, from reading_count on.</summary>
+    public string RawPartials(AggregateDefinition aggregate) => string.Join(", ",
+        [
+            "count(*) AS reading_count",
+            .. schema.Metrics.SelectMany(m => RawPartials(m.Name)),
+            .. aggregate.ExtraColumns.Select(c => $"CAST({c.Expression} AS DOUBLE) AS {Identifier.Quote(c.Name)}"),
+        ]);
+
+    /// <summary>The select list that makes partials of finer ones, from reading_count on.</summary>
+    public string RollupPartials() => string.Join(", ", ["sum(reading_count)::BIGINT AS reading_count", .. schema.Metrics.SelectMany(m => RollupPartials(m.Name))]);
+
+    /// <summary>The readings of a range from all its chunks.</summary>
+    public string Raw(StoreState state, TimeRange range, string filter)
+    {
+        var chunks = state.ChunksIn(range)
+            .Select(c => $"SELECT sensor, time, {MetricColumns} FROM {c.Table} WHERE {filter}{(Covers(range, c.Range) ? "" : $" AND {Within("time", range)}")}")
+            .ToList();
+        return chunks.Count > 0
+            ? string.Join(" UNION ALL ", chunks)
+            : $"SELECT sensor, time, {MetricColumns} FROM internal.latest WHERE false";
+    }
+
+    /// <summary>The columns of partials after reading_count.</summary>
+    public IEnumerable<string> PartialColumns(AggregateDefinition aggregate)
+        => schema.Metrics.SelectMany(m => PartialNames(m.Name)).Concat(aggregate.ExtraColumns.Select(c => Identifier.Quote(c.Name)));
+
+    /// <summary>Readers' columns from partials.</summary>
+    private IEnumerable<string> Values(AggregateDefinition aggregate)
+        => schema.Metrics.SelectMany(m => Values(PartialNames(m.Name).ToArray())).Concat(aggregate.ExtraColumns.Select(c => Identifier.Quote(c.Name)));
+
+    private static IEnumerable<string> Values(string[] names) => [$"{names[0]} / nullif({names[1]}, 0)", names[2], names[3]];
+
+    private static IEnumerable<string> PartialNames(string metric)
+        => [$"\"sum_{metric}\"", $"\"count_{metric}\"", $"\"min_{metric}\"", $"\"max_{metric}\""];
+
+    private static IEnumerable<string> RawPartials(string metric)
+    {
+        var column = Identifier.Quote(metric);
+        var names = PartialNames(metric).ToArray();
+        return [$"sum({column}) AS {names[0]}", $"count({column}) AS {names[1]}", $"min({column}) AS {names[2]}", $"max({column}) AS {names[3]}"];
+    }
+
+    private static IEnumerable<string> RollupPartials(string metric)
+    {
+        var names = PartialNames(metric).ToArray();
+        return [$"sum({names[0]}) AS {names[0]}", $"sum({names[1]})::BIGINT AS {names[1]}", $"min({names[2]}) AS {names[2]}", $"max({names[3]}) AS {names[3]}"];
+    }
+
+    /// <summary>Readings of each sensor: those of the finest aggregate and its tail.</summary>
+    public string Totals(StoreState state, bool realTime)
+    {
+        var watermark = state.Aggregate(schema.Finest).Watermark;
+        var materialised = $"SELECT sensor, reading_count FROM {Table(schema.Finest)}";
+        var tail = $"SELECT sensor, count(*) AS reading_count FROM ({Raw(state, new TimeRange(watermark ?? Instant.MinValue, Instant.MaxValue), "true")}) GROUP BY sensor";
+        return $"SELECT sensor, sum(reading_count)::BIGINT FROM ({materialised}{(realTime ? $" UNION ALL {tail}" : "")}) GROUP BY sensor";
+    }
+
+    /// <summary>Buckets of an aggregate that wait for a refresh, because of itself or of what it is built from: sensor, bucket.</summary>
+    public string Pending(AggregateDefinition aggregate, TimeRange range)
+    {
+        var parts = new List<string>();
+        for (var part = aggregate; part is not null; part = part.Source)
+        {
+            parts.Add($"SELECT sensor, {Bucket(aggregate.Bucket, "bucket")} AS bucket FROM internal.invalidations WHERE aggregate = '{part.Name}' AND {Within("bucket", range)}");
+        }
+
+        return string.Join(" UNION ", parts);
+    }
+
+    /// <summary>Materialised buckets beside those made from raw, pending ones left out: bucket micros, sensor, then stored and raw values, reading_count first.</summary>
+    public string Compare(StoreState state, AggregateDefinition aggregate, TimeRange range)
+    {
+        string Side(string alias) => string.Join(", ", aggregate.Columns.Select(Identifier.Quote).Prepend("reading_count").Select(c => $"{alias}.{c}::DOUBLE"));
+        string Rows(string partials) => $"SELECT sensor, bucket, reading_count, {string.Join(", ", Values(aggregate).Zip(aggregate.Columns, (v, c) => $"{v} AS {Identifier.Quote(c)}"))} FROM ({partials})";
+        return $"""
+            SELECT epoch_us(coalesce(a.bucket, r.bucket)), coalesce(a.sensor, r.sensor), {Side("a")}, {Side("r")}
+            FROM ({Rows($"SELECT * FROM {Table(aggregate)} WHERE {Within("bucket", range)}")}) a
+            FULL JOIN ({Rows(FromRaw(state, aggregate, range, "true"))}) r ON a.sensor = r.sensor AND a.bucket = r.bucket
+            WHERE (coalesce(a.sensor, r.sensor), coalesce(a.bucket, r.bucket)) NOT IN (SELECT (sensor, bucket) FROM ({Pending(aggregate, range)}))
+            """;
+    }
+
+    public static string Within(string column, TimeRange range)
+    {
+        var conditions = new StringBuilder("true");
+        if (range.From > Instant.MinValue)
+        {
+            conditions.Append(CultureInfo.InvariantCulture, $" AND {column} >= {Literal(range.From)}");
+        }
+
+        if (range.To < Instant.MaxValue)
+        {
+            conditions.Append(CultureInfo.InvariantCulture, $" AND {column} < {Literal(range.To)}");
+        }
+
+        return conditions.ToString();
+    }
+
+    private static bool Covers(TimeRange range, TimeRange chunk) => range.From <= chunk.From && range.To >= chunk.To;
+
+    private static string Resource(string name)
+    {
+        using var stream = typeof(DuckDbSql).Assembly.GetManifestResourceStream($"Tidemark.DuckDb.Schema.{name}")!;
+        return new StreamReader(stream).ReadToEnd();
+    }
+}

@@ -1,0 +1,190 @@
+using System.Collections.Immutable;
+using System.Globalization;
+
+namespace Tidemark.DuckDb;
+
+public sealed partial class DuckDbStore
+{
+    private const string FormatVersion = "1";
+
+    public Task InitializeAsync(CancellationToken cancellationToken) => WriteThread(
+        () =>
+        {
+            RefuseForeign();
+            Transaction(_ =>
+            {
+                _session.Execute(DuckDbSql.CreateTables);
+                ReconcileSettings();
+                ReconcileMetrics();
+                _session.Execute(_sql.CreateRaw("internal.latest", "IF NOT EXISTS"));
+                return (ReconcileAggregates(LoadChunks(), RawHorizonSetting()), true);
+            });
+            LoadSensors();
+            Volatile.Write(ref _initialized, true);
+            return true;
+        },
+        cancellationToken);
+
+    private void RefuseForeign()
+    {
+        var tables = Convert.ToInt64(_session.Scalar("SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND NOT temporary"), CultureInfo.InvariantCulture);
+        var ours = Convert.ToInt64(_session.Scalar("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'internal' AND table_name = 'settings'"), CultureInfo.InvariantCulture);
+        if (tables > 0 && ours == 0)
+        {
+            throw new StoreException(StoreErrorKind.NotAStore, $"{_folder}/{FileName} is a DuckDB database of something else: name another folder");
+        }
+    }
+
+    private void ReconcileSettings()
+    {
+        var version = Setting("format");
+        if (version is null)
+        {
+            SetSetting("format", FormatVersion);
+        }
+        else if (version != FormatVersion)
+        {
+            throw Mismatch($"it was written in format {version}, this build reads {FormatVersion}");
+        }
+
+        var interval = _options.ChunkInterval.TotalMicroseconds.ToString("F0", CultureInfo.InvariantCulture);
+        var stored = Setting("chunk_interval_micros");
+        if (stored is not null && stored != interval && _session.Scalar("SELECT 1 FROM internal.chunks LIMIT 1") is not null)
+        {
+            throw Mismatch($"its chunks span {TimeSpan.FromMicroseconds(long.Parse(stored, CultureInfo.InvariantCulture))}, the configured chunk_interval is {_options.ChunkInterval}");
+        }
+
+        SetSetting("chunk_interval_micros", interval);
+    }
+
+    /// <summary>Metrics may be added; readings written before have nulls for them.</summary>
+    private void ReconcileMetrics()
+    {
+        var stored = Setting("metrics")?.Split(',') ?? [];
+        var configured = Schema.Metrics.Select(m => m.Name).ToList();
+        if (stored.Except(configured).FirstOrDefault() is { } missing)
+        {
+            throw Mismatch($"it holds the metric '{missing}', which the configuration lacks");
+        }
+
+        var kept = configured.Where(stored.Contains).ToList();
+        if (stored.Length > 0)
+        {
+            foreach (var added in configured.Except(stored))
+            {
+                foreach (var table in LoadChunks().Select(c => c.Table).Append("internal.latest"))
+                {
+                    _session.Execute($"ALTER TABLE {table} ADD COLUMN {Identifier.Quote(added)} DOUBLE");
+                }
+
+                foreach (var aggregate in Schema.Aggregates.Where(a => StoredDefinition(a.Name) is not null))
+                {
+                    _session.Execute(DuckDbSql.AddMetric(aggregate, added));
+                }
+            }
+        }
+
+        // Columns are appended by position, so new metrics come last in the tables whatever their place in the configuration.
+        SetSetting("metrics", string.Join(',', [.. stored.Where(kept.Contains), .. configured.Except(stored)]));
+        _sql.ColumnOrder = [.. Setting("metrics")!.Split(',').Select(name => Schema.MetricIndex(name))];
+    }
+
+    private StoreState ReconcileAggregates(ImmutableArray<Chunk> chunks, Instant? rawHorizon)
+    {
+        foreach (var aggregate in Schema.Aggregates)
+        {
+            var definition = DuckDbSql.Definition(aggregate);
+            var stored = StoredDefinition(aggregate.Name);
+            if (stored is null)
+            {
+                _session.Execute(_sql.CreateAggregate(aggregate));
+                _session.Execute("INSERT INTO internal.aggregates VALUES ($1, $2, NULL, NULL, NULL)", aggregate.Name, definition);
+            }
+            else if (stored != definition)
+            {
+                throw Mismatch($"its aggregate '{aggregate.Name}' is {stored}, the configured one {definition}");
+            }
+        }
+
+        var states = new Dictionary<string, (Instant? Watermark, Instant? Horizon, Instant? LastRefresh, bool Invalid)>();
+        using (var rows = _session.Query("SELECT name, watermark, horizon, last_refresh, name IN (SELECT aggregate FROM internal.invalidations) FROM internal.aggregates", streaming: false))
+        {
+            while (rows.Read())
+            {
+                states[rows.GetString(0)] = (rows.InstantOrNull(1), rows.InstantOrNull(2), rows.InstantOrNull(3), rows.GetBoolean(4));
+            }
+        }
+
+        return new StoreState(
+            chunks,
+            [.. Schema.Aggregates.Select(a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].LastRefresh, states[a.Name].Invalid))],
+            rawHorizon);
+    }
+
+    private string? StoredDefinition(string aggregate)
+        => (string?)_session.Scalar("SELECT definition FROM internal.aggregates WHERE name = $1", aggregate);
+
+    private ImmutableArray<Chunk> LoadChunks()
+    {
+        using var rows = _session.Query("SELECT chunk, range_start, range_end, compressed, sorted_rows, bytes_before FROM internal.chunks ORDER BY range_start", streaming: false);
+        var chunks = ImmutableArray.CreateBuilder<Chunk>();
+        while (rows.Read())
+        {
+            var chunk = new Chunk(rows.GetInt32(0), new TimeRange(new Instant(rows.GetInt64(1)), new Instant(rows.GetInt64(2))), rows.GetBoolean(3), rows.GetInt64(4), rows.GetInt64(5));
+            _nextChunk = Math.Max(_nextChunk, chunk.Id + 1);
+            chunks.Add(chunk);
+        }
+
+        return chunks.ToImmutable();
+    }
+
+    /// <summary>Loads ids and last readings, the newest chunk first, until every sensor has one.</summary>
+    private void LoadSensors()
+    {
+        if (_sensors.Count > 0)
+        {
+            return;
+        }
+
+        var ids = new List<string>();
+        using (var rows = _session.Query("SELECT sensor_id FROM internal.sensors ORDER BY sensor", streaming: false))
+        {
+            while (rows.Read())
+            {
+                ids.Add(rows.GetString(0));
+            }
+        }
+
+        var latest = new LatestReading?[ids.Count];
+        var missing = ids.Count;
+        foreach (var table in _state.Chunks.Reverse().Select(c => c.Table).Append("internal.latest").TakeWhile(_ => missing > 0))
+        {
+            using var rows = _session.Query(_sql.LatestIn(table), streaming: false);
+            while (rows.Read())
+            {
+                var key = rows.GetInt32(0);
+                missing -= latest[key] is null ? 1 : 0;
+                latest[key] ??= new LatestReading(rows.GetInt64(1), rows.Doubles(2, Schema.Metrics.Count));
+            }
+        }
+
+        for (var key = 0; key < ids.Count; key++)
+        {
+            _sensors.Add(ids[key], latest[key]);
+        }
+    }
+
+    private Instant? RawHorizonSetting()
+        => Setting("raw_horizon") is { } text ? new Instant(long.Parse(text, CultureInfo.InvariantCulture)) : null;
+
+    private string? Setting(string name) => (string?)_session.Scalar("SELECT value FROM internal.settings WHERE name = $1", name);
+
+    private void SetSetting(string name, string value)
+    {
+        _session.Execute("DELETE FROM internal.settings WHERE name = $1", name);
+        _session.Execute("INSERT INTO internal.settings VALUES ($1, $2)", name, value);
+    }
+
+    private StoreException Mismatch(string difference)
+        => new(StoreErrorKind.SchemaMismatch, $"the store in {_folder} does not fit the configuration: {difference}; change the configuration back or name another store");
+}

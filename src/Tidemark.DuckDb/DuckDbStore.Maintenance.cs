@@ -1,0 +1,152 @@
+namespace Tidemark.DuckDb;
+
+public sealed partial class DuckDbStore
+{
+    // A chunk that is still written is put in order again once this share of it, and so many rows, arrived since.
+    private const double UnsortedShare = 0.25;
+    private const long UnsortedRows = 100_000;
+
+    public async Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    {
+        RequireInitialized();
+        var result = new CompressResult(0, 0, 0);
+        var chunks = _state.Chunks;
+        for (var i = 0; i < chunks.Length; i++)
+        {
+            var range = chunks[i].Range;
+            if (await WriteThread(() => CompressOne(range), cancellationToken) is { } one)
+            {
+                result = new CompressResult(result.Chunks + 1, result.BytesBefore + one.BytesBefore, result.BytesAfter + one.BytesAfter);
+            }
+
+            progress?.Report(new StoreProgress("compress", (i + 1.0) / chunks.Length));
+        }
+
+        return result;
+    }
+
+    public async Task<RetainResult> RetainAsync(CancellationToken cancellationToken)
+    {
+        foreach (var aggregate in Schema.Aggregates)
+        {
+            await RefreshAsync(aggregate.Name, null, null, cancellationToken);
+        }
+
+        return await WriteThread(
+            () =>
+            {
+                var result = Transaction(RetainRaw);
+                foreach (var aggregate in Schema.Aggregates.Where(a => a.Retention is not null))
+                {
+                    result = result with { BucketsDropped = result.BucketsDropped + Transaction(state => RetainAggregate(state, aggregate)) };
+                }
+
+                Checkpoint(always: true);
+                return result;
+            },
+            cancellationToken);
+    }
+
+    /// <returns>Sizes when the chunk was closed long enough ago and is compressed now; null when it was left, or only put in order.</returns>
+    private CompressResult? CompressOne(TimeRange range)
+    {
+        if (_state.Chunks.FirstOrDefault(c => c.Range == range) is not { Compressed: false } chunk)
+        {
+            return null;
+        }
+
+        var due = chunk.Range.To + _options.CompressAfter <= Now;
+        var rows = Count(_session, chunk);
+        if (!due && rows - chunk.SortedRows < Math.Max(UnsortedRows, rows * UnsortedShare))
+        {
+            return null;
+        }
+
+        Checkpoint(always: true);
+        var before = StoredBytes(_session, chunk);
+        var compressed = chunk with { Id = _nextChunk++, Compressed = due, SortedRows = rows, BytesBefore = due ? before : 0 };
+        Transaction(state =>
+        {
+            _session.Execute(_sql.CreateRaw(compressed.Table));
+            _session.Execute($"INSERT INTO {compressed.Table} FROM {chunk.Table} ORDER BY sensor, time");
+            _session.Execute($"DROP TABLE {chunk.Table}");
+            _session.Execute(
+                $"UPDATE internal.chunks SET chunk = {compressed.Id}, compressed = {(due ? "true" : "false")}, sorted_rows = {rows}, bytes_before = {compressed.BytesBefore} WHERE chunk = {chunk.Id}");
+            return (state.With(compressed), true);
+        });
+        Checkpoint(always: true);
+        return due ? new CompressResult(1, before, StoredBytes(_session, compressed)) : null;
+    }
+
+    /// <summary>Drops chunks from the oldest on, up to the first of which something is not materialised.</summary>
+    private (StoreState Next, RetainResult Result) RetainRaw(StoreState state)
+    {
+        var result = new RetainResult(0, 0, 0, state.RawHorizon);
+        if (_options.Retention is not { } retention)
+        {
+            return (state, result);
+        }
+
+        var cutoff = Now - retention;
+        foreach (var chunk in state.Chunks.TakeWhile(c => c.Range.To <= cutoff && IsMaterialised(state, c)))
+        {
+            KeepLatest(chunk);
+            result = result with { ChunksDropped = result.ChunksDropped + 1, ReadingsDropped = result.ReadingsDropped + Count(_session, chunk), RawHorizon = chunk.Range.To };
+            _session.Execute($"DROP TABLE {chunk.Table}");
+            _session.Execute($"DELETE FROM internal.chunks WHERE chunk = {chunk.Id}");
+        }
+
+        if (result.ChunksDropped == 0)
+        {
+            return (state, result);
+        }
+
+        SetSetting("raw_horizon", Micros(result.RawHorizon));
+        return (state with { Chunks = [.. state.Chunks.Where(c => c.Range.From >= result.RawHorizon)], RawHorizon = result.RawHorizon }, result);
+    }
+
+    private bool IsMaterialised(StoreState state, Chunk chunk)
+    {
+        var last = InstantOf(_session.Scalar($"SELECT epoch_us(max(time)) FROM {chunk.Table}"));
+        return Schema.BuiltFrom(null).All(aggregate =>
+            (last is null || last < state.Aggregate(aggregate).Watermark)
+            && (!state.Aggregate(aggregate).HasInvalidations || FirstInvalid(aggregate, chunk.Range.Widen(aggregate.Bucket)) is null));
+    }
+
+    /// <summary>Keeps the readings of the chunk that are their sensors' last: <c>current</c> outlives retention.</summary>
+    private void KeepLatest(Chunk chunk)
+    {
+        _session.Execute($"DELETE FROM internal.latest WHERE sensor IN (SELECT sensor FROM {chunk.Table})");
+        _session.Execute($"""
+            INSERT INTO internal.latest
+            SELECT r.* FROM {chunk.Table} r JOIN (SELECT sensor, max(time) AS time FROM {chunk.Table} GROUP BY sensor) l ON r.sensor = l.sensor AND r.time = l.time
+            """);
+    }
+
+    /// <summary>Drops buckets that are older than their retention and materialised in everything built from them.</summary>
+    private (StoreState Next, long Result) RetainAggregate(StoreState state, AggregateDefinition aggregate)
+    {
+        var limit = aggregate.Bucket.Floor(Now - aggregate.Retention!.Value);
+        foreach (var dependent in Schema.BuiltFrom(aggregate))
+        {
+            limit = Instant.Min(limit, state.Aggregate(dependent).Watermark ?? Instant.MinValue);
+            limit = Instant.Min(limit, FirstInvalid(dependent, TimeRange.All) ?? limit);
+        }
+
+        limit = Instant.Min(limit, FirstInvalid(aggregate, TimeRange.All) ?? limit);
+        var dropped = $"FROM {DuckDbSql.Table(aggregate)} WHERE bucket < {DuckDbSql.Literal(limit)}";
+        var last = InstantOf(_session.Scalar($"SELECT epoch_us(max(bucket)) {dropped}"));
+        if (last is null)
+        {
+            return (state, 0);
+        }
+
+        var rows = _session.Execute($"DELETE {dropped}");
+        var horizon = aggregate.Bucket.End(last.Value);
+        _session.Execute($"UPDATE internal.aggregates SET horizon = {horizon.Micros} WHERE name = $1", aggregate.Name);
+        return (state.With(state.Aggregate(aggregate) with { Horizon = horizon }), rows);
+    }
+
+    private Instant? FirstInvalid(AggregateDefinition aggregate, TimeRange buckets)
+        => InstantOf(_session.Scalar($"SELECT epoch_us(min(bucket)) FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", buckets)}"));
+}

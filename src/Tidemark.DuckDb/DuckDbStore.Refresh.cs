@@ -1,0 +1,205 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Tidemark.DuckDb;
+
+public sealed partial class DuckDbStore
+{
+    // What one transaction of a refresh takes on: writes and reads go on between two of them.
+    private const int BucketsPerSlice = 500;
+    private static readonly TimeSpan RollupSlice = TimeSpan.FromDays(31);
+
+    public Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken)
+    {
+        var definition = Schema.Aggregate(aggregate);
+        return ReadThread<IReadOnlyList<RefreshPlan>>(
+            (session, state) => [.. Chain(definition, range).Select(part => Plan(session, state, part.Aggregate, part.Range))],
+            cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    {
+        RequireInitialized();
+        var results = new List<RefreshResult>();
+        foreach (var (part, partRange) in Chain(Schema.Aggregate(aggregate), range))
+        {
+            var started = Stopwatch.GetTimestamp();
+            var rows = await RefreshOneAsync(part, partRange, progress, cancellationToken);
+            results.Add(new RefreshResult(part.Name, rows, _state.Aggregate(part).Watermark, Stopwatch.GetElapsedTime(started)));
+        }
+
+        return results;
+    }
+
+    /// <summary>The aggregate after its sources, each with the range widened to whole buckets of the coarsest.</summary>
+    private static IEnumerable<(AggregateDefinition Aggregate, TimeRange? Range)> Chain(AggregateDefinition aggregate, TimeRange? range)
+    {
+        var widened = range is { } r ? r.Widen(aggregate.Bucket) : (TimeRange?)null;
+        return (aggregate.Source is null ? [] : Chain(aggregate.Source, widened)).Append((aggregate, widened));
+    }
+
+    private async Task<long> RefreshOneAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    {
+        var rows = 0L;
+        Instant? first = null;
+        while (HasInvalid(aggregate) && await WriteThread(() => RefreshInvalid(aggregate, range), cancellationToken) is { } written)
+        {
+            rows += written;
+        }
+
+        while (HasNew(_state, aggregate, range) && await WriteThread(() => RefreshNew(aggregate, range), cancellationToken) is { } slice)
+        {
+            rows += slice.Rows;
+            first ??= slice.Range.From;
+            var end = NewEnd(_state, aggregate, range);
+            progress?.Report(new StoreProgress($"refresh {aggregate.Name}", end <= first ? 1 : Math.Clamp((slice.Range.To - first.Value) / (end - first.Value), 0, 1)));
+        }
+
+        return rows;
+    }
+
+    private bool HasInvalid(AggregateDefinition aggregate) => _state.Aggregate(aggregate).HasInvalidations;
+
+    private bool HasNew(StoreState state, AggregateDefinition aggregate, TimeRange? range)
+        => (state.Aggregate(aggregate).Watermark ?? Instant.MinValue) < NewEnd(state, aggregate, range);
+
+    /// <summary>Where closed buckets end: at now, the source's watermark and the range's end.</summary>
+    private Instant NewEnd(StoreState state, AggregateDefinition aggregate, TimeRange? range)
+    {
+        var end = aggregate.Source is null ? Now : Instant.Min(Now, state.Aggregate(aggregate.Source).Watermark ?? Instant.MinValue);
+        return Instant.Min(aggregate.Bucket.Floor(end), range?.To ?? Instant.MaxValue);
+    }
+
+    /// <summary>Materialises the next slice from the watermark on.</summary>
+    /// <returns>What it covered and the rows written; null when nothing is left.</returns>
+    private (TimeRange Range, long Rows)? RefreshNew(AggregateDefinition aggregate, TimeRange? range) => Transaction<(TimeRange, long)?>(state =>
+    {
+        var current = state.Aggregate(aggregate);
+        var rest = new TimeRange(current.Watermark ?? Instant.MinValue, NewEnd(state, aggregate, range));
+        if (rest.IsEmpty || FirstInSource(_session, state, aggregate, rest) is not { } first)
+        {
+            return (Refreshed(state, aggregate), null);
+        }
+
+        // The slice begins at the watermark, whatever was found: a reading that arrives meanwhile is never skipped.
+        var span = aggregate.Source is null ? _options.ChunkInterval : RollupSlice;
+        var begin = aggregate.Bucket.Floor(first);
+        var end = Instant.Min(rest.To, Instant.Max(aggregate.Bucket.End(begin), aggregate.Bucket.Floor(begin + span)));
+        var slice = rest with { To = end };
+        var rows = Insert(aggregate, aggregate.Source is null
+            ? _sql.FromRaw(state, aggregate, slice, "true")
+            : _sql.Rollup(aggregate, _sql.Partials(state, aggregate.Source, slice, "true", realTime: false)));
+        var last = InstantOf(_session.Scalar($"SELECT epoch_us(max(bucket)) FROM {DuckDbSql.Table(aggregate)} WHERE {DuckDbSql.Within("bucket", slice)}"));
+        var next = state.With(current with { Watermark = last is null ? current.Watermark : aggregate.Bucket.End(last.Value) });
+        return (Refreshed(next, aggregate), (new TimeRange(begin, end), rows));
+    });
+
+    /// <summary>Writes the next invalid buckets again and passes on what that makes invalid.</summary>
+    /// <returns>The rows written; null when nothing is left.</returns>
+    private long? RefreshInvalid(AggregateDefinition aggregate, TimeRange? range) => Transaction<long?>(state =>
+    {
+        var within = DuckDbSql.Within("bucket", range ?? TimeRange.All);
+        var buckets = Buckets(_session, $"SELECT DISTINCT epoch_us(bucket) AS b FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {within} ORDER BY b LIMIT {BucketsPerSlice}");
+        if (buckets.Count == 0)
+        {
+            return (state, null);
+        }
+
+        var slice = new TimeRange(buckets[0], aggregate.Bucket.End(buckets[^1]));
+        var invalid = $"(SELECT DISTINCT sensor AS s, bucket AS b FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", slice)})";
+        _session.Execute($"CREATE OR REPLACE TEMP TABLE invalid AS FROM {invalid}");
+        _session.Execute($"DELETE FROM {DuckDbSql.Table(aggregate)} WHERE rowid IN (SELECT a.rowid FROM {DuckDbSql.Table(aggregate)} a JOIN invalid ON sensor = s AND bucket = b WHERE {DuckDbSql.Within("bucket", slice)})");
+        var source = aggregate.Source is null ? _sql.Raw(state, slice, "true") : _sql.Partials(state, aggregate.Source, slice, "true", realTime: false);
+        var time = aggregate.Source is null ? "time" : "bucket";
+        var touched = $"SELECT source.* FROM ({source}) source JOIN invalid ON sensor = s AND {DuckDbSql.Bucket(aggregate.Bucket, time)} = b";
+        var partials = aggregate.Source is null ? _sql.RawPartials(aggregate) : _sql.RollupPartials();
+        var rows = Insert(aggregate, $"SELECT sensor, {DuckDbSql.Bucket(aggregate.Bucket, time)} AS bucket, {partials} FROM ({touched}) GROUP BY 1, 2");
+        _session.Execute($"DELETE FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", slice)}");
+        var next = PassOn(state, aggregate);
+        var left = _session.Scalar($"SELECT 1 FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' LIMIT 1") is not null;
+        return (Refreshed(next.With(next.Aggregate(aggregate) with { HasInvalidations = left }), aggregate), rows);
+    });
+
+    /// <summary>Buckets of the temporary table <c>invalid</c> make those of dependent aggregates invalid that are materialised and not frozen.</summary>
+    private StoreState PassOn(StoreState state, AggregateDefinition aggregate)
+    {
+        foreach (var dependent in Schema.BuiltFrom(aggregate))
+        {
+            var (watermark, frozen) = (state.Aggregate(dependent).Watermark, state.FrozenBefore(dependent));
+            if (watermark is null)
+            {
+                continue;
+            }
+
+            var inserted = _session.Execute($"""
+                INSERT INTO internal.invalidations
+                SELECT DISTINCT '{dependent.Name}', s, {DuckDbSql.Bucket(dependent.Bucket, "b")} AS bucket FROM invalid
+                WHERE {DuckDbSql.Bucket(dependent.Bucket, "b")} < {DuckDbSql.Literal(watermark.Value)}
+                  AND {DuckDbSql.Bucket(dependent.Bucket, "b")} >= {DuckDbSql.Literal(frozen)}
+                """);
+            if (inserted > 0)
+            {
+                state = state.With(state.Aggregate(dependent) with { HasInvalidations = true });
+            }
+        }
+
+        return state;
+    }
+
+    /// <summary>Adds partials to an aggregate, neighbours in (sensor, bucket) order, so that one sensor's rows lie together.</summary>
+    private long Insert(AggregateDefinition aggregate, string partials)
+        => _session.Execute($"INSERT INTO {DuckDbSql.Table(aggregate)} (sensor, bucket, reading_count, {string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
+
+    /// <summary>Stores an aggregate's watermark and when it was refreshed.</summary>
+    private StoreState Refreshed(StoreState state, AggregateDefinition aggregate)
+    {
+        var refreshed = state.Aggregate(aggregate) with { LastRefresh = Now };
+        _session.Execute($"UPDATE internal.aggregates SET watermark = {Micros(refreshed.Watermark)}, last_refresh = {Now.Micros} WHERE name = $1", aggregate.Name);
+        return state.With(refreshed);
+    }
+
+    private RefreshPlan Plan(Session session, StoreState state, AggregateDefinition aggregate, TimeRange? range)
+    {
+        var rest = new TimeRange(state.Aggregate(aggregate).Watermark ?? Instant.MinValue, NewEnd(state, aggregate, range));
+        var first = rest.IsEmpty ? null : FirstInSource(session, state, aggregate, rest);
+        var invalid = Convert.ToInt64(
+            session.Scalar($"SELECT count(*) FROM (SELECT DISTINCT sensor, bucket FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", range ?? TimeRange.All)})"),
+            CultureInfo.InvariantCulture);
+        return new RefreshPlan(aggregate.Name, first is null ? null : new TimeRange(aggregate.Bucket.Floor(first.Value), rest.To), invalid);
+    }
+
+    /// <summary>The first instant in the range at which the aggregate's source holds something.</summary>
+    private static Instant? FirstInSource(Session session, StoreState state, AggregateDefinition aggregate, TimeRange range)
+    {
+        if (aggregate.Source is { } source)
+        {
+            return InstantOf(session.Scalar($"SELECT epoch_us(min(bucket)) FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}"));
+        }
+
+        foreach (var chunk in state.ChunksIn(range))
+        {
+            if (InstantOf(session.Scalar($"SELECT epoch_us(min(time)) FROM {chunk.Table} WHERE {DuckDbSql.Within("time", range)}")) is { } first)
+            {
+                return first;
+            }
+        }
+
+        return null;
+    }
+
+    private static List<Instant> Buckets(Session session, string sql)
+    {
+        var buckets = new List<Instant>();
+        using var rows = session.Query(sql, streaming: false);
+        while (rows.Read())
+        {
+            buckets.Add(new Instant(rows.GetInt64(0)));
+        }
+
+        return buckets;
+    }
+
+    private static Instant? InstantOf(object? micros) => micros is null ? null : new Instant(Convert.ToInt64(micros, CultureInfo.InvariantCulture));
+
+    private static string Micros(Instant? instant) => instant?.Micros.ToString(CultureInfo.InvariantCulture) ?? "NULL";
+}

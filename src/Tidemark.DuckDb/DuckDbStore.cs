@@ -1,0 +1,305 @@
+using System.Collections.Concurrent;
+using DuckDB.NET.Data;
+
+namespace Tidemark.DuckDb;
+
+/// <summary>
+/// The embedded engine: one DuckDB file in a folder, open in one process. Everything that writes runs on one thread, so
+/// transactions never conflict; reads run on others, each in a snapshot of its own, and never wait for a write.
+/// </summary>
+public sealed partial class DuckDbStore : ITelemetryStore
+{
+    public const string FileName = "tidemark.duckdb";
+
+    // The driver shares one database among connections to a path, compares paths without case and takes two spellings
+    // of a path for two databases; so a folder is opened once, by its one resolved name.
+    private static readonly ConcurrentDictionary<string, bool> OpenFolders = new(StringComparer.OrdinalIgnoreCase);
+
+    // The log is written into the database file beyond this size, on the writer's thread, so that no commit stalls on it.
+    private const long CheckpointBytes = 64L << 20;
+
+    private readonly DuckDbOptions _options;
+    private readonly string _folder;
+    private readonly string _connectionString;
+    private readonly DuckDbSql _sql;
+    private readonly SensorTable _sensors = new();
+    private readonly ConcurrentBag<Session> _idleSessions = [];
+    private readonly BlockingScheduler _writer = new("tidemark-writer", 1);
+    private readonly BlockingScheduler _readers = new("tidemark-reader", Math.Max(4, 2 * Environment.ProcessorCount));
+    private readonly Session _session;
+    private StoreState _state = StoreState.Empty;
+    private int _structure;
+    private long _commits;
+    private bool _initialized;
+    private int _disposed;
+
+    private DuckDbStore(DuckDbOptions options, string folder, string connectionString, Session session)
+    {
+        _options = options;
+        _folder = folder;
+        _connectionString = connectionString;
+        _session = session;
+        _sql = new DuckDbSql(options.Schema);
+        ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);
+    }
+
+    public TelemetrySchema Schema => _options.Schema;
+
+    public static bool Exists(string folder) => File.Exists(Path.Combine(folder, FileName));
+
+    /// <summary>Opens the folder's database and creates both when they aren't there; <see cref="InitializeAsync"/> comes next.</summary>
+    /// <exception cref="StoreException">The folder is in use, can't be written, or holds something else.</exception>
+    public static Task<ITelemetryStore> OpenAsync(DuckDbOptions options, CancellationToken cancellationToken)
+        => Task.Run(() => Open(options), cancellationToken);
+
+    private static ITelemetryStore Open(DuckDbOptions options)
+    {
+        string? folder = null;
+        try
+        {
+            folder = Resolve(Directory.CreateDirectory(options.Folder).FullName);
+            if (!OpenFolders.TryAdd(folder, true))
+            {
+                throw new StoreException(StoreErrorKind.InUse, $"the store in {folder} is open already in this process");
+            }
+
+            try
+            {
+                var connectionString = $"Data Source={Path.Combine(folder, FileName)}";
+                var session = Session.Open(connectionString);
+                session.Execute($"SET temp_directory = '{Path.Combine(folder, "tmp").Replace("'", "''", StringComparison.Ordinal)}'");
+                session.Execute("SET wal_autocheckpoint = '1TB'");
+                session.Execute("SET memory_limit = '2GB'");
+                return new DuckDbStore(options, folder, connectionString, session);
+            }
+            catch
+            {
+                OpenFolders.TryRemove(folder, out _);
+                throw;
+            }
+        }
+        catch (Exception e) when (e is not StoreException)
+        {
+            throw DuckDbErrors.Translate(e, folder ?? options.Folder, CancellationToken.None);
+        }
+    }
+
+    /// <summary>The path without symbolic links: two names of one folder are one database.</summary>
+    private static string Resolve(string path)
+    {
+        var parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(path));
+        if (parent is null)
+        {
+            return path;
+        }
+
+        var here = Path.Combine(Resolve(parent), Path.GetFileName(Path.TrimEndingDirectorySeparator(path)));
+        return Directory.ResolveLinkTarget(here, returnFinalTarget: true)?.FullName ?? here;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await _writer.Run(() =>
+        {
+            Checkpoint(always: true);
+            return true;
+        });
+        await Task.Run(() =>
+        {
+            _writer.Dispose();
+            _readers.Dispose();
+        });
+        while (_idleSessions.TryTake(out var session))
+        {
+            session.Dispose();
+        }
+
+        _session.Dispose();
+        OpenFolders.TryRemove(_folder, out _);
+    }
+
+    /// <summary>Runs on the writer's thread: one at a time, in order.</summary>
+    private async Task<T> WriteThread<T>(Func<T> work, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        return await _writer.Run(() =>
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                return work();
+            }
+            catch (DuckDBException e)
+            {
+                throw DuckDbErrors.Translate(e, _folder, CancellationToken.None);
+            }
+        });
+    }
+
+    /// <summary>A transaction on the writer's thread; the work answers the state that becomes current with the commit.</summary>
+    private T Transaction<T>(Func<StoreState, (StoreState Next, T Result)> work)
+    {
+        _session.Execute("BEGIN TRANSACTION");
+        try
+        {
+            var (next, result) = work(_state);
+            Commit(next);
+            return result;
+        }
+        catch
+        {
+            Rollback();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Commits and makes the state current. Readers that begin meanwhile wait (<see cref="ReadConsistently"/>), so that none combines one
+    /// catalog with another's data.
+    /// </summary>
+    private void Commit(StoreState next)
+    {
+        var structural = !ReferenceEquals(next, _state);
+        if (structural)
+        {
+            Interlocked.Increment(ref _structure);
+        }
+
+        try
+        {
+            _session.Execute("COMMIT");
+            _state = next;
+            Interlocked.Increment(ref _commits);
+        }
+        finally
+        {
+            if (structural)
+            {
+                Interlocked.Increment(ref _structure);
+            }
+        }
+    }
+
+    private void Rollback()
+    {
+        try
+        {
+            _session.Execute("ROLLBACK");
+        }
+        catch (DuckDBException)
+        {
+            // The failed commit has ended the transaction already; its exception is the one that tells why.
+        }
+    }
+
+    /// <summary>Opens a read whose first statement sees exactly the data that the state describes.</summary>
+    private T ReadConsistently<T>(Func<StoreState, T> open, Action<T> discard)
+    {
+        var wait = new SpinWait();
+        while (true)
+        {
+            var structure = Volatile.Read(ref _structure);
+            if ((structure & 1) != 0)
+            {
+                wait.SpinOnce();
+                continue;
+            }
+
+            T opened;
+            try
+            {
+                opened = open(_state);
+            }
+            catch (DuckDBException) when (Volatile.Read(ref _structure) != structure)
+            {
+                continue;
+            }
+
+            if (Volatile.Read(ref _structure) == structure)
+            {
+                return opened;
+            }
+
+            discard(opened);
+        }
+    }
+
+    private Session RentSession()
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        return _idleSessions.TryTake(out var session) ? session : Session.Open(_connectionString);
+    }
+
+    private void ReturnSession(Session session)
+    {
+        if (_disposed != 0)
+        {
+            session.Dispose();
+        }
+        else
+        {
+            _idleSessions.Add(session);
+        }
+    }
+
+    /// <summary>Reads on a reader's thread with a session of its own, which is returned.</summary>
+    private Task<T> ReadThread<T>(Func<Session, StoreState, T> read, CancellationToken cancellationToken) => _readers.Run(() =>
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        try
+        {
+            RequireInitialized();
+            var session = RentSession();
+            try
+            {
+                return ReadConsistently(state => read(session, state), static _ => { });
+            }
+            finally
+            {
+                ReturnSession(session);
+            }
+        }
+        catch (DuckDBException e)
+        {
+            throw DuckDbErrors.Translate(e, _folder, cancellationToken);
+        }
+    });
+
+    private void RequireInitialized()
+    {
+        if (!Volatile.Read(ref _initialized))
+        {
+            throw new StoreException(StoreErrorKind.Invalid, $"the store in {_folder} is not initialised: run 'tidemark init'");
+        }
+    }
+
+    private int RequireSensor(string sensorId)
+        => _sensors.TryGetKey(sensorId, out var key) ? key : throw StoreException.UnknownSensor(sensorId);
+
+    private BucketWidth ChunkWidth { get; }
+
+    private Instant Now => Instant.From(_options.Clock.GetUtcNow());
+
+    private void Checkpoint(bool always)
+    {
+        var log = new FileInfo(Path.Combine(_folder, FileName + ".wal"));
+        if (!log.Exists || (!always && log.Length < CheckpointBytes))
+        {
+            return;
+        }
+
+        try
+        {
+            _session.Execute("CHECKPOINT");
+        }
+        catch (DuckDBException)
+        {
+            // A long read holds an old snapshot: the log keeps everything, and the next checkpoint takes it over.
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using DuckDB.NET.Data;
+
+namespace Tidemark.DuckDb;
+
+/// <summary>One connection and its prepared statements. Used by one thread at a time.</summary>
+internal sealed class Session(DuckDBConnection connection) : IDisposable
+{
+    // Chunks come and go, so statements over old ones are let go in bulk.
+    private const int MaxPrepared = 128;
+
+    private readonly Dictionary<string, DuckDBCommand> _prepared = [];
+
+    public DuckDBConnection Connection { get; } = connection;
+
+    public static Session Open(string connectionString)
+    {
+        var connection = new DuckDBConnection(connectionString);
+        try
+        {
+            connection.Open();
+            return new Session(connection);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <returns>The rows inserted, changed or deleted.</returns>
+    public int Execute(string sql, params ReadOnlySpan<object> parameters)
+    {
+        using var command = Command(sql, parameters);
+        return command.ExecuteNonQuery();
+    }
+
+    /// <returns>The first value of the first row, null for NULL or no row.</returns>
+    public object? Scalar(string sql, params ReadOnlySpan<object> parameters)
+    {
+        using var command = Command(sql, parameters);
+        return command.ExecuteScalar() is { } value and not DBNull ? value : null;
+    }
+
+    /// <summary>Runs a statement that is used once; for many rows, streamed instead of materialised.</summary>
+    public DuckDBDataReader Query(string sql, bool streaming, params ReadOnlySpan<object> parameters)
+    {
+        var command = Command(sql, parameters);
+        command.UseStreamingMode = streaming;
+        return command.ExecuteReader();
+    }
+
+    /// <summary>Runs a statement that is used again and again with other values.</summary>
+    public DuckDBDataReader QueryPrepared(string sql, CancellationToken cancellationToken, params ReadOnlySpan<object> parameters)
+    {
+        if (!_prepared.TryGetValue(sql, out var command))
+        {
+            if (_prepared.Count >= MaxPrepared)
+            {
+                ForgetPrepared();
+            }
+
+            command = Command(sql, parameters);
+            command.Prepare();
+            _prepared.Add(sql, command);
+        }
+
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            command.Parameters[i].Value = parameters[i];
+        }
+
+        using var interrupt = cancellationToken.Register(command.Cancel);
+        return command.ExecuteReader();
+    }
+
+    public void Dispose()
+    {
+        ForgetPrepared();
+        Connection.Dispose();
+    }
+
+    private void ForgetPrepared()
+    {
+        foreach (var command in _prepared.Values)
+        {
+            command.Dispose();
+        }
+
+        _prepared.Clear();
+    }
+
+    private DuckDBCommand Command(string sql, ReadOnlySpan<object> parameters)
+    {
+        var command = Connection.CreateCommand();
+        command.CommandText = sql;
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(new DuckDBParameter(parameter));
+        }
+
+        return command;
+    }
+}
