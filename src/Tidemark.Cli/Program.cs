@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
 using Tidemark.Cli;
+using Tidemark.Cli.Client;
 using Tidemark.Cli.Export;
 using Tidemark.Cli.Import;
 
@@ -13,6 +14,7 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
     GenerateCommand.Create(),
     RefreshCommand.Create(),
     ExportCommand.Create(),
+    ClientCommand.Create(),
     StatusCommand.Create(),
     MaintainCommand.Create(),
     VerifyCommand.Create(),
