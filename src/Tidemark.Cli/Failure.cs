@@ -14,6 +14,9 @@ internal static class ExitCode
 /// <summary>A command can't do what was asked: the message is one line that says why and what to do.</summary>
 internal sealed class CommandFailedException(string message) : Exception(message);
 
+/// <summary>Options that are right one by one and wrong together: the message is one line, without the hint at the help.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
 internal static class Failure
 {
     /// <summary>One line for people, whatever went wrong.</summary>

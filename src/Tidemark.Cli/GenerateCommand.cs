@@ -57,7 +57,7 @@ internal static class GenerateCommand
         }
 
         result += await write;
-        return new GenerateReport(plan.Sensors, from, to, result.Written, result.Replaced, result.Unchanged, (long)watch.Elapsed.TotalMilliseconds);
+        return new GenerateReport(plan.Sensors, from, to, result, (long)watch.Elapsed.TotalMilliseconds);
     }
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
@@ -76,7 +76,7 @@ internal static class GenerateCommand
         var report = await Terminal.ProgressAsync("generate", progress => WriteHistoryAsync(store, plan, length, progress, cancellationToken));
         if (arguments.GetValue(GlobalOptions.Json))
         {
-            Terminal.Json(report);
+            Terminal.Json(new { report.Sensors, report.From, report.To, report.Result.Written, report.Result.Replaced, report.Result.Unchanged, report.ElapsedMs });
         }
         else
         {
@@ -110,8 +110,13 @@ internal static class GenerateCommand
     }
 }
 
-internal sealed record GenerateReport(int Sensors, Instant From, Instant To, long Written, long Replaced, long Unchanged, long ElapsedMs)
+/// <param name="Sensors">How many.</param>
+/// <param name="From">The first instant.</param>
+/// <param name="To">The last one.</param>
+/// <param name="Result">What became of the readings.</param>
+/// <param name="ElapsedMs">How long it took.</param>
+internal sealed record GenerateReport(int Sensors, Instant From, Instant To, WriteResult Result, long ElapsedMs)
 {
     public override string ToString()
-        => $"{Readable.Count(Sensors, "sensor")}, {From} to {To}: {Readable.Written(new WriteResult(Written, Replaced, Unchanged))} in {Readable.Elapsed(TimeSpan.FromMilliseconds(ElapsedMs))}";
+        => $"generate: {Readable.Count(Sensors, "sensor")}, {From} to {To}: {Readable.Written(Result)} in {Readable.Elapsed(TimeSpan.FromMilliseconds(ElapsedMs))}";
 }

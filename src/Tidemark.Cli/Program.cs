@@ -34,14 +34,17 @@ using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel
 var parsed = root.Parse(args);
 if (parsed.Action is ParseErrorAction)
 {
-    Terminal.Error($"{parsed.Errors[0].Message.TrimEnd('.')}; see {parsed.CommandResult.Command.FullName()} --help");
-    return ExitCode.Usage;
+    return Misused(parsed.Errors[0].Message.TrimEnd('.'));
 }
 
 try
 {
     // Signals and failures are this file's; the library's own handlers would print stack traces.
     return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellation.Token);
+}
+catch (UsageException e)
+{
+    return Misused(e.Message);
 }
 catch (Exception e) when (cancellation.IsCancellationRequested)
 {
@@ -52,6 +55,12 @@ catch (Exception e)
 {
     Terminal.Error(Failure.Describe(e));
     return ExitCode.Failure;
+}
+
+int Misused(string message)
+{
+    Terminal.Error($"{message}; see {parsed.CommandResult.Command.FullName()} --help");
+    return ExitCode.Usage;
 }
 
 // The first signal asks the command to end; a second one ends the process.

@@ -24,6 +24,9 @@ internal static class Readable
 
     public static string Time(Instant? time) => time?.ToString() ?? "none";
 
+    /// <summary>When something was done; below a second it is of no interest.</summary>
+    public static string Moment(Instant? time) => time is { } instant ? new Instant(instant.Micros / 1_000_000 * 1_000_000).ToString() : "never";
+
     public static string Written(WriteResult result)
         => $"{Count(result.Written)} written, {Count(result.Replaced)} replaced, {Count(result.Unchanged)} unchanged";
 }

@@ -13,13 +13,6 @@ internal static class RefreshCommand
     public static Command Create()
     {
         var command = new Command("refresh", "Bring aggregates up to date: what is new or invalid and nothing else.") { Aggregates, From, To, DryRun };
-        command.Validators.Add(result =>
-        {
-            if (result.GetValue(From) is { } from && result.GetValue(To) is { } to && from >= to)
-            {
-                result.AddError($"--from {from} is not before --to {to}");
-            }
-        });
         command.SetAction(RunAsync);
         return command;
     }
@@ -28,16 +21,16 @@ internal static class RefreshCommand
     /// <param name="store">The store.</param>
     /// <param name="names">Which ones; all when empty.</param>
     /// <param name="range">See <see cref="ITelemetryStore.RefreshAsync"/>.</param>
-    /// <param name="progress">Told how far it is.</param>
     /// <param name="done">Called with each result as it comes.</param>
     /// <param name="cancellationToken">Ends it between two transactions.</param>
     public static async Task<IReadOnlyList<RefreshResult>> RefreshAsync(
-        ITelemetryStore store, IReadOnlyList<string> names, TimeRange? range, IProgress<StoreProgress>? progress, Action<RefreshResult> done, CancellationToken cancellationToken)
+        ITelemetryStore store, IReadOnlyList<string> names, TimeRange? range, Action<RefreshResult> done, CancellationToken cancellationToken)
     {
         var results = new List<RefreshResult>();
         foreach (var target in Targets(store.Schema, names))
         {
-            foreach (var result in await store.RefreshAsync(target.Name, range, progress, cancellationToken))
+            var refreshed = await Terminal.ProgressAsync($"refresh {target}", progress => store.RefreshAsync(target.Name, range, progress, cancellationToken));
+            foreach (var result in refreshed)
             {
                 // A source that two aggregates share comes again, with nothing left to do.
                 if (result.RowsWritten > 0 || results.All(r => r.Aggregate != result.Aggregate))
@@ -53,10 +46,15 @@ internal static class RefreshCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
+        var (from, to) = (arguments.GetValue(From), arguments.GetValue(To));
+        if (from >= to)
+        {
+            throw new UsageException($"--from {from} is not before --to {to}");
+        }
+
         await using var store = await StoreOpener.OpenAsync(GlobalOptions.Load(arguments), cancellationToken);
         var names = arguments.GetValue(Aggregates) ?? [];
         var json = arguments.GetValue(GlobalOptions.Json);
-        var (from, to) = (arguments.GetValue(From), arguments.GetValue(To));
         TimeRange? range = from is null && to is null ? null : new TimeRange(from ?? Instant.MinValue, to ?? Instant.MaxValue);
         if (arguments.GetValue(DryRun))
         {
@@ -64,9 +62,7 @@ internal static class RefreshCommand
             return ExitCode.Success;
         }
 
-        var results = await Terminal.ProgressAsync(
-            "refresh",
-            progress => RefreshAsync(store, names, range, progress, result => Print(result, json), cancellationToken));
+        var results = await RefreshAsync(store, names, range, result => Print(result, json), cancellationToken);
         if (json)
         {
             Terminal.Json(results.Select(r => new { r.Aggregate, r.RowsWritten, r.Watermark, ElapsedMs = (long)r.Elapsed.TotalMilliseconds }));

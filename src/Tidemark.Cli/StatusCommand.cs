@@ -42,7 +42,7 @@ internal static class StatusCommand
         Terminal.Line("");
         Terminal.Table(
             ["Aggregate", "Bucket", "Source", "Rows", "Watermark", "Pending", "Last refresh"],
-            status.Aggregates.Select(a => (string[])[a.Name, a.Bucket, a.Source, Readable.Count(a.Rows), Readable.Time(a.Watermark), Readable.Count(a.PendingInvalidations), Readable.Time(a.LastRefresh)]));
+            status.Aggregates.Select(a => (string[])[a.Name, a.Bucket, a.Source, Readable.Count(a.Rows), Readable.Time(a.Watermark), Readable.Count(a.PendingInvalidations), Readable.Moment(a.LastRefresh)]));
         if (status.Chunks.Count > 0)
         {
             Terminal.Line("");
@@ -54,7 +54,7 @@ internal static class StatusCommand
             Terminal.Line("");
             Terminal.Table(
                 ["Job", "Schedule", "Last run", "Outcome", "Failures", "Next run"],
-                status.Jobs.Select(j => (string[])[j.Name, j.Schedule, Readable.Time(j.LastRun), j.LastOutcome ?? "", Readable.Count(j.Failures), Readable.Time(j.NextRun)]));
+                status.Jobs.Select(j => (string[])[j.Name, j.Schedule, Readable.Moment(j.LastRun), j.LastOutcome ?? "", Readable.Count(j.Failures), Readable.Moment(j.NextRun)]));
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Spectre.Console;
 
 namespace Tidemark.Cli;
@@ -16,14 +14,6 @@ internal static class Terminal
     private static readonly Lazy<IAnsiConsole> Output = new(() => Open(Console.Out));
     private static readonly Lazy<IAnsiConsole> Errors = new(() => Open(Console.Error));
 
-    private static readonly JsonSerializerOptions JsonOptions = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new InstantConverter(), new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
-    };
-
     /// <summary>One line of the result.</summary>
     public static void Line(string text) => Console.Out.WriteLine(text);
 
@@ -34,7 +24,7 @@ internal static class Terminal
     public static void Error(string line) => Console.Error.WriteLine($"tidemark: {line}");
 
     /// <summary>The result for programs: snake_case, times RFC 3339 UTC.</summary>
-    public static void Json<T>(T result) => Console.Out.WriteLine(JsonSerializer.Serialize(result, JsonOptions));
+    public static void Json<T>(T result) => Console.Out.WriteLine(ResultJson.Serialize(result));
 
     /// <summary>A table with a frame on a terminal, columns of plain text elsewhere.</summary>
     public static void Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
@@ -42,7 +32,7 @@ internal static class Terminal
         var table = new Table { Border = Output.Value.Profile.Out.IsTerminal ? TableBorder.Rounded : TableBorder.None };
         foreach (var heading in headings)
         {
-            table.AddColumn(new TableColumn(new Text(heading)) { NoWrap = true, Padding = new Padding(0, 0, 2, 0) });
+            table.AddColumn(new TableColumn(new Text(heading)) { Padding = new Padding(0, 0, 2, 0) });
         }
 
         foreach (var row in rows)
@@ -130,13 +120,5 @@ internal static class Terminal
                 _progress = value;
             }
         }
-    }
-
-    private sealed class InstantConverter : JsonConverter<Instant>
-    {
-        public override Instant Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-            => Instant.TryParse(reader.GetString(), out var instant) ? instant : throw new JsonException("not a time");
-
-        public override void Write(Utf8JsonWriter writer, Instant value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
     }
 }

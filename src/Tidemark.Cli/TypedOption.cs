@@ -31,7 +31,7 @@ internal static class TypedOption
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;
-            if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) || value > 1)
+            if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) || value is not (>= 0 and <= 1))
             {
                 result.AddError($"{name} '{text}' is not a number from 0 to 1");
             }
