@@ -34,7 +34,7 @@ internal sealed class ApiClient : IDisposable
         }
         catch (UriFormatException)
         {
-            throw new CommandFailedException($"--host '{host}' is not a host name or address, such as 127.0.0.1");
+            throw new UsageException($"--host '{host}' is not a host name or address, such as 127.0.0.1");
         }
     }
 

@@ -107,7 +107,7 @@ internal static class ExportCommand
         {
             null or ".csv" => CsvExport.WriteAsync,
             ".parquet" => ParquetExport.WriteAsync,
-            _ => throw new CommandFailedException($"--output {output}: the extension is neither .csv nor .parquet"),
+            _ => throw new UsageException($"--output {output}: the extension is neither .csv nor .parquet"),
         };
 
     private static TimeRange RangeOf(ParseResult arguments)
@@ -118,6 +118,6 @@ internal static class ExportCommand
         }
 
         var range = new TimeRange(arguments.GetValue(From) ?? Instant.MinValue, arguments.GetValue(To) ?? Instant.MaxValue);
-        return range.IsEmpty ? throw new CommandFailedException($"--from {range.From} is not before --to {range.To}") : range;
+        return range.IsEmpty ? throw new UsageException($"--from {range.From} is not before --to {range.To}") : range;
     }
 }

@@ -1,10 +1,11 @@
 using System.Collections;
+using System.Collections.ObjectModel;
 using System.Data.Common;
 
 namespace Tidemark.Cli.Export;
 
 /// <summary>The forward-only view of rows that the CSV writer takes; a subclass moves on and answers typed cells.</summary>
-internal abstract class TableReader(IReadOnlyList<(string Name, Type Type)> columns) : DbDataReader
+internal abstract class TableReader(IReadOnlyList<(string Name, Type Type)> columns) : DbDataReader, IDbColumnSchemaGenerator
 {
     public override int FieldCount => columns.Count;
 
@@ -19,6 +20,8 @@ internal abstract class TableReader(IReadOnlyList<(string Name, Type Type)> colu
     public override object this[int ordinal] => GetValue(ordinal);
 
     public override object this[string name] => GetValue(GetOrdinal(name));
+
+    public ReadOnlyCollection<DbColumn> GetColumnSchema() => columns.Select((column, i) => (DbColumn)new Column(i, column.Name, column.Type)).ToList().AsReadOnly();
 
     public override string GetName(int ordinal) => columns[ordinal].Name;
 
@@ -77,4 +80,13 @@ internal abstract class TableReader(IReadOnlyList<(string Name, Type Type)> colu
     public override short GetInt16(int ordinal) => throw new NotSupportedException();
 
     public override int GetInt32(int ordinal) => throw new NotSupportedException();
+
+    private sealed class Column : DbColumn
+    {
+        public Column(int ordinal, string name, Type type)
+        {
+            (ColumnOrdinal, ColumnName, DataType, DataTypeName) = (ordinal, name, type, type.Name);
+            AllowDBNull = type == typeof(double);
+        }
+    }
 }

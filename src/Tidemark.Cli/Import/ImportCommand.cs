@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
-using Tidemark.Configuration;
 
 namespace Tidemark.Cli.Import;
 
@@ -64,13 +63,14 @@ internal static partial class ImportCommand
         var rejectsPath = arguments.GetValue(Rejects) ?? (file == "-" ? "stdin.rejects.csv" : $"{file}.rejects.csv");
         if (file != "-" && Path.GetFullPath(file) == Path.GetFullPath(rejectsPath))
         {
-            throw new CommandFailedException($"--rejects {rejectsPath} is the file to import; name another one");
+            throw new UsageException($"--rejects {rejectsPath} is the file to import; name another one");
         }
 
-        // The file is looked at first: a wrong one leaves no new store behind.
+        // The file comes first: one that isn't there leaves no new store behind.
+        var open = SourceOf(arguments, options.Server.MaxLine, file);
         await using var stream = OpenFile(file);
-        using var source = OpenSource(arguments, options, file, stream);
         await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
+        using var source = open(stream, store.Schema);
         await using var rejects = new RejectsFile(rejectsPath);
         var importer = new Importer(store, options.MaxSkew, TimeProvider.System, rejects);
         var summary = await Terminal.ProgressAsync($"import {file}", progress => importer.RunAsync(
@@ -98,40 +98,39 @@ internal static partial class ImportCommand
         }
     }
 
-    private static ReadingSource OpenSource(ParseResult arguments, TidemarkOptions options, string file, Stream stream)
+    /// <summary>How the file is read, by the arguments alone: the schema is the store's, which may be behind a server.</summary>
+    private static Func<Stream, TelemetrySchema, ReadingSource> SourceOf(ParseResult arguments, int maxLine, string file)
     {
         if ((arguments.GetValue(Format) ?? FormatOf(file)) == Ndjson)
         {
-            if (new Option[] { Map, Sensor, TimeZone, Delimiter }.FirstOrDefault(option => arguments.GetResult(option) is not null) is { } option)
-            {
-                throw new CommandFailedException($"{option.Name} is for CSV: in NDJSON each object names time, sensor_id and its metrics");
-            }
-
-            return new NdjsonSource(stream, options.Schema, options.Server.MaxLine);
+            return new Option[] { Map, Sensor, TimeZone, Delimiter }.FirstOrDefault(option => arguments.GetResult(option) is not null) is { } option
+                ? throw new UsageException($"{option.Name} is for CSV: in NDJSON each object names time, sensor_id and its metrics")
+                : (stream, schema) => new NdjsonSource(stream, schema, maxLine);
         }
 
-        var delimiter = arguments.GetValue(Delimiter);
         var sensor = arguments.GetValue(Sensor);
         if (sensor is not null && SensorId.Check(sensor) is { } error)
         {
-            throw new CommandFailedException($"--sensor: {error}");
+            throw new UsageException($"--sensor: {error}");
         }
 
-        return new CsvSource(stream, options.Schema, new CsvLayout
+        var delimiter = arguments.GetValue(Delimiter);
+        var layout = new CsvLayout
         {
             Mapping = arguments.GetValue(Map) ?? [],
             Sensor = sensor,
             Delimiter = delimiter == "tab" ? '\t' : delimiter?[0],
             Time = ImportTime.InZone(arguments.GetValue(TimeZone)),
-            MaxRow = options.Server.MaxLine,
-        });
+            MaxRow = maxLine,
+        };
+        return (stream, schema) => new CsvSource(stream, schema, layout);
     }
 
     private static string FormatOf(string file) => Path.GetExtension(file).ToLowerInvariant() switch
     {
         ".csv" or ".tsv" or ".txt" => Csv,
         ".ndjson" or ".jsonl" or ".json" => Ndjson,
-        _ => file == "-" ? Csv : throw new CommandFailedException($"{file}: the extension names no format; give --format csv or --format ndjson"),
+        _ => file == "-" ? Csv : throw new UsageException($"{file}: the extension names no format; give --format csv or --format ndjson"),
     };
 
     private static Dictionary<string, string> ParseMap(System.CommandLine.Parsing.ArgumentResult result)
