@@ -10,15 +10,17 @@ using Tidemark.Cli.Import;
 var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings, keeps continuous aggregates, answers over REST.")
 {
     InitCommand.Create(),
-    ImportCommand.Create(),
     GenerateCommand.Create(),
+    ImportCommand.Create(),
     RefreshCommand.Create(),
-    ExportCommand.Create(),
+    ServeCommand.Create(),
     ClientCommand.Create(),
+    ExportCommand.Create(),
     StatusCommand.Create(),
     MaintainCommand.Create(),
     VerifyCommand.Create(),
     CheckCommand.Create(),
+    DemoCommand.Create(),
 };
 GlobalOptions.AddTo(root);
 root.SetAction(_ =>
