@@ -47,7 +47,7 @@ internal static class JsonBody
             body.AdvanceTo(result.Buffer.End);
             if (result.IsCompleted)
             {
-                return bytes.WrittenMemory;
+                return bytes.WrittenSpan.StartsWith(JsonReadingParser.ByteOrderMark) ? bytes.WrittenMemory[JsonReadingParser.ByteOrderMark.Length..] : bytes.WrittenMemory;
             }
         }
     }
@@ -58,7 +58,11 @@ internal static class JsonBody
         try
         {
             var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { AllowMultipleValues = true });
-            reader.Read();
+            if (!reader.Read())
+            {
+                throw new RequestException(["the body is empty"]);
+            }
+
             if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
             {
                 throw new RequestException(["the body is neither an object nor an array nor lines of objects"]);
