@@ -108,7 +108,7 @@ public sealed partial class DuckDbStore
         }
 
         private DuckDBDataReader Query(Chunk chunk) => key is { } sensor
-            ? Session.QueryPrepared(Store._sql.RawOfSensor(chunk), Cancellation, sensor, range.From.ToDateTime(), range.To.ToDateTime())
+            ? Session.QueryPrepared(Store._sql.RawOfSensor(chunk), Cancellation, sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To), range.From.Micros, range.To.Micros)
             : Session.Query(Store._sql.RawOfAll(chunk, range), streaming: true);
 
         private bool Fill(ReadingBatch batch, DuckDBDataReader rows)
