@@ -28,14 +28,12 @@ internal sealed class ApiClient : IDisposable
 
     public ApiClient(string host, int port)
     {
-        try
-        {
-            _http = new HttpClient { BaseAddress = new UriBuilder("http", host, port).Uri, Timeout = TimeSpan.FromMinutes(5) };
-        }
-        catch (UriFormatException)
+        if (Uri.CheckHostName(host) == UriHostNameType.Unknown)
         {
             throw new UsageException($"--host '{host}' is not a host name or address, such as 127.0.0.1");
         }
+
+        _http = new HttpClient { BaseAddress = new UriBuilder("http", host, port).Uri, Timeout = TimeSpan.FromMinutes(5) };
     }
 
     /// <summary>The server, as in <c>http://127.0.0.1:5000</c>.</summary>

@@ -13,7 +13,7 @@ internal static class PartialFile
             throw new CommandFailedException($"{path} is a folder; name a file in it");
         }
 
-        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
+        if (Path.GetDirectoryName(path) is { Length: > 0 } folder && !Directory.Exists(folder))
         {
             throw new CommandFailedException($"{folder}: there is no such folder");
         }

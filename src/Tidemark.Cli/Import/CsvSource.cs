@@ -79,7 +79,7 @@ internal sealed class CsvSource : ReadingSource
     public override IReadOnlyList<string> Notes =>
     [
         .. _map is { Ignored.Count: > 0 } ? [$"columns without a metric, ignored: {string.Join(", ", _map.Ignored.Select(name => name.Length == 0 ? "(no name)" : name))}"] : Array.Empty<string>(),
-        .. _layout.Time.Repeated > 0 ? [$"{_layout.Time.Repeated} local times lie in an hour that a clock change repeats: the first of the two was taken"] : Array.Empty<string>(),
+        .. _layout.Time.Repeated > 0 ? [$"{Readable.Count(_layout.Time.Repeated, "local time")} fell into an hour that a clock change repeats: the first of the two was taken"] : Array.Empty<string>(),
     ];
 
     public override bool Next()

@@ -58,7 +58,7 @@ public sealed class ImportRealDataTests : IDisposable
         var output = await _folder.SucceedAsync("import", file, "--map", "time=date", "--sensor", "seattle", "--time-zone", "America/Los_Angeles", "--rejects", "rejects.csv");
         Assert.Equal(
             $"{file}: 8,759 rows: 8,758 written, 0 replaced, 0 unchanged, 1 refused, see rejects.csv\n"
-            + "1 local times lie in an hour that a clock change repeats: the first of the two was taken\n",
+            + "1 local time fell into an hour that a clock change repeats: the first of the two was taken\n",
             output);
         Assert.Contains("time '2010-03-14T02:00:00' does not exist in America/Los_Angeles", File.ReadAllText(Path.Combine(_folder.Path, "rejects.csv")), StringComparison.Ordinal);
     }

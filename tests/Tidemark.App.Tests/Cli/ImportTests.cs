@@ -61,7 +61,7 @@ public sealed class ImportTests : IDisposable
 
         Assert.Equal(
             "in.csv: 3 rows: 2 written, 0 replaced, 0 unchanged, 1 refused, see in.csv.rejects.csv\n"
-            + "1 local times lie in an hour that a clock change repeats: the first of the two was taken\n",
+            + "1 local time fell into an hour that a clock change repeats: the first of the two was taken\n",
             await _folder.SucceedAsync("import", "in.csv", "--map", "time=date", "--map", "temperature=temp", "--sensor", "roof", "--time-zone", "Europe/Berlin"));
         Assert.Equal(
             "time,sensor_id,temperature,humidity,pressure\n2026-03-29T00:30:00Z,roof,1,,\n2026-10-25T00:30:00Z,roof,3,,\n",
