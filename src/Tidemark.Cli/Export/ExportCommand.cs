@@ -69,7 +69,7 @@ internal static class ExportCommand
         var rows = await Terminal.ProgressAsync($"export {output}", async progress =>
         {
             var total = 0L;
-            var counted = table.Counted(passed => progress.Report(new StoreProgress($"{Readable.Count(total = passed)} rows", double.NaN)));
+            var counted = table.Counted(passed => progress.Report(new StoreProgress($"export {output}: {Readable.Count(total = passed)} rows", double.NaN)));
             await PartialFile.WriteAsync(output, stream => write(counted, stream, cancellationToken), cancellationToken);
             return total;
         });

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Parquet;
 using Parquet.Schema;
 
@@ -14,7 +15,7 @@ internal static class ParquetExport
         var schema = new ParquetSchema(Fields(table));
         var group = new Group(table);
         await using var writer = await ParquetWriter.CreateAsync(
-            schema, stream, new ParquetOptions { CompressionMethod = CompressionMethod.Zstd }, append: false, cancellationToken);
+            schema, stream, new ParquetOptions { CompressionMethod = CompressionMethod.Zstd, CompressionLevel = CompressionLevel.Optimal }, append: false, cancellationToken);
         await foreach (var batch in table.Batches.WithCancellation(cancellationToken))
         {
             for (var row = 0; row < batch.Count; row++)

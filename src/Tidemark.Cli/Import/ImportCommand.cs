@@ -75,7 +75,7 @@ internal static partial class ImportCommand
         var importer = new Importer(store, options.MaxSkew, TimeProvider.System, rejects);
         var summary = await Terminal.ProgressAsync($"import {file}", progress => importer.RunAsync(
             source,
-            rows => progress.Report(new StoreProgress($"{Readable.Count(rows)} rows", stream.CanSeek && stream.Length > 0 ? (double)stream.Position / stream.Length : double.NaN)),
+            rows => progress.Report(new StoreProgress($"import {file}: {Readable.Count(rows)} rows", stream.CanSeek && stream.Length > 0 ? (double)stream.Position / stream.Length : double.NaN)),
             cancellationToken));
         Show(arguments, file, summary, source.Notes, rejects);
         return summary.Rows > 0 && summary.Accepted == 0 ? ExitCode.Failure : ExitCode.Success;

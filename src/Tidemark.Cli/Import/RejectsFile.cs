@@ -58,8 +58,10 @@ internal sealed class RejectsFile(string path) : IAsyncDisposable
         _characters = 0;
     }
 
+    /// <summary>Writes what is buffered first: an import that breaks off keeps what it has refused.</summary>
     public async ValueTask DisposeAsync()
     {
+        Flush();
         if (_writer is not null)
         {
             await _writer.DisposeAsync();

@@ -17,7 +17,7 @@ internal static class JsonBody
         var bytes = await ReadAllAsync(body, cancellationToken);
         if (HoldsSeveralValues(bytes.Span))
         {
-            await new NdjsonBody(ingestion, maxLine).ReadAsync(PipeReader.Create(new ReadOnlySequence<byte>(bytes)), cancellationToken);
+            await NdjsonBody.ReadAsync(PipeReader.Create(new ReadOnlySequence<byte>(bytes)), ingestion, maxLine, cancellationToken);
             return;
         }
 
