@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Tidemark.Generation;
 
 /// <summary>What to generate.</summary>
@@ -41,13 +43,14 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
     }
 
     /// <summary>
-    /// Readings of [from, to] in the order they arrive: by time, then sensor; late ones at the end. One batch is filled
-    /// again and again: write it before taking the next.
+    /// Readings of [from, to] in the order they arrive: by time, then sensor; late ones at the end. Two batches are filled
+    /// in turn, so that one can be written while the next is drawn: have it written before taking the one after.
     /// </summary>
     public IEnumerable<ReadingBatch> Readings(Instant from, Instant to, int batchSize)
     {
         var (first, count) = Grid(from, to);
-        var batch = new ReadingBatch(schema.Metrics.Count, batchSize + (2 * plan.Sensors));
+        var batch = NewBatch(batchSize);
+        var spare = NewBatch(batchSize);
         var late = new List<(int Sensor, Instant Time)>();
         for (var i = 0L; i < count; i++)
         {
@@ -55,6 +58,7 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
             if (batch.Count >= batchSize)
             {
                 yield return batch;
+                (batch, spare) = (spare, batch);
                 batch.Clear();
             }
         }
@@ -65,6 +69,7 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
             if (batch.Count >= batchSize)
             {
                 yield return batch;
+                (batch, spare) = (spare, batch);
                 batch.Clear();
             }
         }
@@ -74,6 +79,36 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
             yield return batch;
         }
     }
+
+    /// <summary>
+    /// Readings as they happen, from the first grid instant at or after <paramref name="from"/> on, without end: one
+    /// batch per instant, with the late ones of the instant before. The batch is filled again and again.
+    /// </summary>
+    public async IAsyncEnumerable<ReadingBatch> LiveAsync(Instant from, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var batch = NewBatch(plan.Sensors);
+        var (held, late) = (new List<(int Sensor, Instant Time)>(), new List<(int Sensor, Instant Time)>());
+        for (var time = Grid(from, from).First; ; time = new Instant(time.Micros + _step))
+        {
+            if (time - Instant.From(clock.GetUtcNow()) is { Ticks: > 0 } wait)
+            {
+                await Task.Delay(wait, clock, cancellationToken);
+            }
+
+            batch.Clear();
+            AddInstant(batch, time, late);
+            foreach (var (sensor, earlier) in held)
+            {
+                Add(batch, sensor, earlier, SensorSimulator.Cycles(earlier));
+            }
+
+            held.Clear();
+            (held, late) = (late, held);
+            yield return batch;
+        }
+    }
+
+    private ReadingBatch NewBatch(int size) => new(schema.Metrics.Count, size + (2 * plan.Sensors));
 
     private void AddInstant(ReadingBatch batch, Instant time, List<(int Sensor, Instant Time)> late)
     {

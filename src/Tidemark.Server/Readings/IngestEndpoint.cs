@@ -1,0 +1,48 @@
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Tidemark.Configuration;
+using Tidemark.Server.OpenApi;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.Readings;
+
+internal static class IngestEndpoint
+{
+    public static void MapIngest(this IEndpointRouteBuilder app)
+        => app.MapPost("/api/readings", WriteAsync)
+            .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; readings that were sent before change nothing, so sending again is always safe.")
+            .TakesReadings()
+            .Produces<IngestAnswer>();
+
+    private static async Task<IngestAnswer> WriteAsync(
+        HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        var isNdjson = IsNdjson(context.Request.ContentType);
+        var ingestion = await Ingestion.BeginAsync(store, options, clock, cancellationToken);
+        await (isNdjson
+            ? new NdjsonBody(ingestion, options.Server.MaxLine).ReadAsync(context.Request.BodyReader, cancellationToken)
+            : JsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken));
+        return ingestion.TookAny ? ingestion.Answer : throw NothingValid(ingestion.Answer);
+    }
+
+    /// <exception cref="RequestException">415: pages of other sites can send what has no JSON type, so that is not taken.</exception>
+    private static bool IsNdjson(string? contentType)
+    {
+        var type = MediaTypeHeaderValue.TryParse(contentType, out var header) ? header.MediaType?.ToLowerInvariant() : null;
+        return type switch
+        {
+            "application/x-ndjson" or "application/ndjson" or "application/jsonl" => true,
+            "application/json" => false,
+            _ => throw new RequestException(
+                [$"content type '{contentType}' is not supported; send application/json or application/x-ndjson"], StatusCodes.Status415UnsupportedMediaType),
+        };
+    }
+
+    private static RequestException NothingValid(IngestAnswer answer)
+    {
+        string[] errors = answer.Refused == 0 ? ["the body holds no reading"] : [.. answer.Refusals.Select(r => $"line {r.Line}: {r.Error}")];
+        return new RequestException(errors, summary: errors.Length == 1 ? null : $"none of {answer.Refused} readings is valid; {errors[0]}");
+    }
+}
