@@ -14,7 +14,7 @@ internal sealed class LateRefresh(Plan plan, DataSet data, string folder, string
         var medians = new List<double>();
         foreach (var days in new[] { 1, 7, plan.Days }.Where(d => d <= plan.Days).Distinct())
         {
-            Report.Note($"refresh: {days} days of history");
+            Report.Note($"refresh: {days} d of history");
             var path = days == plan.Days ? storeFolder : await BuildAsync(days, cancellationToken);
             var (refresh, write) = await MeasureAsync(path, days, cancellationToken);
             medians.Add(refresh.Median);

@@ -24,10 +24,16 @@ static async Task<int> RunAsync(Plan plan, CancellationToken cancellationToken)
         $"Data set: {plan.Sensors:N0} sensors × {plan.Days} days × 60 s = {(long)plan.Sensors * plan.Days * 1440:N0} readings of {DataSet.Schema.Metrics.Count} metrics, up to the minute of the run.");
     var report = new Report(workload, $"Machine: {Machine.Describe()}.");
     var folder = plan.Folder ?? Directory.CreateTempSubdirectory("tidemark-bench-").FullName;
+    var complete = false;
     try
     {
         Directory.CreateDirectory(folder);
         await new Suite(plan, folder, report).RunAsync(cancellationToken);
+        complete = true;
+    }
+    catch (Exception e) when (e is InvalidOperationException or HttpRequestException or StoreException or IOException)
+    {
+        Report.Note($"stopped: {e.Message}");
     }
     finally
     {
@@ -43,7 +49,7 @@ static async Task<int> RunAsync(Plan plan, CancellationToken cancellationToken)
         await File.WriteAllTextAsync(file, report.ToMarkdown(), cancellationToken);
     }
 
-    return report.AllMet ? 0 : 1;
+    return complete && report.AllMet ? 0 : 1;
 }
 
 static void Require(System.CommandLine.Parsing.SymbolResult result, bool condition, string error)
