@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Tidemark.Configuration;
+using Tidemark.Server.Hosting;
 
 namespace Tidemark.Cli;
 
@@ -23,7 +24,7 @@ internal static class Failure
     public static string Describe(Exception e) => OneLine(e switch
     {
         OptionsException options => string.Join("; ", options.Errors),
-        CommandFailedException or StoreException or IOException or UnauthorizedAccessException => e.Message,
+        CommandFailedException or StoreException or AddressException or IOException or UnauthorizedAccessException => e.Message,
         _ => $"unexpected {e.GetType().Name}: {e.Message}",
     });
 

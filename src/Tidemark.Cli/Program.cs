@@ -9,10 +9,12 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
     InitCommand.Create(),
     GenerateCommand.Create(),
     RefreshCommand.Create(),
+    ServeCommand.Create(),
     StatusCommand.Create(),
     MaintainCommand.Create(),
     VerifyCommand.Create(),
     CheckCommand.Create(),
+    DemoCommand.Create(),
 };
 GlobalOptions.AddTo(root);
 root.SetAction(_ =>

@@ -19,7 +19,7 @@ public sealed partial class StoreFaultTests : IDisposable
     }
 
     [Theory]
-    [InlineData("status"), InlineData("generate")]
+    [InlineData("status"), InlineData("generate"), InlineData("serve")]
     public async Task A_corrupt_file_is_named_and_left_alone(string verb)
     {
         Directory.CreateDirectory(_folder.Data);
