@@ -17,23 +17,22 @@ internal sealed unsafe class ColumnAppender : IDisposable
     private int _rows;
 
     /// <param name="session">In a transaction.</param>
-    /// <param name="catalog">The table's catalog; empty for the store's file.</param>
+    /// <param name="catalog"><c>store</c> or <c>temp</c>.</param>
     /// <param name="schema">The table's schema.</param>
-    /// <param name="table">Its columns are an INTEGER, a TIMESTAMP, then DOUBLEs.</param>
+    /// <param name="table">A raw table: sensor, minute, micros, then one double per metric.</param>
     /// <param name="metrics">The batch's metric behind each of the doubles.</param>
     public ColumnAppender(Session session, string catalog, string schema, string table, int[] metrics)
     {
         _metrics = metrics;
         var connection = session.Connection.NativeConnection;
-        if (NativeMethods.Appender.DuckDBAppenderCreateExt(connection, catalog.Length == 0 ? null! : catalog, schema, table, out _appender) != DuckDBState.Success)
+        if (NativeMethods.Appender.DuckDBAppenderCreateExt(connection, catalog, schema, table, out _appender) != DuckDBState.Success)
         {
             throw new StoreException(StoreErrorKind.Unavailable, $"no rows can be appended to {schema}.{table}");
         }
 
         _types =
         [
-            NativeMethods.LogicalType.DuckDBCreateLogicalType(DuckDBType.Integer),
-            NativeMethods.LogicalType.DuckDBCreateLogicalType(DuckDBType.Timestamp),
+            .. Enumerable.Range(0, 3).Select(_ => NativeMethods.LogicalType.DuckDBCreateLogicalType(DuckDBType.Integer)),
             .. metrics.Select(_ => NativeMethods.LogicalType.DuckDBCreateLogicalType(DuckDBType.Double)),
         ];
         _chunk = NativeMethods.DataChunks.DuckDBCreateDataChunk([.. _types.Select(t => t.DangerousGetHandle())], (ulong)_types.Length);
@@ -47,21 +46,56 @@ internal sealed unsafe class ColumnAppender : IDisposable
             var rows = order.Slice(start, Math.Min(VectorSize, order.Length - start));
             NativeMethods.DataChunks.DuckDBDataChunkReset(_chunk);
             var keys = (int*)Data(0);
-            var times = (long*)Data(1);
+            var minutes = (int*)Data(1);
+            var micros = (int*)Data(2);
             for (var i = 0; i < rows.Length; i++)
             {
                 keys[i] = sensors[rows[i]];
-                times[i] = batch.TimesMicros[rows[i]];
+                var time = batch.TimesMicros[rows[i]];
+                minutes[i] = DuckDbSql.Minute(new Instant(time));
+                micros[i] = (int)(time - (minutes[i] * DuckDbSql.MicrosPerMinute));
             }
 
             for (var m = 0; m < _metrics.Length; m++)
             {
-                Copy(batch.Metric(_metrics[m]), rows, 2 + m);
+                Copy(batch.Metric(_metrics[m]), rows, 3 + m);
             }
 
             NativeMethods.DataChunks.DuckDBDataChunkSetSize(_chunk, (ulong)rows.Length);
             Check(NativeMethods.Appender.DuckDBAppendDataChunk(_appender, _chunk));
             _rows += rows.Length;
+        }
+    }
+
+    /// <summary>Appends the result of a query on another session, chunk by chunk as it comes; its columns are the table's.</summary>
+    public void AppendFrom(Session source, string sql)
+    {
+        Check(NativeMethods.PreparedStatements.DuckDBPrepare(source.Connection.NativeConnection, sql, out var statement));
+        using (statement)
+        {
+            Check(NativeMethods.PreparedStatements.DuckDBExecutePreparedStreaming(statement, out var result));
+            try
+            {
+                while (true)
+                {
+                    using var chunk = NativeMethods.StreamingResult.DuckDBStreamFetchChunk(result);
+                    if (chunk.IsInvalid || NativeMethods.DataChunks.DuckDBDataChunkGetSize(chunk) == 0)
+                    {
+                        break;
+                    }
+
+                    Check(NativeMethods.Appender.DuckDBAppendDataChunk(_appender, chunk));
+                }
+
+                if (NativeMethods.Query.DuckDBResultError(ref result) is { Length: > 0 } error)
+                {
+                    throw new StoreException(StoreErrorKind.Unavailable, error);
+                }
+            }
+            finally
+            {
+                NativeMethods.Query.DuckDBDestroyResult(ref result);
+            }
         }
     }
 

@@ -11,10 +11,21 @@ namespace Tidemark.DuckDb;
 /// A row of <em>partials</em> is what aggregates are made of: sensor, bucket, reading_count, then per metric the sum and count of
 /// its non-null values, minimum and maximum, then the extra columns. Partials of a coarser bucket are sums of finer ones,
 /// so an average is never one of averages.
+/// <para>
+/// Raw tables hold a time in two columns, whole minutes since the epoch and the microseconds beyond: in (sensor, time) order
+/// DuckDB packs a TIMESTAMP into 4 to 5 bytes, minutes into 1 and a constant rest into none.
+/// </para>
 /// </remarks>
 internal sealed class DuckDbSql(TelemetrySchema schema)
 {
+    public const long MicrosPerMinute = 60_000_000;
+
     public static readonly string CreateTables = Resource("0001_tables.sql");
+
+    /// <summary>A raw row's time in microseconds.</summary>
+    public const string RawMicros = "(minute::BIGINT * 60000000 + micros)";
+
+    private const string RawTime = $"make_timestamp({RawMicros}) AS time";
 
     /// <summary>Metric indexes in the order of the raw tables' columns.</summary>
     public int[] ColumnOrder { get; set; } = [.. Enumerable.Range(0, schema.Metrics.Count)];
@@ -38,7 +49,7 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
     }
 
     public string CreateRaw(string table, string ifNotExists = "")
-        => $"CREATE TABLE {ifNotExists} {table} (sensor INTEGER NOT NULL, time TIMESTAMP NOT NULL, {string.Join(", ", StoredMetrics.Select(m => $"{m} DOUBLE"))})";
+        => $"CREATE TABLE {ifNotExists} {table} (sensor INTEGER NOT NULL, minute INTEGER NOT NULL, micros INTEGER NOT NULL, {string.Join(", ", StoredMetrics.Select(m => $"{m} DOUBLE"))})";
 
     public string CreateAggregate(AggregateDefinition aggregate)
     {
@@ -51,18 +62,20 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
         => string.Join("; ", PartialNames(metric).Select((name, i) => $"ALTER TABLE {Table(aggregate)} ADD COLUMN {name} {(i == 1 ? "BIGINT" : "DOUBLE")}"));
 
     /// <summary>The last reading of each sensor in a raw table: sensor, micros, metrics.</summary>
-    public string LatestIn(string table) => $"""
-        SELECT r.sensor, epoch_us(r.time), {MetricColumns}
-        FROM {table} r JOIN (SELECT sensor, max(time) AS time FROM {table} GROUP BY sensor) l ON r.sensor = l.sensor AND r.time = l.time
-        """;
+    public string LatestIn(string table) => $"SELECT sensor, {RawMicros}, {MetricColumns} FROM ({LatestRowsIn(table)})";
 
-    /// <summary>One sensor's readings of a chunk, ascending. Parameters: sensor, from, to.</summary>
-    public string RawOfSensor(Chunk chunk)
-        => $"SELECT epoch_us(time), {MetricColumns} FROM {chunk.Table} WHERE sensor = $1 AND time >= $2 AND time < $3 ORDER BY time";
+    /// <summary>The rows of a raw table that are their sensors' last.</summary>
+    public static string LatestRowsIn(string table)
+        => $"SELECT * FROM {table} WHERE (sensor, {RawMicros}) IN (SELECT (sensor, max({RawMicros})) FROM {table} GROUP BY sensor)";
+
+    /// <summary>One sensor's readings of chunks by whole minutes, in no order. Parameters: sensor, first minute, last minute.</summary>
+    /// <remarks>The reader trims to the microsecond and sorts: in SQL both take as long as the scan.</remarks>
+    public string RawOfSensor(IEnumerable<Chunk> chunks) => string.Join(" UNION ALL ", chunks.Select(chunk =>
+        $"SELECT {RawMicros}, {MetricColumns} FROM {chunk.Table} WHERE sensor = $1 AND minute >= $2 AND minute <= $3"));
 
     /// <summary>Which rows of the temporary table <c>late</c> a chunk holds: sensor, micros, whether all values are the same.</summary>
     public string LateIn(Chunk chunk, TimeRange range)
-        => $"SELECT c.sensor, epoch_us(c.time), {SameValues} {JoinLate(chunk, range)}";
+        => $"SELECT c.sensor, c.minute::BIGINT * 60000000 + c.micros, {SameValues} {JoinLate(chunk, range)}";
 
     /// <summary>Deletes the chunk's readings that <c>late</c> has with other values.</summary>
     public string DeleteReplaced(Chunk chunk, TimeRange range)
@@ -71,18 +84,20 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
     private string SameValues => string.Join(" AND ", schema.Metrics.Select(m => $"c.{Identifier.Quote(m.Name)} IS NOT DISTINCT FROM l.{Identifier.Quote(m.Name)}"));
 
     private static string JoinLate(Chunk chunk, TimeRange range)
-        => $"FROM {chunk.Table} c JOIN late l ON c.sensor = l.sensor AND c.time = l.time WHERE {Within("c.time", range)}";
+        => $"FROM {chunk.Table} c JOIN late l ON c.sensor = l.sensor AND c.minute = l.minute AND c.micros = l.micros WHERE {WithinTime(range, "c.")}";
 
     public string RawOfAll(Chunk chunk, TimeRange range)
-        => $"SELECT epoch_us(time), sensor, {MetricColumns} FROM {chunk.Table} WHERE {Within("time", range)}";
+        => $"SELECT {RawMicros}, sensor, {MetricColumns} FROM {chunk.Table} WHERE {WithinTime(range)}";
+
+    /// <summary>One sensor's materialised partials: bucket micros, reading_count, then the metrics' as doubles. Parameters: sensor, from, to.</summary>
+    public string PartialsOfSensor(AggregateDefinition aggregate)
+        => $"SELECT epoch_us(bucket), reading_count, {string.Join(", ", schema.Metrics.SelectMany(m => PartialNames(m.Name)).Select((name, i) => i % 4 == 1 ? $"{name}::DOUBLE" : name))} FROM {Table(aggregate)} WHERE sensor = $1 AND bucket >= $2 AND bucket < $3";
 
     /// <summary>Rows as readers see them: bucket micros, sensor, reading_count, then the aggregate's columns. Parameter 1 is the sensor when there is one.</summary>
     public string Select(StoreState state, AggregateDefinition aggregate, TimeRange range, bool oneSensor, bool fromRaw, bool realTime)
     {
         var filter = oneSensor ? "sensor = $1" : "true";
-        var partials = fromRaw
-            ? FromRaw(state, aggregate, range.Widen(aggregate.Bucket) with { From = aggregate.Bucket.Ceiling(range.From) }, filter)
-            : Partials(state, aggregate, range, filter, realTime);
+        var partials = fromRaw ? FromRaw(state, aggregate, range, filter) : Partials(state, aggregate, range, filter, realTime);
         return $"SELECT epoch_us(bucket), sensor, reading_count::BIGINT, {string.Join(", ", Values(aggregate))} FROM ({partials})";
     }
 
@@ -152,11 +167,11 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
     public string Raw(StoreState state, TimeRange range, string filter)
     {
         var chunks = state.ChunksIn(range)
-            .Select(c => $"SELECT sensor, time, {MetricColumns} FROM {c.Table} WHERE {filter}{(Covers(range, c.Range) ? "" : $" AND {Within("time", range)}")}")
+            .Select(c => $"SELECT sensor, {RawTime}, {MetricColumns} FROM {c.Table} WHERE {filter} AND {WithinTime(range.Intersect(c.Range) == c.Range ? TimeRange.All : range)}")
             .ToList();
         return chunks.Count > 0
             ? string.Join(" UNION ALL ", chunks)
-            : $"SELECT sensor, time, {MetricColumns} FROM internal.latest WHERE false";
+            : $"SELECT sensor, {RawTime}, {MetricColumns} FROM internal.latest WHERE false";
     }
 
     /// <summary>The columns of partials after reading_count.</summary>
@@ -186,12 +201,12 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
     }
 
     /// <summary>Readings of each sensor: those of the finest aggregate and its tail.</summary>
-    public string Totals(StoreState state, bool realTime)
+    public string Totals(StoreState state)
     {
         var watermark = state.Aggregate(schema.Finest).Watermark;
         var materialised = $"SELECT sensor, reading_count FROM {Table(schema.Finest)}";
         var tail = $"SELECT sensor, count(*) AS reading_count FROM ({Raw(state, new TimeRange(watermark ?? Instant.MinValue, Instant.MaxValue), "true")}) GROUP BY sensor";
-        return $"SELECT sensor, sum(reading_count)::BIGINT FROM ({materialised}{(realTime ? $" UNION ALL {tail}" : "")}) GROUP BY sensor";
+        return $"SELECT sensor, sum(reading_count)::BIGINT FROM ({materialised} UNION ALL {tail}) GROUP BY sensor";
     }
 
     /// <summary>Buckets of an aggregate that wait for a refresh, because of itself or of what it is built from: sensor, bucket.</summary>
@@ -200,7 +215,7 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
         var parts = new List<string>();
         for (var part = aggregate; part is not null; part = part.Source)
         {
-            parts.Add($"SELECT sensor, {Bucket(aggregate.Bucket, "bucket")} AS bucket FROM internal.invalidations WHERE aggregate = '{part.Name}' AND {Within("bucket", range)}");
+            parts.Add($"SELECT DISTINCT sensor, {Bucket(aggregate.Bucket, "bucket")} AS bucket FROM internal.invalidations WHERE aggregate = '{part.Name}' AND {Within("bucket", range)}");
         }
 
         return string.Join(" UNION ", parts);
@@ -219,6 +234,19 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
             """;
     }
 
+    /// <summary>What a refresh would write again, late writes to the sources passed on: sensor, bucket.</summary>
+    public static string Invalid(StoreState state, AggregateDefinition aggregate, TimeRange range)
+    {
+        var own = $"SELECT sensor, bucket FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {Within("bucket", range)}";
+        if (aggregate.Source is null || state.Aggregate(aggregate).Watermark is not { } watermark)
+        {
+            return $"SELECT DISTINCT * FROM ({own})";
+        }
+
+        var passedOn = new TimeRange(state.FrozenBefore(aggregate), watermark);
+        return $"{own} UNION SELECT sensor, b FROM (SELECT sensor, {Bucket(aggregate.Bucket, "bucket")} AS b FROM ({Invalid(state, aggregate.Source, range)})) WHERE {Within("b", passedOn)}";
+    }
+
     public static string Within(string column, TimeRange range)
     {
         var conditions = new StringBuilder("true");
@@ -235,7 +263,34 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
         return conditions.ToString();
     }
 
-    private static bool Covers(TimeRange range, TimeRange chunk) => range.From <= chunk.From && range.To >= chunk.To;
+    /// <summary>A condition on a raw table's rows; by minutes first, which prunes, then exactly where a bound lies inside a minute.</summary>
+    public static string WithinTime(TimeRange range, string alias = "")
+    {
+        var conditions = new StringBuilder("true");
+        if (range.From > Instant.MinValue)
+        {
+            conditions.Append(CultureInfo.InvariantCulture, $" AND {alias}minute >= {Minute(range.From)}");
+            if (range.From.Micros % MicrosPerMinute != 0)
+            {
+                conditions.Append(CultureInfo.InvariantCulture, $" AND ({alias}minute::BIGINT * 60000000 + {alias}micros) >= {range.From.Micros}");
+            }
+        }
+
+        if (range.To < Instant.MaxValue)
+        {
+            conditions.Append(CultureInfo.InvariantCulture, $" AND {alias}minute <= {Minute(new Instant(range.To.Micros - 1))}");
+            if (range.To.Micros % MicrosPerMinute != 0)
+            {
+                conditions.Append(CultureInfo.InvariantCulture, $" AND ({alias}minute::BIGINT * 60000000 + {alias}micros) < {range.To.Micros}");
+            }
+        }
+
+        return conditions.ToString();
+    }
+
+    /// <summary>The minute since the epoch that holds the instant, at most the last one a column can hold.</summary>
+    public static int Minute(Instant instant)
+        => (int)Math.Clamp((instant.Micros - (((instant.Micros % MicrosPerMinute) + MicrosPerMinute) % MicrosPerMinute)) / MicrosPerMinute, int.MinValue, int.MaxValue);
 
     private static string Resource(string name)
     {

@@ -126,11 +126,11 @@ public sealed partial class DuckDbStore
 
     private ImmutableArray<Chunk> LoadChunks()
     {
-        using var rows = _session.Query("SELECT chunk, range_start, range_end, compressed, sorted_rows, bytes_before FROM internal.chunks ORDER BY range_start", streaming: false);
+        using var rows = _session.Query("SELECT chunk, range_start, range_end, compressed, bytes_before FROM internal.chunks ORDER BY range_start", streaming: false);
         var chunks = ImmutableArray.CreateBuilder<Chunk>();
         while (rows.Read())
         {
-            var chunk = new Chunk(rows.GetInt32(0), new TimeRange(new Instant(rows.GetInt64(1)), new Instant(rows.GetInt64(2))), rows.GetBoolean(3), rows.GetInt64(4), rows.GetInt64(5));
+            var chunk = new Chunk(rows.GetInt32(0), new TimeRange(new Instant(rows.GetInt64(1)), new Instant(rows.GetInt64(2))), rows.GetBoolean(3), rows.GetInt64(4));
             _nextChunk = Math.Max(_nextChunk, chunk.Id + 1);
             chunks.Add(chunk);
         }

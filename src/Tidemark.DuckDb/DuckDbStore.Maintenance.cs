@@ -2,9 +2,15 @@ namespace Tidemark.DuckDb;
 
 public sealed partial class DuckDbStore
 {
-    // A chunk that is still written is put in order again once this share of it, and so many rows, arrived since.
-    private const double UnsortedShare = 0.25;
-    private const long UnsortedRows = 100_000;
+    // A batch of so many rows is a run in (sensor, time) order that reads well as it is.
+    private const int RunRows = 20_480;
+
+    // A chunk that is still written is put in order once this share of it, and so many rows, came in smaller batches.
+    private const double ScatteredShare = 0.25;
+    private const long ScatteredRows = 20_000;
+
+    /// <summary>Rows of tables that came out of (sensor, time) order, since the process started. Belongs to the writer's thread.</summary>
+    private readonly Dictionary<string, long> _scattered = [];
 
     public async Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
@@ -20,6 +26,11 @@ public sealed partial class DuckDbStore
             }
 
             progress?.Report(new StoreProgress("compress", (i + 1.0) / chunks.Length));
+        }
+
+        foreach (var aggregate in Schema.Aggregates)
+        {
+            await WriteThread(() => PutInOrder(aggregate), cancellationToken);
         }
 
         return result;
@@ -56,26 +67,67 @@ public sealed partial class DuckDbStore
         }
 
         var due = chunk.Range.To + _options.CompressAfter <= Now;
-        var rows = Count(_session, chunk);
-        if (!due && rows - chunk.SortedRows < Math.Max(UnsortedRows, rows * UnsortedShare))
+        if (!due && !IsScattered(chunk.Table))
         {
             return null;
         }
 
         Checkpoint(always: true);
         var before = StoredBytes(_session, chunk);
-        var compressed = chunk with { Id = _nextChunk++, Compressed = due, SortedRows = rows, BytesBefore = due ? before : 0 };
+        var compressed = chunk with { Id = _nextChunk++, Compressed = due, BytesBefore = due ? before : 0 };
         Transaction(state =>
         {
             _session.Execute(_sql.CreateRaw(compressed.Table));
-            _session.Execute($"INSERT INTO {compressed.Table} FROM {chunk.Table} ORDER BY sensor, time");
+            CopyInOrder(chunk, compressed);
             _session.Execute($"DROP TABLE {chunk.Table}");
-            _session.Execute(
-                $"UPDATE internal.chunks SET chunk = {compressed.Id}, compressed = {(due ? "true" : "false")}, sorted_rows = {rows}, bytes_before = {compressed.BytesBefore} WHERE chunk = {chunk.Id}");
+            _session.Execute($"UPDATE internal.chunks SET chunk = {compressed.Id}, compressed = {(due ? "true" : "false")}, bytes_before = {compressed.BytesBefore} WHERE chunk = {chunk.Id}");
             return (state.With(compressed), true);
         });
+        _scattered.Remove(chunk.Table);
         Checkpoint(always: true);
         return due ? new CompressResult(1, before, StoredBytes(_session, compressed)) : null;
+    }
+
+    /// <summary>Writes an aggregate's table again in (sensor, bucket) order once much of it came bucket by bucket.</summary>
+    private bool PutInOrder(AggregateDefinition aggregate)
+    {
+        var table = DuckDbSql.Table(aggregate);
+        if (!IsScattered(table))
+        {
+            return false;
+        }
+
+        Transaction(state =>
+        {
+            _session.Execute($"CREATE TEMP TABLE ordered AS FROM {table} ORDER BY sensor, bucket");
+            _session.Execute($"DROP TABLE {table}");
+            _session.Execute(_sql.CreateAggregate(aggregate));
+            _session.Execute($"INSERT INTO {table} BY NAME FROM ordered");
+            _session.Execute("DROP TABLE ordered");
+            return (state with { }, true);
+        });
+        _scattered.Remove(table);
+        Checkpoint(always: true);
+        return true;
+    }
+
+    private bool IsScattered(string table)
+        => _scattered.GetValueOrDefault(table) is var rows && rows > 0 && rows >= Math.Max(ScatteredRows, Long(_session, $"SELECT count(*) FROM {table}") * ScatteredShare);
+
+    /// <summary>Copies by one appender: DuckDB's own INSERT in parallel leaves a third of its blocks empty.</summary>
+    private void CopyInOrder(Chunk from, Chunk to)
+    {
+        var source = RentSession();
+        try
+        {
+            using var appender = new ColumnAppender(_session, "store", "internal", $"chunk_{to.Id}", _sql.ColumnOrder);
+            appender.AppendFrom(source, $"FROM {from.Table} ORDER BY sensor, minute, micros");
+            appender.Complete();
+        }
+        finally
+        {
+            ReturnSession(source);
+        }
     }
 
     /// <summary>Drops chunks from the oldest on, up to the first of which something is not materialised.</summary>
@@ -107,7 +159,7 @@ public sealed partial class DuckDbStore
 
     private bool IsMaterialised(StoreState state, Chunk chunk)
     {
-        var last = InstantOf(_session.Scalar($"SELECT epoch_us(max(time)) FROM {chunk.Table}"));
+        var last = InstantOf(_session.Scalar($"SELECT max({DuckDbSql.RawMicros}) FROM {chunk.Table}"));
         return Schema.BuiltFrom(null).All(aggregate =>
             (last is null || last < state.Aggregate(aggregate).Watermark)
             && (!state.Aggregate(aggregate).HasInvalidations || FirstInvalid(aggregate, chunk.Range.Widen(aggregate.Bucket)) is null));
@@ -117,10 +169,7 @@ public sealed partial class DuckDbStore
     private void KeepLatest(Chunk chunk)
     {
         _session.Execute($"DELETE FROM internal.latest WHERE sensor IN (SELECT sensor FROM {chunk.Table})");
-        _session.Execute($"""
-            INSERT INTO internal.latest
-            SELECT r.* FROM {chunk.Table} r JOIN (SELECT sensor, max(time) AS time FROM {chunk.Table} GROUP BY sensor) l ON r.sensor = l.sensor AND r.time = l.time
-            """);
+        _session.Execute($"INSERT INTO internal.latest {DuckDbSql.LatestRowsIn(chunk.Table)}");
     }
 
     /// <summary>Drops buckets that are older than their retention and materialised in everything built from them.</summary>

@@ -76,7 +76,7 @@ public sealed partial class DuckDbStore
     {
         var current = state.Aggregate(aggregate);
         var rest = new TimeRange(current.Watermark ?? Instant.MinValue, NewEnd(state, aggregate, range));
-        if (rest.IsEmpty || FirstInSource(_session, state, aggregate, rest) is not { } first)
+        if (rest.IsEmpty || Edge(_session, state, aggregate.Source, rest, "min") is not { } first)
         {
             return (Refreshed(state, aggregate), null);
         }
@@ -148,7 +148,12 @@ public sealed partial class DuckDbStore
 
     /// <summary>Adds partials to an aggregate, neighbours in (sensor, bucket) order, so that one sensor's rows lie together.</summary>
     private long Insert(AggregateDefinition aggregate, string partials)
-        => _session.Execute($"INSERT INTO {DuckDbSql.Table(aggregate)} (sensor, bucket, reading_count, {string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
+    {
+        var table = DuckDbSql.Table(aggregate);
+        var rows = _session.Execute($"INSERT INTO {table} (sensor, bucket, reading_count, {string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
+        _scattered[table] = _scattered.GetValueOrDefault(table) + rows;
+        return rows;
+    }
 
     /// <summary>Stores an aggregate's watermark and when it was refreshed.</summary>
     private StoreState Refreshed(StoreState state, AggregateDefinition aggregate)
@@ -158,33 +163,41 @@ public sealed partial class DuckDbStore
         return state.With(refreshed);
     }
 
+    /// <summary>The plan of one aggregate, its sources taken as refreshed.</summary>
     private RefreshPlan Plan(Session session, StoreState state, AggregateDefinition aggregate, TimeRange? range)
     {
-        var rest = new TimeRange(state.Aggregate(aggregate).Watermark ?? Instant.MinValue, NewEnd(state, aggregate, range));
-        var first = rest.IsEmpty ? null : FirstInSource(session, state, aggregate, rest);
-        var invalid = Convert.ToInt64(
-            session.Scalar($"SELECT count(*) FROM (SELECT DISTINCT sensor, bucket FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", range ?? TimeRange.All)})"),
-            CultureInfo.InvariantCulture);
-        return new RefreshPlan(aggregate.Name, first is null ? null : new TimeRange(aggregate.Bucket.Floor(first.Value), rest.To), invalid);
+        var closed = new TimeRange(state.Aggregate(aggregate).Watermark ?? Instant.MinValue, ClosedEnd(session, state, aggregate, range));
+        var first = closed.IsEmpty ? null : Edge(session, state, aggregate.Source, closed, "min");
+        var invalid = Long(session, $"SELECT count(*) FROM ({DuckDbSql.Invalid(state, aggregate, range ?? TimeRange.All)})");
+        return new RefreshPlan(aggregate.Name, first is null ? null : new TimeRange(aggregate.Bucket.Floor(first.Value), closed.To), invalid);
     }
 
-    /// <summary>The first instant in the range at which the aggregate's source holds something.</summary>
-    private static Instant? FirstInSource(Session session, StoreState state, AggregateDefinition aggregate, TimeRange range)
+    /// <summary>Where closed buckets end once the sources are refreshed.</summary>
+    private Instant ClosedEnd(Session session, StoreState state, AggregateDefinition aggregate, TimeRange? range)
     {
+        var end = Now;
         if (aggregate.Source is { } source)
         {
-            return InstantOf(session.Scalar($"SELECT epoch_us(min(bucket)) FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}"));
+            var fresh = new TimeRange(state.Aggregate(source).Watermark ?? Instant.MinValue, ClosedEnd(session, state, source, range));
+            var last = fresh.IsEmpty ? null : Edge(session, state, source.Source, fresh, "max");
+            end = Instant.Min(end, last is null ? fresh.From : source.Bucket.End(source.Bucket.Floor(last.Value)));
         }
 
-        foreach (var chunk in state.ChunksIn(range))
-        {
-            if (InstantOf(session.Scalar($"SELECT epoch_us(min(time)) FROM {chunk.Table} WHERE {DuckDbSql.Within("time", range)}")) is { } first)
-            {
-                return first;
-            }
-        }
+        return Instant.Min(aggregate.Bucket.Floor(end), range?.To ?? Instant.MaxValue);
+    }
 
-        return null;
+    /// <summary>The first or last instant in the range that an aggregate with its tail, or raw (null), holds.</summary>
+    private static Instant? Edge(Session session, StoreState state, AggregateDefinition? source, TimeRange range, string minOrMax)
+    {
+        var edges = source is null
+            ? state.ChunksIn(range).Select(c => InstantOf(session.Scalar($"SELECT {minOrMax}({DuckDbSql.RawMicros}) FROM {c.Table} WHERE {DuckDbSql.WithinTime(range)}")))
+            : [
+                InstantOf(session.Scalar($"SELECT epoch_us({minOrMax}(bucket)) FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}")),
+                range.To > state.Aggregate(source).Watermark.GetValueOrDefault(Instant.MinValue)
+                    ? Edge(session, state, source.Source, range with { From = Instant.Max(range.From, state.Aggregate(source).Watermark ?? Instant.MinValue) }, minOrMax)
+                    : null,
+            ];
+        return minOrMax == "min" ? edges.Min() : edges.Max();
     }
 
     private static List<Instant> Buckets(Session session, string sql)

@@ -11,16 +11,14 @@ public sealed partial class DuckDbStore : ITelemetryStore
 {
     public const string FileName = "tidemark.duckdb";
 
-    // The driver shares one database among connections to a path, compares paths without case and takes two spellings
-    // of a path for two databases; so a folder is opened once, by its one resolved name.
-    private static readonly ConcurrentDictionary<string, bool> OpenFolders = new(StringComparer.OrdinalIgnoreCase);
+    // Two openings of one folder in a process would be two databases that overwrite each other, so it is opened once, by its resolved name.
+    private static readonly ConcurrentDictionary<string, bool> OpenFolders = new(StringComparer.Ordinal);
 
     // The log is written into the database file beyond this size, on the writer's thread, so that no commit stalls on it.
     private const long CheckpointBytes = 64L << 20;
 
     private readonly DuckDbOptions _options;
     private readonly string _folder;
-    private readonly string _connectionString;
     private readonly DuckDbSql _sql;
     private readonly SensorTable _sensors = new();
     private readonly ConcurrentBag<Session> _idleSessions = [];
@@ -33,11 +31,10 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private bool _initialized;
     private int _disposed;
 
-    private DuckDbStore(DuckDbOptions options, string folder, string connectionString, Session session)
+    private DuckDbStore(DuckDbOptions options, string folder, Session session)
     {
         _options = options;
         _folder = folder;
-        _connectionString = connectionString;
         _session = session;
         _sql = new DuckDbSql(options.Schema);
         ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);
@@ -65,12 +62,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
 
             try
             {
-                var connectionString = $"Data Source={Path.Combine(folder, FileName)}";
-                var session = Session.Open(connectionString);
-                session.Execute($"SET temp_directory = '{Path.Combine(folder, "tmp").Replace("'", "''", StringComparison.Ordinal)}'");
-                session.Execute("SET wal_autocheckpoint = '1TB'");
-                session.Execute("SET memory_limit = '2GB'");
-                return new DuckDbStore(options, folder, connectionString, session);
+                return new DuckDbStore(options, folder, Session.Attach(folder));
             }
             catch
             {
@@ -232,7 +224,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private Session RentSession()
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        return _idleSessions.TryTake(out var session) ? session : Session.Open(_connectionString);
+        return _idleSessions.TryTake(out var session) ? session : _session.Duplicate();
     }
 
     private void ReturnSession(Session session)

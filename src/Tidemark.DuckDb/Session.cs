@@ -8,22 +8,49 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
     // Chunks come and go, so statements over old ones are let go in bulk.
     private const int MaxPrepared = 128;
 
+    private const int RowGroupRows = 20_480;
+
     private readonly Dictionary<string, DuckDBCommand> _prepared = [];
 
     public DuckDBConnection Connection { get; } = connection;
 
-    public static Session Open(string connectionString)
+    /// <summary>
+    /// Attaches the folder's database, created when it isn't there, to an instance in memory: the driver would share an
+    /// instance opened by path with every other spelling of that path, and a row group's size can be set only here.
+    /// </summary>
+    /// <remarks>
+    /// A block of 256 KiB holds segments of several row groups; with DuckDB's own row groups of 122,880 rows a segment fills two
+    /// thirds of a block and leaves the rest empty. Small ones also tell more precisely where a sensor's rows are.
+    /// </remarks>
+    public static Session Attach(string folder)
     {
-        var connection = new DuckDBConnection(connectionString);
+        var session = new Session(new DuckDBConnection("Data Source=:memory:"));
         try
         {
-            connection.Open();
-            return new Session(connection);
+            session.Connection.Open();
+            session.Execute($"SET temp_directory = '{Quote(Path.Combine(folder, "tmp"))}'");
+            session.Execute("SET wal_autocheckpoint = '1TB'");
+            session.Execute("SET memory_limit = '2GB'");
+            session.Execute($"ATTACH '{Quote(Path.Combine(folder, DuckDbStore.FileName))}' AS store (ROW_GROUP_SIZE {RowGroupRows})");
+            session.Execute("USE store");
+            return session;
         }
         catch
         {
-            connection.Dispose();
+            session.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Another connection to the same database.</summary>
+    public Session Duplicate()
+    {
+        lock (_prepared)
+        {
+            var session = new Session(Connection.Duplicate());
+            session.Connection.Open();
+            session.Execute("USE store");
+            return session;
         }
     }
 
@@ -78,6 +105,8 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
         ForgetPrepared();
         Connection.Dispose();
     }
+
+    private static string Quote(string path) => path.Replace("'", "''", StringComparison.Ordinal);
 
     private void ForgetPrepared()
     {

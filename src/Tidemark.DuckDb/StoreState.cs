@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Tidemark.DuckDb;
 
 /// <summary>A chunk of raw readings: one table, whose name changes each time it is rewritten.</summary>
-internal sealed record Chunk(int Id, TimeRange Range, bool Compressed, long SortedRows, long BytesBefore)
+internal sealed record Chunk(int Id, TimeRange Range, bool Compressed, long BytesBefore)
 {
     public string Table => $"internal.chunk_{Id}";
 }

@@ -51,7 +51,7 @@ public sealed partial class DuckDbStore
         {
             if (_newIds.Count > 0)
             {
-                using var sensors = store._session.Connection.CreateAppender("internal", "sensors");
+                using var sensors = store._session.Connection.CreateAppender("store", "internal", "sensors");
                 for (var i = 0; i < _newIds.Count; i++)
                 {
                     sensors.CreateRow().AppendValue(store._sensors.Count + i).AppendValue(_newIds[i]).EndRow();
@@ -60,7 +60,7 @@ public sealed partial class DuckDbStore
 
             if (_invalid.Count > 0)
             {
-                using var invalidations = store._session.Connection.CreateAppender("internal", "invalidations");
+                using var invalidations = store._session.Connection.CreateAppender("store", "internal", "invalidations");
                 foreach (var (aggregate, sensor, bucket) in _invalid)
                 {
                     invalidations.CreateRow().AppendValue(aggregate).AppendValue(sensor).AppendValue(new Instant(bucket).ToDateTime()).EndRow();
@@ -276,9 +276,13 @@ public sealed partial class DuckDbStore
             foreach (var (chunkStart, chunkRows) in byChunk.OrderBy(c => c.Key))
             {
                 var chunk = Chunk(new Instant(chunkStart));
-                using var appender = new ColumnAppender(store._session, "", "internal", $"chunk_{chunk.Id}", store._sql.ColumnOrder);
+                using var appender = new ColumnAppender(store._session, "store", "internal", $"chunk_{chunk.Id}", store._sql.ColumnOrder);
                 appender.Append(batch, keys, CollectionsMarshal.AsSpan(chunkRows));
                 appender.Complete();
+                if (chunkRows.Count < RunRows)
+                {
+                    store._scattered[chunk.Table] = store._scattered.GetValueOrDefault(chunk.Table) + chunkRows.Count;
+                }
             }
         }
 
@@ -289,9 +293,9 @@ public sealed partial class DuckDbStore
             var chunk = _state.Chunks.FirstOrDefault(c => c.Range == range);
             if (chunk is null)
             {
-                chunk = new Chunk(store._nextChunk++, range, Compressed: false, SortedRows: 0, BytesBefore: 0);
+                chunk = new Chunk(store._nextChunk++, range, Compressed: false, BytesBefore: 0);
                 store._session.Execute(store._sql.CreateRaw(chunk.Table));
-                store._session.Execute("INSERT INTO internal.chunks VALUES ($1, $2, $3, false, 0, 0)", chunk.Id, range.From.Micros, range.To.Micros);
+                store._session.Execute("INSERT INTO internal.chunks VALUES ($1, $2, $3, false, 0)", chunk.Id, range.From.Micros, range.To.Micros);
                 _state = _state.With(chunk);
             }
             else if (chunk.Compressed)

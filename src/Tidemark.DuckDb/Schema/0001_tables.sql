@@ -11,7 +11,6 @@ CREATE TABLE IF NOT EXISTS internal.chunks (
     range_start BIGINT NOT NULL,
     range_end BIGINT NOT NULL,
     compressed BOOLEAN NOT NULL,
-    sorted_rows BIGINT NOT NULL,     -- rows at the last rewrite in (sensor, time) order
     bytes_before BIGINT NOT NULL     -- before compression, 0 when never compressed
 );
 
