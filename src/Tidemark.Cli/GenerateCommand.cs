@@ -51,7 +51,7 @@ internal static class GenerateCommand
         foreach (var batch in generator.Readings(from, to, BatchSize))
         {
             result += await write;
-            progress.Report(new StoreProgress($"{Readable.Count(taken)} readings", Math.Min(1, taken / expected)));
+            progress.Report(new StoreProgress($"generate {Readable.Count(taken)} readings", Math.Min(1, taken / expected)));
             write = store.WriteAsync(batch, cancellationToken);
             taken += batch.Count;
         }

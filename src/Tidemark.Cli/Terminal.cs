@@ -29,10 +29,11 @@ internal static class Terminal
     /// <summary>A table with a frame on a terminal, columns of plain text elsewhere.</summary>
     public static void Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
-        var table = new Table { Border = Output.Value.Profile.Out.IsTerminal ? TableBorder.Rounded : TableBorder.None };
+        var framed = Output.Value.Profile.Out.IsTerminal;
+        var table = new Table { Border = framed ? TableBorder.Rounded : TableBorder.None };
         foreach (var heading in headings)
         {
-            table.AddColumn(new TableColumn(new Text(heading)) { Padding = new Padding(0, 0, 2, 0) });
+            table.AddColumn(new TableColumn(new Text(heading)) { Padding = framed ? new Padding(1, 0) : new Padding(0, 0, 2, 0) });
         }
 
         foreach (var row in rows)
@@ -48,7 +49,7 @@ internal static class Terminal
 
     /// <summary>
     /// Runs work off the caller's thread and shows how far it is once it has lasted a second: a bar on a terminal, else
-    /// a line every ten seconds.
+    /// a line every ten seconds. The title stands until the work names its first step.
     /// </summary>
     public static async Task<T> ProgressAsync<T>(string title, Func<IProgress<StoreProgress>, Task<T>> work)
     {
@@ -82,7 +83,7 @@ internal static class Terminal
     }
 
     private static string Describe(string title, Latest latest)
-        => latest.Progress.Step is { Length: > 0 } step ? $"{title}: {step}" : title;
+        => latest.Progress.Step is { Length: > 0 } step ? step : title;
 
     private static IAnsiConsole Open(TextWriter writer)
     {

@@ -2,9 +2,12 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Tidemark.Configuration;
+using Tidemark.Server.Admin;
 using Tidemark.Server.Aggregates;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Readings;
@@ -27,6 +30,7 @@ public static class TidemarkServer
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         // Settings come from TidemarkOptions alone: no stray appsettings.json or ASPNETCORE_… opens another address.
         builder.Configuration.Sources.Clear();
+        builder.Configuration.AddInMemoryCollection();
         builder.WebHost.UseUrls(options.Server.Urls);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -41,6 +45,7 @@ public static class TidemarkServer
         builder.Services.AddSingleton<Scheduler>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Scheduler>());
         builder.Services.ConfigureHttpJsonOptions(json => WireJson.Configure(json.SerializerOptions));
+        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
         builder.Services.AddApiDocument();
 
@@ -54,6 +59,7 @@ public static class TidemarkServer
         app.MapIngest();
         app.MapPerformance();
         app.MapStatus();
+        app.MapAdmin();
         app.MapApiDocument();
         return app;
     }

@@ -54,21 +54,29 @@ internal static class EndpointDescriptions
             Content = new Dictionary<string, OpenApiMediaType>
             {
                 [Json] = new OpenApiMediaType { Schema = ApiSchemas.Readings(schema) },
-                ["application/x-ndjson"] = new OpenApiMediaType { Schema = ApiSchemas.Reading(schema) },
+                [Ndjson.ContentType] = new OpenApiMediaType { Schema = ApiSchemas.Reading(schema) },
             },
         });
 
+    /// <summary>Rows between two Tidemarks.</summary>
+    public static RouteHandlerBuilder TakesLines(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status413PayloadTooLarge, StatusCodes.Status415UnsupportedMediaType)
+        .Transform((operation, _) => operation.RequestBody = new OpenApiRequestBody { Required = true, Content = Lines() });
+
+    public static RouteHandlerBuilder AnswersLines(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
+        .Transform((operation, _) => (operation.Responses ??= [])["200"] = new OpenApiResponse { Description = "OK", Content = Lines() });
+
     /// <summary>The answer's shape, where it follows from the telemetry schema.</summary>
     public static RouteHandlerBuilder Answers(this RouteHandlerBuilder endpoint, Func<TelemetrySchema, OpenApiSchema> shape)
-        => endpoint.Transform((operation, schema) =>
+        => endpoint.Transform((operation, schema) => (operation.Responses ??= [])["200"] = new OpenApiResponse
         {
-            operation.Responses ??= [];
-            operation.Responses["200"] = new OpenApiResponse
-            {
-                Description = "OK",
-                Content = new Dictionary<string, OpenApiMediaType> { [Json] = new OpenApiMediaType { Schema = shape(schema) } },
-            };
+            Description = "OK",
+            Content = new Dictionary<string, OpenApiMediaType> { [Json] = new OpenApiMediaType { Schema = shape(schema) } },
         });
+
+    private static Dictionary<string, OpenApiMediaType> Lines()
+        => new() { [Ndjson.ContentType] = new OpenApiMediaType { Schema = ApiSchemas.Text("One JSON value a line.") } };
 
     private static RouteHandlerBuilder Refuses(this RouteHandlerBuilder endpoint, params ReadOnlySpan<int> statuses)
     {

@@ -1,7 +1,8 @@
-using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Tidemark.Configuration;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Wire;
@@ -21,23 +22,28 @@ internal static class IngestEndpoint
     {
         var isNdjson = IsNdjson(context.Request.ContentType);
         var ingestion = await Ingestion.BeginAsync(store, options, clock, cancellationToken);
-        await (isNdjson
-            ? new NdjsonBody(ingestion, options.Server.MaxLine).ReadAsync(context.Request.BodyReader, cancellationToken)
-            : JsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken));
+        if (isNdjson)
+        {
+            // A device may hold its request open and send a line now and then.
+            context.Features.GetRequiredFeature<IHttpMinRequestBodyDataRateFeature>().MinDataRate = null;
+            await NdjsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken);
+        }
+        else
+        {
+            await JsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken);
+        }
+
         return ingestion.TookAny ? ingestion.Answer : throw NothingValid(ingestion.Answer);
     }
 
     /// <exception cref="RequestException">415: pages of other sites can send what has no JSON type, so that is not taken.</exception>
     private static bool IsNdjson(string? contentType)
     {
-        var type = MediaTypeHeaderValue.TryParse(contentType, out var header) ? header.MediaType?.ToLowerInvariant() : null;
-        return type switch
-        {
-            "application/x-ndjson" or "application/ndjson" or "application/jsonl" => true,
-            "application/json" => false,
-            _ => throw new RequestException(
-                [$"content type '{contentType}' is not supported; send application/json or application/x-ndjson"], StatusCodes.Status415UnsupportedMediaType),
-        };
+        var type = Ndjson.MediaType(contentType);
+        return Ndjson.IsNdjson(type) || (type == "application/json"
+            ? false
+            : throw new RequestException(
+                [$"content type '{contentType}' is not supported; send application/json or {Ndjson.ContentType}"], StatusCodes.Status415UnsupportedMediaType));
     }
 
     private static RequestException NothingValid(IngestAnswer answer)

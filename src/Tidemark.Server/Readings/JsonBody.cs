@@ -17,7 +17,7 @@ internal static class JsonBody
         var bytes = await ReadAllAsync(body, cancellationToken);
         if (HoldsSeveralValues(bytes.Span))
         {
-            await new NdjsonBody(ingestion, maxLine).ReadAsync(PipeReader.Create(new ReadOnlySequence<byte>(bytes)), cancellationToken);
+            await NdjsonBody.ReadAsync(PipeReader.Create(new ReadOnlySequence<byte>(bytes)), ingestion, maxLine, cancellationToken);
             return;
         }
 
@@ -47,7 +47,7 @@ internal static class JsonBody
             body.AdvanceTo(result.Buffer.End);
             if (result.IsCompleted)
             {
-                return bytes.WrittenMemory;
+                return bytes.WrittenSpan.StartsWith(JsonReadingParser.ByteOrderMark) ? bytes.WrittenMemory[JsonReadingParser.ByteOrderMark.Length..] : bytes.WrittenMemory;
             }
         }
     }
@@ -58,7 +58,11 @@ internal static class JsonBody
         try
         {
             var reader = new Utf8JsonReader(bytes, new JsonReaderOptions { AllowMultipleValues = true });
-            reader.Read();
+            if (!reader.Read())
+            {
+                throw new RequestException(["the body is empty"]);
+            }
+
             if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
             {
                 throw new RequestException(["the body is neither an object nor an array nor lines of objects"]);

@@ -1,62 +1,53 @@
-using System.Buffers;
 using System.IO.Pipelines;
+using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Readings;
 
 /// <summary>Feeds lines to an ingestion as they arrive: blank ones are skipped, one over the limit is a refusal.</summary>
-/// <param name="ingestion">Takes the lines.</param>
-/// <param name="maxLine">The most bytes of a line.</param>
-internal sealed class NdjsonBody(Ingestion ingestion, int maxLine)
+internal static class NdjsonBody
 {
     // What a slow sender has sent is written at the latest after this time.
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(1);
 
-    private long _line;
-    private bool _skipping;
-
-    public async Task ReadAsync(PipeReader body, CancellationToken cancellationToken)
+    public static async Task ReadAsync(PipeReader body, Ingestion ingestion, int maxLine, CancellationToken cancellationToken)
     {
-        while (true)
+        using var lines = new LineReader(body, maxLine);
+        while (await FillOrWriteAsync(lines, ingestion, cancellationToken))
         {
-            var result = await ReadOrWriteAsync(body, cancellationToken);
-            var rest = result.Buffer;
-            while (TryTakeLine(ref rest, out var line))
+            while (lines.TryTake())
             {
-                await AddAsync(line, cancellationToken);
-            }
-
-            if (result.IsCompleted)
-            {
-                if (!rest.IsEmpty)
+                Add(lines, ingestion, maxLine);
+                if (ingestion.IsFull)
                 {
-                    await AddAsync(rest, cancellationToken);
+                    await ingestion.WriteAsync(cancellationToken);
                 }
-
-                body.AdvanceTo(result.Buffer.End);
-                await ingestion.WriteAsync(cancellationToken);
-                return;
             }
+        }
 
-            if (rest.Length > maxLine)
-            {
-                // Only its end is looked for from here on.
-                _skipping = true;
-                rest = rest.Slice(rest.End);
-            }
+        await ingestion.WriteAsync(cancellationToken);
+    }
 
-            body.AdvanceTo(rest.Start, rest.End);
+    private static void Add(LineReader lines, Ingestion ingestion, int maxLine)
+    {
+        if (lines.IsTooLong)
+        {
+            ingestion.Refuse(lines.Number, $"the line is longer than {maxLine} bytes, the limit server:max_line");
+        }
+        else if (!lines.IsBlank)
+        {
+            ingestion.Add(lines.Number, lines.Line);
         }
     }
 
-    private async ValueTask<ReadResult> ReadOrWriteAsync(PipeReader body, CancellationToken cancellationToken)
+    private static async ValueTask<bool> FillOrWriteAsync(LineReader lines, Ingestion ingestion, CancellationToken cancellationToken)
     {
-        var read = body.ReadAsync(cancellationToken);
-        if (read.IsCompleted || ingestion.IsEmpty)
+        var fill = lines.FillAsync(cancellationToken);
+        if (fill.IsCompleted || ingestion.IsEmpty)
         {
-            return await read;
+            return await fill;
         }
 
-        var task = read.AsTask();
+        var task = fill.AsTask();
         await Task.WhenAny(task, Task.Delay(LongestHold, cancellationToken));
         if (!task.IsCompleted)
         {
@@ -64,46 +55,5 @@ internal sealed class NdjsonBody(Ingestion ingestion, int maxLine)
         }
 
         return await task;
-    }
-
-    private async ValueTask AddAsync(ReadOnlySequence<byte> line, CancellationToken cancellationToken)
-    {
-        _line++;
-        if (_skipping || line.Length > maxLine)
-        {
-            _skipping = false;
-            ingestion.Refuse(_line, $"the line is longer than {maxLine} bytes, the limit server:max_line");
-        }
-        else
-        {
-            Add(line);
-        }
-
-        if (ingestion.IsFull)
-        {
-            await ingestion.WriteAsync(cancellationToken);
-        }
-    }
-
-    private void Add(ReadOnlySequence<byte> line)
-    {
-        var bytes = line.IsSingleSegment ? line.FirstSpan : line.ToArray();
-        if (bytes.ContainsAnyExcept(" \t\r"u8))
-        {
-            ingestion.Add(_line, bytes);
-        }
-    }
-
-    private static bool TryTakeLine(ref ReadOnlySequence<byte> rest, out ReadOnlySequence<byte> line)
-    {
-        if (rest.PositionOf((byte)'\n') is not { } end)
-        {
-            line = default;
-            return false;
-        }
-
-        line = rest.Slice(0, end);
-        rest = rest.Slice(rest.GetPosition(1, end));
-        return true;
     }
 }

@@ -13,7 +13,10 @@ public sealed class JsonReadingParser(TelemetrySchema schema)
     private readonly byte[][] _metricNames = [.. schema.Metrics.Select(m => Encoding.UTF8.GetBytes(m.Name))];
     private string _lastSensorId = "";
 
-    /// <param name="utf8Object">The object, blanks around it allowed.</param>
+    /// <summary>Files from Windows begin with it.</summary>
+    public static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
+    /// <param name="utf8Object">The object, blanks around it and a byte-order mark before it allowed.</param>
     /// <param name="sensorId">As sent; <see cref="SensorId"/> is not checked here. The same instance for the same id in a row.</param>
     /// <param name="time">To the microsecond.</param>
     /// <param name="values">One place per metric of the schema; NaN stands for null.</param>
@@ -25,7 +28,7 @@ public sealed class JsonReadingParser(TelemetrySchema schema)
         values.Fill(double.NaN);
         try
         {
-            var reader = new Utf8JsonReader(utf8Object);
+            var reader = new Utf8JsonReader(utf8Object.StartsWith(ByteOrderMark) ? utf8Object[ByteOrderMark.Length..] : utf8Object);
             return Read(ref reader, ref sensorId, ref time, values);
         }
         catch (JsonException e)

@@ -38,7 +38,7 @@ public sealed class MaintenanceTests : IDisposable
 
         var lines = (await _folder.SucceedAsync("refresh")).TrimEnd().Split('\n');
         Assert.Equal(3, lines.Length);
-        Assert.Matches(@"^refresh hourly: 9[67] rows in \d.*s, watermark \d{4}-.*Z$", lines[0]);
+        Assert.Matches(@"^refresh hourly: 9[68] rows in \d.*s, watermark \d{4}-.*Z$", lines[0]);
         Assert.Matches(@"^refresh daily: [4-6] rows in \d.*s, watermark \d{4}-.*T00:00:00Z$", lines[1]);
         Assert.Matches(@"^refresh monthly: \d rows? in \d.*s, watermark (none|\d{4}-.*-01T00:00:00Z)$", lines[2]);
 

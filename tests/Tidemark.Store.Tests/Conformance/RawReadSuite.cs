@@ -1,0 +1,155 @@
+namespace Tidemark.Store.Tests.Conformance;
+
+/// <summary>Clause 11 and the decisions on sensors: streams from one snapshot, the last reading, the list.</summary>
+public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
+{
+    private const int Many = 120_000;
+
+    [Fact]
+    public async Task One_sensors_readings_ascend_and_keep_to_the_range()
+    {
+        await WriteAsync(At("2026-03-10T10:00Z", 3), At("2026-03-08T10:00Z", 1), At("2026-03-09T10:00Z", 2), At("2026-03-09T10:00Z", 9, sensor: "b"));
+        await WriteAsync(At("2026-03-08T09:00Z", 0));
+        Assert.Equal([0, 1, 2, 3], (await RawAsync("a")).Select(r => r.Values[0]));
+        Assert.Equal([1, 2], (await RawAsync("a", Range("2026-03-08T10:00Z", "2026-03-10T10:00Z"))).Select(r => r.Values[0]));
+        Assert.Empty(await RawAsync("a", Range("2026-03-10T10:00Z", "2026-03-10T10:00Z")));
+    }
+
+    [Fact]
+    public async Task All_sensors_are_read_at_once()
+    {
+        await WriteAsync(At("2026-03-10T10:00Z", 1), At("2026-03-09T10:00Z", 2, sensor: "b"), At("2026-03-08T10:00Z", 3, sensor: "c"));
+        Assert.Equal([(1, "a"), (2, "b")], (await RawAsync(null, Range("2026-03-09", "2026-03-11"))).Select(r => ((int)r.Values[0], r.SensorId)).Order());
+    }
+
+    [Fact]
+    public async Task An_unknown_sensor_is_named_before_the_first_batch()
+    {
+        await WriteAsync(At("2026-03-10T10:00Z", 1));
+        var error = await Assert.ThrowsAsync<StoreException>(() => RawAsync("it's"));
+        Assert.Equal((StoreErrorKind.UnknownSensor, "there is no sensor 'it's'"), (error.Kind, error.Message));
+        Assert.Equal(StoreErrorKind.UnknownSensor, await FailsAsync(() => Store.ReadCurrentAsync("nobody", Token)));
+    }
+
+    [Fact]
+    public async Task The_current_reading_is_the_last_by_event_time_whatever_came_last()
+    {
+        await WriteAsync(At("2026-03-10T10:00Z", 1, null));
+        await WriteAsync(At("2026-03-09T10:00Z", 2));
+        var current = await Store.ReadCurrentAsync("a", Token);
+        Assert.Equal((At("2026-03-10T10:00Z"), "a"), (current.Time, current.SensorId));
+        Assert.Equal([1, double.NaN], current.Values);
+        await WriteAsync(At("2026-03-10T10:00Z", 5, 6));
+        HasValues((await Store.ReadCurrentAsync("a", Token)).Values, 5, 6);
+        await WriteAsync(At("2026-03-10T10:00:00.000001Z", 7));
+        Assert.Equal(7, (await Store.ReadCurrentAsync("a", Token)).Values[0]);
+    }
+
+    [Fact]
+    public async Task Sensors_are_listed_in_ordinal_order_with_their_last_reading_and_count()
+    {
+        // By UTF-16 unit 🌡 comes before Ａ, by code point after it.
+        await WriteAsync(new[] { "b", "a", "B", "ä", "Ａ", "🌡" }.Select((sensor, i) => At("2026-03-09T10:00Z", i, sensor: sensor)));
+        await WriteAsync(At("2026-03-09T10:30Z", 1), At("2026-03-08T10:30Z", 1));
+        var sensors = await Store.ListSensorsAsync(Token);
+        Assert.Equal(["B", "a", "b", "ä", "🌡", "Ａ"], sensors.Select(s => s.SensorId));
+        Assert.Equal(new SensorInfo("a", At("2026-03-09T10:30Z"), 3), sensors[1]);
+    }
+
+    [Fact]
+    public async Task Total_readings_are_those_of_the_finest_aggregate_with_its_tail()
+    {
+        await WriteAsync(At("2026-03-08T10:00Z", 1), At("2026-03-09T10:00Z", null));
+        Assert.Equal(2, (await Store.ListSensorsAsync(Token)).Single().TotalReadings);
+        await RefreshAllAsync();
+        await WriteAsync(At("2026-03-08T10:30Z", 1), At("2026-03-10T10:30Z", 1));
+        Assert.Equal(3, (await Store.ListSensorsAsync(Token)).Single().TotalReadings);
+        await RefreshAllAsync();
+        Assert.Equal(4, (await Store.ListSensorsAsync(Token)).Single().TotalReadings);
+    }
+
+    [Fact]
+    public async Task A_stream_is_cancelled_between_its_batches()
+    {
+        await WriteManyAsync();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var seen = 0;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var batch in Store.ReadRawAsync("a", TimeRange.All, stop.Token))
+            {
+                seen += batch.Count;
+                await stop.CancelAsync();
+            }
+        });
+        Assert.InRange(seen, 1, Many - 1);
+        Assert.Single(await RawAsync("a", Range("2026-01-01", "2026-01-01T00:00:30Z")));
+    }
+
+    [Fact]
+    public async Task An_aggregates_stream_is_cancelled_between_its_batches()
+    {
+        await WriteManyAsync();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        await using var reader = await Store.ReadAggregateAsync(new AggregateQuery("hourly", null, TimeRange.All), stop.Token);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var batch in reader.Rows.WithCancellation(stop.Token))
+            {
+                await stop.CancelAsync();
+            }
+        });
+    }
+
+    [Fact]
+    public async Task A_slow_reader_sees_one_snapshot_and_blocks_no_writer()
+    {
+        await WriteManyAsync();
+        await using var stream = Store.ReadRawAsync(null, TimeRange.All, Token).GetAsyncEnumerator(Token);
+        Assert.True(await stream.MoveNextAsync());
+        var seen = stream.Current.Count;
+
+        // All of this finishes while the stream stands still; only a deadlock needs the bound.
+        var work = Task.Run(async () =>
+        {
+            await WriteAsync(At("2026-03-09T10:00Z", 1), At("2026-01-01T00:00Z", 77));
+            await RefreshAllAsync();
+            await Store.CompressAsync(null, Token);
+        }, Token);
+        await work.WaitAsync(TimeSpan.FromMinutes(2), Token);
+        while (await stream.MoveNextAsync())
+        {
+            seen += stream.Current.Count;
+            Assert.DoesNotContain(77, stream.Current.Metric(0).ToArray());
+        }
+
+        Assert.Equal(Many, seen);
+        Assert.Equal(Many + 1, (await RawAsync()).Count);
+    }
+
+    [Fact]
+    public async Task A_reader_that_is_left_early_leaves_nothing_behind()
+    {
+        await WriteManyAsync();
+        for (var i = 0; i < 20; i++)
+        {
+            await foreach (var _ in Store.ReadRawAsync("a", TimeRange.All, Token))
+            {
+                break;
+            }
+
+            await using var reader = await Store.ReadAggregateAsync(new AggregateQuery("hourly", "a", TimeRange.All), Token);
+        }
+
+        await WriteAsync(At("2026-03-09T10:00Z", 1));
+        Assert.Equal(1, (await Store.ReadCurrentAsync("a", Token)).Values[0]);
+    }
+
+    private async Task WriteManyAsync()
+    {
+        for (var part = 0; part < 4; part++)
+        {
+            await WriteAsync(Enumerable.Range(part * (Many / 4), Many / 4).Select(i => new Reading(At("2026-01-01") + TimeSpan.FromSeconds(30 * i), "a", [i % 50, 0.5])));
+        }
+    }
+}

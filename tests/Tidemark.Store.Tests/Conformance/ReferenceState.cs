@@ -1,0 +1,56 @@
+namespace Tidemark.Store.Tests.Conformance;
+
+/// <summary>What a reference store keeps while it is closed.</summary>
+internal sealed class ReferenceState
+{
+    public TelemetrySchema? Schema { get; set; }
+
+    public TimeSpan ChunkInterval { get; set; }
+
+    public SortedDictionary<(Instant Time, string SensorId), Reading> Readings { get; private init; } = [];
+
+    public Dictionary<string, Reading> Latest { get; private init; } = [];
+
+    public HashSet<Instant> CompressedChunks { get; private init; } = [];
+
+    public Dictionary<string, ReferenceAggregate> Aggregates { get; private init; } = [];
+
+    public Instant? RawHorizon { get; set; }
+
+    public ReferenceState Clone() => new()
+    {
+        Schema = Schema,
+        ChunkInterval = ChunkInterval,
+        Readings = new(Readings),
+        Latest = new(Latest),
+        CompressedChunks = [.. CompressedChunks],
+        Aggregates = Aggregates.ToDictionary(a => a.Key, a => a.Value.Clone()),
+        RawHorizon = RawHorizon,
+    };
+}
+
+/// <summary>What is kept of one aggregate.</summary>
+internal sealed class ReferenceAggregate
+{
+    public SortedDictionary<(Instant Bucket, string SensorId), ReferenceRow> Rows { get; private set; } = [];
+
+    /// <summary>Materialised buckets that a late write touched.</summary>
+    public HashSet<(Instant Bucket, string SensorId)> Invalid { get; private init; } = [];
+
+    public Instant? Watermark { get; set; }
+
+    public Instant? Horizon { get; set; }
+
+    public Instant? LastRefresh { get; set; }
+
+    public void AddMetrics(int count) => Rows = new(Rows.ToDictionary(r => r.Key, r => r.Value.WithMetrics(count)));
+
+    public ReferenceAggregate Clone() => new()
+    {
+        Rows = new(Rows),
+        Invalid = [.. Invalid],
+        Watermark = Watermark,
+        Horizon = Horizon,
+        LastRefresh = LastRefresh,
+    };
+}

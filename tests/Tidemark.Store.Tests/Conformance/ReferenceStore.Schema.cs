@@ -1,0 +1,91 @@
+namespace Tidemark.Store.Tests.Conformance;
+
+/// <summary>Clauses 1 and 9: what is stored is reconciled with what is configured, and told.</summary>
+internal sealed partial class ReferenceStore
+{
+    public Task InitializeAsync(CancellationToken cancellationToken) => Locked(() =>
+    {
+        if (state.Schema is { } stored)
+        {
+            Reconcile(stored);
+        }
+
+        foreach (var aggregate in Schema.Aggregates)
+        {
+            state.Aggregates.TryAdd(aggregate.Name, new ReferenceAggregate());
+        }
+
+        state.Schema = Schema;
+        state.ChunkInterval = settings.ChunkInterval;
+        return true;
+    }, cancellationToken);
+
+    private void Reconcile(TelemetrySchema stored)
+    {
+        for (var m = 0; m < stored.Metrics.Count; m++)
+        {
+            if (m >= Schema.Metrics.Count || Schema.Metrics[m].Name != stored.Metrics[m].Name)
+            {
+                throw Mismatch($"metric {stored.Metrics[m].Name} is stored but not configured");
+            }
+        }
+
+        foreach (var before in stored.Aggregates.Where(a => Schema.HasAggregate(a.Name)))
+        {
+            var now = Schema.Aggregate(before.Name);
+            if (now.Bucket != before.Bucket)
+            {
+                throw Mismatch($"aggregate {before.Name} has buckets of {before.Bucket}, configured are {now.Bucket}");
+            }
+
+            if (now.Source?.Name != before.Source?.Name)
+            {
+                throw Mismatch($"aggregate {before.Name} is built from {before.Source?.Name ?? "raw"}, configured is {now.Source?.Name ?? "raw"}");
+            }
+
+            if (!now.ExtraColumns.SequenceEqual(before.ExtraColumns))
+            {
+                throw Mismatch($"aggregate {before.Name} has other columns than configured");
+            }
+        }
+
+        if (state.ChunkInterval != settings.ChunkInterval && state.Readings.Count > 0)
+        {
+            throw Mismatch($"the chunk interval is {state.ChunkInterval}, configured is {settings.ChunkInterval}");
+        }
+
+        AddMetrics(Schema.Metrics.Count);
+    }
+
+    private void AddMetrics(int count)
+    {
+        Reading Widen(Reading r) => r with { Values = [.. r.Values, .. Enumerable.Repeat(double.NaN, count - r.Values.Length)] };
+        foreach (var key in state.Readings.Keys.ToList())
+        {
+            state.Readings[key] = Widen(state.Readings[key]);
+        }
+
+        foreach (var sensorId in state.Latest.Keys.ToList())
+        {
+            state.Latest[sensorId] = Widen(state.Latest[sensorId]);
+        }
+
+        foreach (var aggregate in state.Aggregates.Values)
+        {
+            aggregate.AddMetrics(count);
+        }
+    }
+
+    private static StoreException Mismatch(string difference) => new(StoreErrorKind.SchemaMismatch, difference);
+
+    public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken) => Locked(() =>
+    {
+        var chunks = state.Readings.Keys.GroupBy(k => Chunk.Floor(k.Time)).OrderBy(c => c.Key)
+            .Select(c => new ChunkStatus(c.Key.ToString(), new TimeRange(c.Key, Chunk.End(c.Key)), c.Count(), 0, state.CompressedChunks.Contains(c.Key))).ToList();
+        var raw = new HypertableStatus(TelemetrySchema.RawTable, state.Readings.Count, chunks.Count, chunks.Count(c => c.Compressed), 0, 0);
+        var aggregates = Schema.Aggregates.Select(a => (Definition: a, Kept: Of(a))).Select(a => new AggregateStatus(
+            a.Definition.Name, a.Definition.Table, a.Definition.Bucket.ToString(), a.Definition.Source?.Name ?? "raw",
+            a.Kept.Rows.Count, a.Kept.Watermark, a.Kept.Invalid.Count, a.Kept.LastRefresh));
+        return new StoreStatus("reference", "memory", [raw], chunks, [.. aggregates], [], state.Latest.Count, 0, 0, state.RawHorizon);
+    }, cancellationToken);
+}

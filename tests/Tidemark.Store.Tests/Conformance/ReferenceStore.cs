@@ -1,0 +1,183 @@
+using System.Runtime.CompilerServices;
+
+namespace Tidemark.Store.Tests.Conformance;
+
+/// <summary>
+/// The store contract, literally and naively, in memory: what every engine is compared with. Each call works on the
+/// whole data under one lock.
+/// </summary>
+internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings settings, TimeProvider clock) : ITelemetryStore
+{
+    private const int BatchSize = 100;
+
+    private readonly Lock _lock = new();
+
+    public TelemetrySchema Schema => settings.Schema;
+
+    private Instant Now => Instant.From(clock.GetUtcNow());
+
+    private BucketWidth Chunk => BucketWidth.Fixed(settings.ChunkInterval);
+
+    public Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken) => Locked(() =>
+    {
+        var readings = Enumerable.Range(0, batch.Count).Select(row => batch[row]).ToList();
+        if (readings.Where(r => r.Time < state.RawHorizon).Select(r => (Instant?)r.Time).FirstOrDefault() is { } old)
+        {
+            throw StoreException.OlderThanRetention(old, state.RawHorizon!.Value);
+        }
+
+        var result = default(WriteResult);
+        foreach (var reading in readings.GroupBy(r => (r.Time, r.SensorId)).Select(same => same.Last()))
+        {
+            result += Write(reading);
+        }
+
+        return result;
+    }, cancellationToken);
+
+    private WriteResult Write(Reading reading)
+    {
+        var key = (reading.Time, reading.SensorId);
+        var exists = state.Readings.TryGetValue(key, out var before);
+        if (exists && before.Values.SequenceEqual(reading.Values))
+        {
+            return new WriteResult(0, 0, 1);
+        }
+
+        state.Readings[key] = reading;
+        if (!state.Latest.TryGetValue(reading.SensorId, out var latest) || latest.Time <= reading.Time)
+        {
+            state.Latest[reading.SensorId] = reading;
+        }
+
+        state.CompressedChunks.Remove(Chunk.Floor(reading.Time));
+        Invalidate(null, reading.SensorId, reading.Time);
+        return exists ? new WriteResult(0, 1, 0) : new WriteResult(1, 0, 0);
+    }
+
+    public Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken) => Locked(() => state.RawHorizon, cancellationToken);
+
+    public Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken) => Locked<IReadOnlyList<SensorInfo>>(() =>
+    {
+        var totals = Rows(Schema.Finest, tail: true).GroupBy(r => r.SensorId).ToDictionary(rows => rows.Key, rows => rows.Sum(r => r.ReadingCount));
+        return [.. state.Latest.Values.OrderBy(r => r.SensorId, StringComparer.Ordinal)
+            .Select(r => new SensorInfo(r.SensorId, r.Time, totals.GetValueOrDefault(r.SensorId)))];
+    }, cancellationToken);
+
+    public Task<Reading> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
+        => Locked(() => state.Latest.TryGetValue(sensorId, out var reading) ? reading : throw StoreException.UnknownSensor(sensorId), cancellationToken);
+
+    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var snapshot = await Locked(() =>
+        {
+            Known(sensorId);
+            return state.Readings.Values.Where(r => range.Contains(r.Time) && Matches(sensorId, r.SensorId)).ToList();
+        }, cancellationToken);
+        foreach (var part in snapshot.Chunk(BatchSize))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var batch = new ReadingBatch(Schema.Metrics.Count, part.Length);
+            foreach (var reading in part)
+            {
+                batch.Add(reading);
+            }
+
+            yield return batch;
+        }
+    }
+
+    public Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken) => Locked(() =>
+    {
+        var aggregate = Schema.Aggregate(query.Aggregate);
+        var sensorId = Known(query.SensorId);
+        var rows = (query.FromRaw ? FromRaw(aggregate) : Rows(aggregate, settings.RealTime))
+            .Where(r => query.Range.Contains(r.Bucket) && Matches(sensorId, r.SensorId)).OrderBy(r => r.Bucket).ToList();
+        var pending = !query.FromRaw
+            && Pending(aggregate).Any(pair => query.Range.Contains(pair.Bucket) && Matches(sensorId, pair.SensorId));
+        return new AggregateReader(Of(aggregate).Watermark, pending, Stream(aggregate, rows, cancellationToken), () => ValueTask.CompletedTask);
+    }, cancellationToken);
+
+    public Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken) => Locked<IReadOnlyList<FleetPoint>>(() =>
+    {
+        var aggregate = Schema.Aggregate(query.Aggregate);
+        var metric = Schema.MetricIndex(query.Metric);
+        if (metric < 0)
+        {
+            throw StoreException.UnknownMetric(query.Metric, Schema);
+        }
+
+        return [.. (query.FromRaw ? FromRaw(aggregate) : Rows(aggregate, settings.RealTime))
+            .Where(r => query.Range.Contains(r.Bucket)).GroupBy(r => r.Bucket).OrderBy(rows => rows.Key)
+            .Select(rows => (rows.Key, Sum: rows.Select(r => r.Metrics[metric]).Aggregate((a, b) => a + b), Count: rows.Sum(r => r.ReadingCount)))
+            .Select(point => new FleetPoint(point.Key, point.Sum.Count == 0 ? null : point.Sum.Average, point.Count))];
+    }, cancellationToken);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>An answer's rows: the materialised ones, then those that the source gives from the watermark on.</summary>
+    private IEnumerable<ReferenceRow> Rows(AggregateDefinition aggregate, bool tail)
+    {
+        var kept = Of(aggregate);
+        var live = tail ? FromSource(aggregate).Where(r => kept.Watermark is null || r.Bucket >= kept.Watermark) : [];
+        return kept.Rows.Values.Concat(live);
+    }
+
+    private IEnumerable<ReferenceRow> FromSource(AggregateDefinition aggregate)
+        => aggregate.Source is null
+            ? FromRaw(aggregate)
+            : Rows(aggregate.Source, tail: true).GroupBy(r => (Bucket: aggregate.Bucket.Floor(r.Bucket), r.SensorId))
+                .Select(rows => ReferenceRow.Of(rows.Key.Bucket, rows.Key.SensorId, [.. rows]));
+
+    private IEnumerable<ReferenceRow> FromRaw(AggregateDefinition aggregate)
+        => state.Readings.Values.GroupBy(r => (Bucket: aggregate.Bucket.Floor(r.Time), r.SensorId))
+            .Select(readings => ReferenceRow.Of(aggregate, readings.Key.Bucket, readings.Key.SensorId, [.. readings]));
+
+    /// <summary>The aggregate's buckets that a late write touched, directly or through a source, and that wait for a refresh.</summary>
+    private HashSet<(Instant Bucket, string SensorId)> Pending(AggregateDefinition aggregate)
+        => [.. Of(aggregate).Invalid, .. aggregate.Source is null ? [] : Pending(aggregate.Source).Select(p => (aggregate.Bucket.Floor(p.Bucket), p.SensorId))];
+
+    private static async IAsyncEnumerable<AggregateBatch> Stream(
+        AggregateDefinition aggregate, IReadOnlyList<ReferenceRow> rows, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask;
+        foreach (var part in rows.Chunk(BatchSize))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var batch = new AggregateBatch(aggregate.Columns.Count, part.Length);
+            foreach (var row in part)
+            {
+                var added = batch.Add(row.Bucket, row.SensorId, row.ReadingCount);
+                foreach (var (column, value) in row.Columns().Index())
+                {
+                    batch.Set(added, column, value);
+                }
+            }
+
+            yield return batch;
+        }
+    }
+
+    private ReferenceAggregate Of(AggregateDefinition aggregate) => state.Aggregates[aggregate.Name];
+
+    private string? Known(string? sensorId)
+        => sensorId is null || state.Latest.ContainsKey(sensorId) ? sensorId : throw StoreException.UnknownSensor(sensorId);
+
+    private static bool Matches(string? sensorId, string candidate) => sensorId is null || sensorId == candidate;
+
+    private Task<T> Locked<T>(Func<T> action, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            try
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                return Task.FromResult(action());
+            }
+            catch (Exception e)
+            {
+                return Task.FromException<T>(e);
+            }
+        }
+    }
+}

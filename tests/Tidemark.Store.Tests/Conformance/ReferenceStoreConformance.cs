@@ -1,0 +1,18 @@
+namespace Tidemark.Store.Tests.Conformance;
+
+// The oracle passes the suites itself.
+public sealed class ReferenceWrite() : WriteSuite(new ReferenceFixture());
+
+public sealed class ReferenceTime() : TimeSuite(new ReferenceFixture());
+
+public sealed class ReferenceRefresh() : RefreshSuite(new ReferenceFixture());
+
+public sealed class ReferenceAggregateRead() : AggregateReadSuite(new ReferenceFixture());
+
+public sealed class ReferenceRawRead() : RawReadSuite(new ReferenceFixture());
+
+public sealed class ReferenceHistory() : HistorySuite(new ReferenceFixture());
+
+public sealed class ReferenceCompression() : CompressionSuite(new ReferenceFixture());
+
+public sealed class ReferenceSchema() : SchemaSuite(new ReferenceFixture());

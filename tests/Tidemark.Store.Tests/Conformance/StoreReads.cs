@@ -1,0 +1,35 @@
+namespace Tidemark.Store.Tests.Conformance;
+
+/// <summary>An aggregate's answer as a whole.</summary>
+public sealed record Answer(Instant? Watermark, bool Pending, IReadOnlyList<AnswerRow> Rows);
+
+/// <summary>Reads streams to their end.</summary>
+public static class StoreReads
+{
+    public static async Task<Answer> AnswerAsync(this ITelemetryStore store, AggregateQuery query, CancellationToken cancellationToken)
+    {
+        await using var reader = await store.ReadAggregateAsync(query, cancellationToken);
+        var rows = new List<AnswerRow>();
+        await foreach (var batch in reader.Rows.WithCancellation(cancellationToken))
+        {
+            rows.AddRange(Enumerable.Range(0, batch.Count).Select(row => new AnswerRow(
+                batch.Bucket(row), batch.SensorId(row), batch.ReadingCount(row), [.. Enumerable.Range(0, batch.ColumnCount).Select(c => batch.Value(row, c))])));
+        }
+
+        return new Answer(reader.Watermark, reader.Pending, rows);
+    }
+
+    public static Task<Answer> AnswerAsync(this ITelemetryStore store, string aggregate, CancellationToken cancellationToken, string? sensorId = null, TimeRange? range = null, bool fromRaw = false)
+        => store.AnswerAsync(new AggregateQuery(aggregate, sensorId, range ?? TimeRange.All, fromRaw), cancellationToken);
+
+    public static async Task<IReadOnlyList<Reading>> RawAsync(this ITelemetryStore store, string? sensorId, TimeRange range, CancellationToken cancellationToken)
+    {
+        var readings = new List<Reading>();
+        await foreach (var batch in store.ReadRawAsync(sensorId, range, cancellationToken))
+        {
+            readings.AddRange(Enumerable.Range(0, batch.Count).Select(row => batch[row]));
+        }
+
+        return readings;
+    }
+}
