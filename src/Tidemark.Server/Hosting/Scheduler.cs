@@ -33,6 +33,18 @@ public sealed partial class Scheduler : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        try
+        {
+            await RunUntilCancelledAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host takes it for a failure when it stops before it has started, on a port in use.
+        }
+    }
+
+    private async Task RunUntilCancelledAsync(CancellationToken stoppingToken)
+    {
         while (!stoppingToken.IsCancellationRequested && _jobs.Min(j => j.Status.NextRun) is { } next)
         {
             var wait = next - Now;
