@@ -63,41 +63,49 @@ public sealed partial class DuckDbStore
         }
     }
 
-    /// <summary>Raw readings chunk after chunk, all of one snapshot.</summary>
+    /// <summary>Raw readings, a few chunks at a time, all of one snapshot.</summary>
     private sealed class RawRead(DuckDbStore store, string? sensorId, int? key, TimeRange range, CancellationToken cancellationToken) : OpenRead(store, cancellationToken)
     {
-        private Queue<Chunk>? _chunks;
+        // One statement reads so many chunks of one sensor: a day or a week needs no transaction.
+        private const int ChunksAtOnce = 8;
+
+        private Queue<Chunk[]>? _parts;
 
         /// <returns>The next batch, null at the end.</returns>
         public ReadingBatch? Next() => Guard(() =>
         {
-            _chunks ??= Store.ReadConsistently(Open, _ => Close());
-            var batch = new ReadingBatch(Store.Schema.Metrics.Count, sensorId is null ? BatchRows : 256);
-            while (batch.Count == 0 && (Rows is not null || _chunks.Count > 0))
+            _parts ??= Store.ReadConsistently(Open, _ => Close());
+            while (Rows is not null || _parts.Count > 0)
             {
-                Rows ??= Query(_chunks.Dequeue());
-                if (!Fill(batch, Rows))
+                Rows ??= Query(_parts.Dequeue());
+                var batch = key is null ? FillOfAll(Rows) : FillOfSensor(Rows);
+                if (key is not null || batch.Count < BatchRows)
                 {
                     Rows.Dispose();
                     Rows = null;
                 }
+
+                if (batch.Count > 0)
+                {
+                    return batch;
+                }
             }
 
-            return batch.Count > 0 ? batch : null;
+            return null;
         });
 
-        /// <summary>Asks the first chunk, which takes the snapshot.</summary>
-        private Queue<Chunk> Open(StoreState state)
+        /// <summary>Asks for the first part, which takes the snapshot.</summary>
+        private Queue<Chunk[]> Open(StoreState state)
         {
             Close();
-            var chunks = new Queue<Chunk>(state.ChunksIn(range));
-            if (chunks.Count > 1)
+            var parts = new Queue<Chunk[]>(state.ChunksIn(range).Chunk(key is null ? 1 : ChunksAtOnce));
+            if (parts.Count > 1)
             {
                 BeginTransaction();
             }
 
-            Rows = chunks.Count > 0 ? Query(chunks.Dequeue()) : null;
-            return chunks;
+            Rows = parts.Count > 0 ? Query(parts.Dequeue()) : null;
+            return parts;
         }
 
         private void Close()
@@ -107,101 +115,57 @@ public sealed partial class DuckDbStore
             EndTransaction();
         }
 
-        private DuckDBDataReader Query(Chunk chunk) => key is { } sensor
-            ? Session.QueryPrepared(Store._sql.RawOfSensor(chunk), Cancellation, sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To), range.From.Micros, range.To.Micros)
-            : Session.Query(Store._sql.RawOfAll(chunk, range), streaming: true);
+        private DuckDBDataReader Query(Chunk[] chunks) => key is { } sensor
+            ? Session.QueryPrepared(Store._sql.RawOfSensor(chunks), Cancellation, sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To))
+            : Session.Query(Store._sql.RawOfAll(chunks[0], range), streaming: true);
 
-        private bool Fill(ReadingBatch batch, DuckDBDataReader rows)
+        private ReadingBatch FillOfAll(DuckDBDataReader rows)
         {
-            var metrics = batch.MetricCount;
-            Span<double> values = stackalloc double[metrics];
-            var first = key is null ? 2 : 1;
-            while (batch.Count < BatchRows)
+            var batch = new ReadingBatch(Store.Schema.Metrics.Count, BatchRows);
+            Span<double> values = stackalloc double[batch.MetricCount];
+            while (batch.Count < BatchRows && rows.Read())
             {
-                if (!rows.Read())
-                {
-                    return false;
-                }
-
-                for (var m = 0; m < metrics; m++)
-                {
-                    values[m] = rows.DoubleOrNaN(first + m);
-                }
-
-                batch.Add(sensorId ?? Store._sensors.Id(rows.GetInt32(1)), new Instant(rows.GetInt64(0)), values);
+                rows.Doubles(2, values);
+                batch.Add(Store._sensors.Id(rows.GetInt32(1)), new Instant(rows.GetInt64(0)), values);
             }
 
-            return true;
-        }
-    }
-
-    /// <summary>Rows of an aggregate with what is known of them, all of one snapshot.</summary>
-    private sealed class AggregateRead(DuckDbStore store, AggregateDefinition aggregate, AggregateQuery query, int? key, CancellationToken cancellationToken)
-        : OpenRead(store, cancellationToken)
-    {
-        public Instant? Watermark { get; private set; }
-
-        public bool Pending { get; private set; }
-
-        public bool Open() => Guard(() => Store.ReadConsistently(Open, _ => Close()));
-
-        /// <returns>The next batch, null at the end.</returns>
-        public AggregateBatch? Next() => Guard(() =>
-        {
-            if (Rows is null)
-            {
-                return null;
-            }
-
-            var columns = aggregate.Columns.Count;
-            var batch = new AggregateBatch(columns, 256);
-            while (batch.Count < BatchRows)
-            {
-                if (!Rows.Read())
-                {
-                    Rows.Dispose();
-                    Rows = null;
-                    break;
-                }
-
-                var row = batch.Add(new Instant(Rows.GetInt64(0)), query.SensorId ?? Store._sensors.Id(Rows.GetInt32(1)), Rows.GetInt64(2));
-                for (var column = 0; column < columns; column++)
-                {
-                    batch.Set(row, column, Rows.DoubleOrNaN(3 + column));
-                }
-            }
-
-            return batch.Count > 0 ? batch : null;
-        });
-
-        private bool Open(StoreState state)
-        {
-            Close();
-            Watermark = state.Aggregate(aggregate).Watermark;
-            var mayBePending = !query.FromRaw && state.Aggregates.Any(a => a.HasInvalidations);
-            if (mayBePending)
-            {
-                BeginTransaction();
-                Pending = IsPending(Session, state, aggregate, query.Range, key);
-            }
-
-            var realTime = Store._options.RealTime && !IsIdle(state);
-            var sql = Store._sql.Select(state, aggregate, query.Range, key is not null, query.FromRaw, realTime);
-            Rows = key is { } sensor
-                ? Session.QueryPrepared($"{sql} ORDER BY 1", Cancellation, sensor)
-                : Session.Query(sql, streaming: true);
-            return true;
+            return batch;
         }
 
-        /// <summary>Whether the sensor has no reading that isn't materialised: then there is no tail to compute.</summary>
-        private bool IsIdle(StoreState state)
-            => key is { } sensor && Store._sensors.Latest(sensor)!.TimeMicros < state.Aggregate(aggregate).Watermark?.Micros;
-
-        private void Close()
+        /// <summary>All rows of the part, ascending: chunks come in order, rows inside one unless late ones were appended.</summary>
+        private ReadingBatch FillOfSensor(DuckDBDataReader rows)
         {
-            Rows?.Dispose();
-            Rows = null;
-            EndTransaction();
+            var batch = new ReadingBatch(Store.Schema.Metrics.Count, 256);
+            Span<double> values = stackalloc double[batch.MetricCount];
+            var ascending = true;
+            var last = long.MinValue;
+            while (rows.Read())
+            {
+                var time = rows.GetInt64(0);
+                if (time >= range.From.Micros && time < range.To.Micros)
+                {
+                    ascending &= time > last;
+                    last = time;
+                    rows.Doubles(1, values);
+                    batch.Add(sensorId!, new Instant(time), values);
+                }
+            }
+
+            return ascending ? batch : Sorted(batch);
+        }
+
+        private static ReadingBatch Sorted(ReadingBatch batch)
+        {
+            var sorted = new ReadingBatch(batch.MetricCount, batch.Count);
+            var times = batch.TimesMicros.ToArray();
+            var rows = Enumerable.Range(0, batch.Count).ToArray();
+            Array.Sort(times, rows);
+            foreach (var row in rows)
+            {
+                sorted.Add(batch[row]);
+            }
+
+            return sorted;
         }
     }
 }

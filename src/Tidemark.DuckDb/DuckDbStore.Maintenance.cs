@@ -7,10 +7,10 @@ public sealed partial class DuckDbStore
 
     // A chunk that is still written is put in order once this share of it, and so many rows, came in smaller batches.
     private const double ScatteredShare = 0.25;
-    private const long ScatteredRows = 100_000;
+    private const long ScatteredRows = 20_000;
 
-    /// <summary>Rows of chunks that came in small batches, since the process started. Belongs to the writer's thread.</summary>
-    private readonly Dictionary<int, long> _scattered = [];
+    /// <summary>Rows of tables that came out of (sensor, time) order, since the process started. Belongs to the writer's thread.</summary>
+    private readonly Dictionary<string, long> _scattered = [];
 
     public async Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
@@ -26,6 +26,11 @@ public sealed partial class DuckDbStore
             }
 
             progress?.Report(new StoreProgress("compress", (i + 1.0) / chunks.Length));
+        }
+
+        foreach (var aggregate in Schema.Aggregates)
+        {
+            await WriteThread(() => PutInOrder(aggregate), cancellationToken);
         }
 
         return result;
@@ -62,7 +67,7 @@ public sealed partial class DuckDbStore
         }
 
         var due = chunk.Range.To + _options.CompressAfter <= Now;
-        if (!due && _scattered.GetValueOrDefault(chunk.Id) < Math.Max(ScatteredRows, Count(_session, chunk) * ScatteredShare))
+        if (!due && !IsScattered(chunk.Table))
         {
             return null;
         }
@@ -78,10 +83,36 @@ public sealed partial class DuckDbStore
             _session.Execute($"UPDATE internal.chunks SET chunk = {compressed.Id}, compressed = {(due ? "true" : "false")}, bytes_before = {compressed.BytesBefore} WHERE chunk = {chunk.Id}");
             return (state.With(compressed), true);
         });
-        _scattered.Remove(chunk.Id);
+        _scattered.Remove(chunk.Table);
         Checkpoint(always: true);
         return due ? new CompressResult(1, before, StoredBytes(_session, compressed)) : null;
     }
+
+    /// <summary>Writes an aggregate's table again in (sensor, bucket) order once much of it came bucket by bucket.</summary>
+    private bool PutInOrder(AggregateDefinition aggregate)
+    {
+        var table = DuckDbSql.Table(aggregate);
+        if (!IsScattered(table))
+        {
+            return false;
+        }
+
+        Transaction(state =>
+        {
+            _session.Execute($"CREATE TEMP TABLE ordered AS FROM {table} ORDER BY sensor, bucket");
+            _session.Execute($"DROP TABLE {table}");
+            _session.Execute(_sql.CreateAggregate(aggregate));
+            _session.Execute($"INSERT INTO {table} BY NAME FROM ordered");
+            _session.Execute("DROP TABLE ordered");
+            return (state with { }, true);
+        });
+        _scattered.Remove(table);
+        Checkpoint(always: true);
+        return true;
+    }
+
+    private bool IsScattered(string table)
+        => _scattered.GetValueOrDefault(table) is var rows && rows > 0 && rows >= Math.Max(ScatteredRows, Long(_session, $"SELECT count(*) FROM {table}") * ScatteredShare);
 
     /// <summary>Copies by one appender: DuckDB's own INSERT in parallel leaves a third of its blocks empty.</summary>
     private void CopyInOrder(Chunk from, Chunk to)
@@ -122,7 +153,7 @@ public sealed partial class DuckDbStore
             return (state, result);
         }
 
-        SetSetting("raw_horizon", Micros(result.RawHorizon));
+        SetSetting("raw_horizon", result.RawHorizon!.Value.Micros.ToString(System.Globalization.CultureInfo.InvariantCulture));
         return (state with { Chunks = [.. state.Chunks.Where(c => c.Range.From >= result.RawHorizon)], RawHorizon = result.RawHorizon }, result);
     }
 

@@ -34,7 +34,7 @@ public sealed partial class DuckDbStore
             (session, state) =>
             {
                 var totals = new Dictionary<int, long>();
-                using (var rows = session.Query(_sql.Totals(state, _options.RealTime), streaming: false))
+                using (var rows = session.Query(_sql.Totals(state), streaming: false))
                 {
                     while (rows.Read())
                     {

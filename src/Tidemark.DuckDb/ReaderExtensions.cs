@@ -14,11 +14,15 @@ internal static class ReaderExtensions
     public static double[] Doubles(this DuckDBDataReader reader, int first, int count)
     {
         var values = new double[count];
-        for (var i = 0; i < count; i++)
+        reader.Doubles(first, values);
+        return values;
+    }
+
+    public static void Doubles(this DuckDBDataReader reader, int first, Span<double> values)
+    {
+        for (var i = 0; i < values.Length; i++)
         {
             values[i] = reader.DoubleOrNaN(first + i);
         }
-
-        return values;
     }
 }

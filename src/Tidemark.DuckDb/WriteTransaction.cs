@@ -281,7 +281,7 @@ public sealed partial class DuckDbStore
                 appender.Complete();
                 if (chunkRows.Count < RunRows)
                 {
-                    store._scattered[chunk.Id] = store._scattered.GetValueOrDefault(chunk.Id) + chunkRows.Count;
+                    store._scattered[chunk.Table] = store._scattered.GetValueOrDefault(chunk.Table) + chunkRows.Count;
                 }
             }
         }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Tidemark.Generation;
 
 /// <summary>What to generate.</summary>
@@ -41,30 +43,20 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
     }
 
     /// <summary>
-    /// Readings of [from, to] in the order they arrive: by time, then sensor; late ones at the end. One batch is filled
-    /// again and again: write it before taking the next.
+    /// Readings of [from, to] in the order they arrive: by time, then sensor; late ones at the end. Two batches are filled
+    /// in turn, so that one can be written while the next is drawn: have it written before taking the one after.
     /// </summary>
     public IEnumerable<ReadingBatch> Readings(Instant from, Instant to, int batchSize)
     {
-        var (first, count) = Grid(from, to);
-        var batch = new ReadingBatch(schema.Metrics.Count, batchSize + (2 * plan.Sensors));
-        var late = new List<(int Sensor, Instant Time)>();
-        for (var i = 0L; i < count; i++)
+        var batch = new ReadingBatch(schema.Metrics.Count, batchSize);
+        var spare = new ReadingBatch(schema.Metrics.Count, batchSize);
+        foreach (var (sensor, time, cycles) in Arrivals(from, to))
         {
-            AddInstant(batch, new Instant(first.Micros + (i * _step)), late);
-            if (batch.Count >= batchSize)
+            Add(batch, sensor, time, cycles);
+            if (batch.Count == batchSize)
             {
                 yield return batch;
-                batch.Clear();
-            }
-        }
-
-        foreach (var (sensor, time) in late)
-        {
-            Add(batch, sensor, time, SensorSimulator.Cycles(time));
-            if (batch.Count >= batchSize)
-            {
-                yield return batch;
+                (batch, spare) = (spare, batch);
                 batch.Clear();
             }
         }
@@ -75,9 +67,62 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
         }
     }
 
-    private void AddInstant(ReadingBatch batch, Instant time, List<(int Sensor, Instant Time)> late)
+    /// <summary>
+    /// Readings as they happen, from the first grid instant at or after <paramref name="from"/> on, without end: one
+    /// batch per instant, with the late ones of the instant before. The batch is filled again and again.
+    /// </summary>
+    public async IAsyncEnumerable<ReadingBatch> LiveAsync(Instant from, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var cycles = SensorSimulator.Cycles(time);
+        var batch = new ReadingBatch(schema.Metrics.Count, plan.Sensors);
+        var (held, late) = (new List<(int Sensor, Instant Time)>(), new List<(int Sensor, Instant Time)>());
+        for (var time = Grid(from, from + plan.Interval).First; ; time = new Instant(time.Micros + _step))
+        {
+            if (time - Instant.From(clock.GetUtcNow()) is { Ticks: > 0 } wait)
+            {
+                await Task.Delay(wait, clock, cancellationToken);
+            }
+
+            batch.Clear();
+            var cycles = SensorSimulator.Cycles(time);
+            foreach (var sensor in Arrivals(time, late))
+            {
+                Add(batch, sensor, time, cycles);
+            }
+
+            foreach (var (sensor, earlier) in held)
+            {
+                Add(batch, sensor, earlier, SensorSimulator.Cycles(earlier));
+            }
+
+            held.Clear();
+            (held, late) = (late, held);
+            yield return batch;
+        }
+    }
+
+    private IEnumerable<(int Sensor, Instant Time, (double Daily, double Yearly) Cycles)> Arrivals(Instant from, Instant to)
+    {
+        var (first, count) = Grid(from, to);
+        var late = new List<(int Sensor, Instant Time)>();
+        for (var i = 0L; i < count; i++)
+        {
+            var time = new Instant(first.Micros + (i * _step));
+            var cycles = SensorSimulator.Cycles(time);
+            foreach (var sensor in Arrivals(time, late))
+            {
+                yield return (sensor, time, cycles);
+            }
+        }
+
+        foreach (var (sensor, time) in late)
+        {
+            yield return (sensor, time, SensorSimulator.Cycles(time));
+        }
+    }
+
+    /// <summary>The sensors whose readings of an instant arrive in time, twice where sent twice; the late ones are put down.</summary>
+    private IEnumerable<int> Arrivals(Instant time, List<(int Sensor, Instant Time)> late)
+    {
         for (var sensor = 0; sensor < _ids.Length; sensor++)
         {
             if (Happens(plan.Gaps, sensor, time, GapPurpose))
@@ -91,10 +136,10 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
                 continue;
             }
 
-            Add(batch, sensor, time, cycles);
+            yield return sensor;
             if (Happens(plan.Duplicates, sensor, time, DuplicatePurpose))
             {
-                Add(batch, sensor, time, cycles);
+                yield return sensor;
             }
         }
     }

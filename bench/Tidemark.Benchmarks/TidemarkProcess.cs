@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace Tidemark.Benchmarks;
+
+/// <summary>The built <c>tidemark</c> as a process of its own, ended by its id when disposed.</summary>
+internal sealed partial class TidemarkProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+
+    private TidemarkProcess(string folder, string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "tidemark.dll"), .. arguments, "--store", $"duckdb:{folder}"])
+        {
+            // No tidemark.json of the caller's folder is read.
+            WorkingDirectory = AppContext.BaseDirectory,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("TIDEMARK_", StringComparison.OrdinalIgnoreCase)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        _process = Process.Start(start)!;
+    }
+
+    /// <summary>Where a server listens.</summary>
+    public Uri Url { get; private set; } = new("http://127.0.0.1");
+
+    /// <summary>Resident memory in bytes.</summary>
+    public long Memory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    /// <summary>Runs a command to its end.</summary>
+    public static async Task RunAsync(string folder, string[] arguments, CancellationToken cancellationToken)
+    {
+        await using var process = new TidemarkProcess(folder, arguments);
+        var errors = process._process.StandardError.ReadToEndAsync(cancellationToken);
+        await process._process.StandardOutput.ReadToEndAsync(cancellationToken);
+        await process._process.WaitForExitAsync(cancellationToken);
+        if (process._process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"tidemark {string.Join(' ', arguments)} ended with {process._process.ExitCode}: {await errors}");
+        }
+    }
+
+    /// <summary>Starts a server on a free port of the loopback and waits until it listens.</summary>
+    public static async Task<TidemarkProcess> ServeAsync(string folder, CancellationToken cancellationToken)
+    {
+        var server = new TidemarkProcess(folder, ["serve", "--urls", "http://127.0.0.1:0"]);
+        try
+        {
+            var errors = server._process.StandardError.ReadToEndAsync(cancellationToken);
+            while (await server._process.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
+            {
+                if (Listening().Match(line) is { Success: true } match)
+                {
+                    server.Url = new Uri(match.Groups[1].Value);
+                    _ = server._process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+                    return server;
+                }
+            }
+
+            throw new InvalidOperationException($"tidemark serve ended before it listened: {await errors}");
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            await TerminateAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    /// <summary>Asks with SIGTERM, so that the store is closed in order; insists after a while.</summary>
+    private async Task TerminateAsync()
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            using var terminate = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
+            await terminate.WaitForExitAsync(CancellationToken.None);
+            try
+            {
+                await _process.WaitForExitAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30), CancellationToken.None);
+                return;
+            }
+            catch (TimeoutException)
+            {
+                Report.Note($"process {_process.Id} does not end: killed");
+            }
+        }
+
+        _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync(CancellationToken.None);
+    }
+
+    [GeneratedRegex(@"listening on (https?://[^\s,;]+)")]
+    private static partial Regex Listening();
+}

@@ -1,0 +1,68 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Tidemark.Configuration;
+
+namespace Tidemark.Cli;
+
+/// <summary>Writes options as a complete <c>tidemark.json</c>: what it prints can be read again.</summary>
+internal static class OptionsWriter
+{
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Every setting in its typed text form, secrets masked.</summary>
+    public static string ToJson(TidemarkOptions options) => new JsonObject
+    {
+        ["store"] = options.Store.ToString(),
+        ["chunk_interval"] = TypedText.Format(options.ChunkInterval),
+        ["compress_after"] = Duration(options.CompressAfter),
+        ["retention"] = Duration(options.Retention),
+        ["max_skew"] = TypedText.Format(options.MaxSkew),
+        ["real_time"] = options.RealTime,
+        ["schedule"] = new JsonObject
+        {
+            ["refresh"] = options.Schedule.Refresh ?? "never",
+            ["compress"] = options.Schedule.Compress ?? "never",
+            ["retain"] = options.Schedule.Retain ?? "never",
+        },
+        ["server"] = new JsonObject
+        {
+            ["urls"] = options.Server.Urls,
+            ["max_body"] = TypedText.Format(options.Server.MaxBody),
+            ["max_line"] = TypedText.Format((long)options.Server.MaxLine),
+            ["max_rows"] = options.Server.MaxRows,
+        },
+        ["metrics"] = new JsonArray([.. options.Schema.Metrics.Select(Metric)]),
+        ["aggregates"] = new JsonArray([.. options.Schema.Aggregates.Select(Aggregate)]),
+    }.ToJsonString(Readable);
+
+    private static JsonNode Metric(Metric metric) => Compact(
+        ("name", metric.Name),
+        ("unit", metric.Unit),
+        ("min", metric.Minimum),
+        ("max", metric.Maximum),
+        ("shape", new JsonObject
+        {
+            ["low"] = metric.Shape.Low,
+            ["high"] = metric.Shape.High,
+            ["daily"] = metric.Shape.Daily,
+            ["yearly"] = metric.Shape.Yearly,
+            ["drift"] = metric.Shape.Drift,
+            ["noise"] = metric.Shape.Noise,
+        }));
+
+    private static JsonNode Aggregate(AggregateDefinition aggregate) => Compact(
+        ("name", aggregate.Name),
+        ("table", aggregate.Table),
+        ("bucket", aggregate.Bucket.ToString()),
+        ("bucket_column", aggregate.BucketColumn),
+        ("retention", Duration(aggregate.Retention)),
+        ("columns", aggregate.ExtraColumns.Count == 0
+            ? null
+            : new JsonObject(aggregate.ExtraColumns.Select(c => KeyValuePair.Create(c.Name, (JsonNode?)c.Expression)))));
+
+    private static JsonObject Compact(params (string Name, JsonNode? Value)[] members)
+        => new(members.Where(m => m.Value is not null).Select(m => KeyValuePair.Create(m.Name, m.Value)));
+
+    private static string Duration(TimeSpan? duration) => duration is { } span ? TypedText.Format(span) : "never";
+}

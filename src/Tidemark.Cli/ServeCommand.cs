@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Hosting;
+using Tidemark.Configuration;
+using Tidemark.Server.Hosting;
+
+namespace Tidemark.Cli;
+
+/// <summary><c>tidemark serve</c>: the REST API and the schedule, until Ctrl+C or SIGTERM.</summary>
+internal static class ServeCommand
+{
+    private static readonly Option<bool> Insecure = new("--insecure") { Description = "Allow an address that other machines can reach, without authentication." };
+
+    public static Command Create()
+    {
+        var urls = UrlsOption();
+        var command = new Command("serve", "Serve the store over REST, and refresh, compress and retain on schedule.") { urls, Insecure };
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            var options = GlobalOptions.Load(arguments, ("server:urls", arguments.GetValue(urls)));
+            TidemarkServer.RefuseOpenAddress(options.Server.Urls, arguments.GetValue(Insecure));
+            await using var store = await OpenAsync(options, cancellationToken);
+            return await RunAsync(options, store, _ => { }, cancellationToken);
+        });
+        return command;
+    }
+
+    public static Option<string?> UrlsOption() => new("--urls")
+    {
+        Description = $"Where to listen; several with ';', port 0 for any free one. Else TIDEMARK_SERVER__URLS, server:urls, {new ServerOptions().Urls}.",
+        HelpName = "URLS",
+    };
+
+    /// <summary>Opens the store for a server; one that another server holds stays with that one.</summary>
+    public static async Task<ITelemetryStore> OpenAsync(TidemarkOptions options, CancellationToken cancellationToken)
+    {
+        if (options.Store.Kind == StoreKind.Http)
+        {
+            throw new CommandFailedException($"{options.Store} is served already: name the store itself, such as {StoreUri.Default}");
+        }
+
+        try
+        {
+            return await StoreOpener.OpenOwnAsync(options, cancellationToken);
+        }
+        catch (StoreException e) when (e.Kind == StoreErrorKind.InUse && ServerFile.Find(options.Store.Value) is { } server)
+        {
+            throw new CommandFailedException($"{options.Store} is served already on {server.Url} by process {server.Pid}: use that one, or stop it first");
+        }
+    }
+
+    /// <summary>Serves until cancelled, which is how a server ends: no failure.</summary>
+    /// <param name="options">The configuration.</param>
+    /// <param name="store">Disposed by the caller.</param>
+    /// <param name="started">Called with the first address once it listens.</param>
+    /// <param name="cancellationToken">Stops the server.</param>
+    public static async Task<int> RunAsync(TidemarkOptions options, ITelemetryStore store, Action<string> started, CancellationToken cancellationToken)
+    {
+        await using var server = TidemarkServer.Create(options, store);
+        await StartAsync(server, options.Server.Urls, cancellationToken);
+        var url = LocalUrl(server.Urls.First());
+        ServerFile.Write(options.Store.Value, url);
+        try
+        {
+            Terminal.Line($"listening on {string.Join(", ", server.Urls)}; Ctrl+C ends");
+            started(url);
+            await server.WaitForShutdownAsync(cancellationToken);
+        }
+        finally
+        {
+            ServerFile.Delete(options.Store.Value);
+        }
+
+        return ExitCode.Success;
+    }
+
+    /// <summary>An address that means every interface, as this machine reaches it.</summary>
+    private static string LocalUrl(string url)
+        => url.Replace("://0.0.0.0:", "://127.0.0.1:", StringComparison.Ordinal).Replace("://[::]:", "://127.0.0.1:", StringComparison.Ordinal);
+
+    private static async Task StartAsync(WebApplication server, string urls, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await server.StartAsync(cancellationToken);
+        }
+        catch (IOException e) when (e.Message.Contains("already in use", StringComparison.Ordinal))
+        {
+            throw new CommandFailedException($"{urls}: the port is in use by another program: stop that, or listen elsewhere with --urls http://127.0.0.1:5001");
+        }
+        catch (SocketException e)
+        {
+            throw new CommandFailedException($"can't listen on {urls}: {e.Message}; choose another address with --urls");
+        }
+        catch (Exception e) when (e is FormatException or InvalidOperationException)
+        {
+            throw new CommandFailedException($"can't listen on {urls}: {e.Message}");
+        }
+    }
+}

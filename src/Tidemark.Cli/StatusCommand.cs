@@ -1,0 +1,74 @@
+using System.CommandLine;
+
+namespace Tidemark.Cli;
+
+/// <summary><c>tidemark status</c>: what the store holds and how it is kept.</summary>
+internal static class StatusCommand
+{
+    /// <summary>More chunks than these are summed up by whether they are compressed.</summary>
+    private const int ChunksListed = 12;
+
+    public static Command Create()
+    {
+        var command = new Command("status", "Show what the store holds: readings, chunks, aggregates, sizes and jobs.");
+        command.SetAction(async (arguments, cancellationToken) =>
+        {
+            await using var store = await StoreOpener.OpenAsync(GlobalOptions.Load(arguments), cancellationToken);
+            var status = await store.ReadStatusAsync(cancellationToken);
+            if (arguments.GetValue(GlobalOptions.Json))
+            {
+                Terminal.Json(status);
+            }
+            else
+            {
+                Print(status);
+            }
+
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static void Print(StoreStatus status)
+    {
+        Terminal.Line($"{status.Engine}, {status.Location}");
+        Terminal.Line($"{Readable.Count(status.Sensors, "sensor")}, {Readable.Bytes(status.TotalBytes)} on disk of which {Readable.Bytes(status.FreeBytes)} free, raw horizon {Readable.Time(status.RawHorizon)}");
+        foreach (var table in status.Hypertables)
+        {
+            var saved = table.CompressedChunks == 0 ? "" : $": {Readable.Bytes(table.BytesBeforeCompression)} before and {Readable.Bytes(table.BytesAfterCompression)} after";
+            Terminal.Line($"{table.Name}: {Readable.Count(table.Rows, "reading")} in {Readable.Count(table.Chunks, "chunk")}, {Readable.Count(table.CompressedChunks)} compressed{saved}");
+        }
+
+        Terminal.Line("");
+        Terminal.Table(
+            ["Aggregate", "Bucket", "Source", "Rows", "Watermark", "Pending", "Last refresh"],
+            status.Aggregates.Select(a => (string[])[a.Name, a.Bucket, a.Source, Readable.Count(a.Rows), Readable.Time(a.Watermark), Readable.Count(a.PendingInvalidations), Readable.Moment(a.LastRefresh)]));
+        if (status.Chunks.Count > 0)
+        {
+            Terminal.Line("");
+            Terminal.Table(["Chunks", "From", "To", "Readings", "Size", "Compressed"], Chunks(status.Chunks));
+        }
+
+        if (status.Jobs.Count > 0)
+        {
+            Terminal.Line("");
+            Terminal.Table(
+                ["Job", "Schedule", "Last run", "Outcome", "Failures", "Next run"],
+                status.Jobs.Select(j => (string[])[j.Name, j.Schedule, Readable.Moment(j.LastRun), j.LastOutcome ?? "", Readable.Count(j.Failures), Readable.Moment(j.NextRun)]));
+        }
+    }
+
+    private static IEnumerable<string[]> Chunks(IReadOnlyList<ChunkStatus> chunks) => chunks.Count <= ChunksListed
+        ? chunks.Select(c => Row(c.Name, [c]))
+        : chunks.GroupBy(c => c.Compressed).OrderByDescending(g => g.Key).Select(g => Row(Readable.Count(g.Count()), [.. g]));
+
+    private static string[] Row(string name, IReadOnlyList<ChunkStatus> chunks) =>
+    [
+        name,
+        chunks.Min(c => c.Range.From).ToString(),
+        chunks.Max(c => c.Range.To).ToString(),
+        Readable.Count(chunks.Sum(c => c.Rows)),
+        Readable.Bytes(chunks.Sum(c => c.Bytes)),
+        chunks[0].Compressed ? "yes" : "no",
+    ];
+}

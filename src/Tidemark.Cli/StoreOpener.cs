@@ -1,0 +1,77 @@
+using Tidemark.Configuration;
+using Tidemark.DuckDb;
+
+namespace Tidemark.Cli;
+
+/// <summary>
+/// Opens the store that the command line, the environment or the configuration file names. An embedded store that a
+/// Tidemark server holds is reached through that server.
+/// </summary>
+internal static class StoreOpener
+{
+    /// <summary>Opens a store that is there already.</summary>
+    /// <exception cref="CommandFailedException">There is none.</exception>
+    public static async Task<ITelemetryStore> OpenAsync(TidemarkOptions options, CancellationToken cancellationToken)
+    {
+        if (options.Store is { Kind: StoreKind.DuckDb, Value: var folder } && !DuckDbStore.Exists(folder))
+        {
+            throw new CommandFailedException($"there is no store in {folder}: run 'tidemark init' or 'tidemark demo', or name another with --store");
+        }
+
+        return await CreateAsync(options, cancellationToken);
+    }
+
+    /// <summary>Opens a store and creates or upgrades it: for the commands that bring data in.</summary>
+    public static async Task<ITelemetryStore> CreateAsync(TidemarkOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await OpenOwnAsync(options, cancellationToken);
+        }
+        catch (StoreException e) when (e.Kind == StoreErrorKind.InUse)
+        {
+            if (ServerFile.Find(options.Store.Value) is { } server)
+            {
+                return await ConnectAsync(server.Url, cancellationToken);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>The same, but never through a server that holds an embedded store: for the server itself.</summary>
+    public static Task<ITelemetryStore> OpenOwnAsync(TidemarkOptions options, CancellationToken cancellationToken) => options.Store.Kind switch
+    {
+        StoreKind.DuckDb => OpenDuckDbAsync(options, cancellationToken),
+        StoreKind.Http => ConnectAsync(options.Store.Value, cancellationToken),
+        _ => throw new CommandFailedException("TimescaleDB is not in this build yet: name duckdb:FOLDER or a running server with --store"),
+    };
+
+    private static async Task<ITelemetryStore> OpenDuckDbAsync(TidemarkOptions options, CancellationToken cancellationToken)
+    {
+        var store = await DuckDbStore.OpenAsync(
+            new DuckDbOptions
+            {
+                Folder = options.Store.Value,
+                Schema = options.Schema,
+                ChunkInterval = options.ChunkInterval,
+                CompressAfter = options.CompressAfter,
+                Retention = options.Retention,
+                RealTime = options.RealTime,
+            },
+            cancellationToken);
+        try
+        {
+            await store.InitializeAsync(cancellationToken);
+            return store;
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static Task<ITelemetryStore> ConnectAsync(string url, CancellationToken cancellationToken)
+        => throw new CommandFailedException($"{url}: stores behind a server are not in this build yet");
+}

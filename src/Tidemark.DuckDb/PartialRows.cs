@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+
+namespace Tidemark.DuckDb;
+
+/// <summary>
+/// Partials of one sensor in columns, by bucket: readings, and per metric sum and count of non-null values, minimum and
+/// maximum. Adding to a bucket that is there already merges.
+/// </summary>
+internal sealed class PartialRows(int metrics, BucketWidth bucket)
+{
+    private readonly Dictionary<long, int> _rows = [];
+    private readonly List<long> _buckets = [];
+    private readonly List<long> _readings = [];
+    private readonly List<double> _values = [];
+
+    // Sum, count, minimum and maximum of each metric, one row after the other.
+    private int Width => 4 * metrics;
+
+    /// <summary>Adds one raw reading; NaN stands for null.</summary>
+    public void Add(long timeMicros, ReadOnlySpan<double> values)
+    {
+        var row = Row(bucket.Floor(new Instant(timeMicros)).Micros);
+        _readings[row]++;
+        for (var m = 0; m < metrics; m++)
+        {
+            if (!double.IsNaN(values[m]))
+            {
+                Merge(row, m, values[m], 1, values[m], values[m]);
+            }
+        }
+    }
+
+    /// <summary>Adds a row of the same or of finer buckets; NaN stands for null.</summary>
+    public void AddPartial(long bucketMicros, long readings, ReadOnlySpan<double> partials)
+    {
+        var row = Row(bucket.Floor(new Instant(bucketMicros)).Micros);
+        _readings[row] += readings;
+        for (var m = 0; m < metrics; m++)
+        {
+            var p = partials.Slice(4 * m, 4);
+            if (p[1] > 0)
+            {
+                Merge(row, m, p[0], p[1], p[2], p[3]);
+            }
+        }
+    }
+
+    public void AddTo(PartialRows coarser)
+    {
+        var values = CollectionsMarshal.AsSpan(_values);
+        for (var row = 0; row < _buckets.Count; row++)
+        {
+            coarser.AddPartial(_buckets[row], _readings[row], values.Slice(row * Width, Width));
+        }
+    }
+
+    /// <summary>The rows as readers see them, ascending by bucket.</summary>
+    public AggregateBatch ToBatch(string sensorId)
+    {
+        var batch = new AggregateBatch(3 * metrics, Math.Max(1, _buckets.Count));
+        foreach (var row in Enumerable.Range(0, _buckets.Count).OrderBy(row => _buckets[row]))
+        {
+            var target = batch.Add(new Instant(_buckets[row]), sensorId, _readings[row]);
+            for (var m = 0; m < metrics; m++)
+            {
+                var p = CollectionsMarshal.AsSpan(_values).Slice((row * Width) + (4 * m), 4);
+                batch.Set(target, 3 * m, p[1] > 0 ? p[0] / p[1] : double.NaN);
+                batch.Set(target, (3 * m) + 1, p[2]);
+                batch.Set(target, (3 * m) + 2, p[3]);
+            }
+        }
+
+        return batch;
+    }
+
+    private int Row(long bucketMicros)
+    {
+        ref var row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, bucketMicros, out var exists);
+        if (!exists)
+        {
+            row = _buckets.Count;
+            _buckets.Add(bucketMicros);
+            _readings.Add(0);
+            for (var m = 0; m < metrics; m++)
+            {
+                _values.AddRange([0, 0, double.NaN, double.NaN]);
+            }
+        }
+
+        return row;
+    }
+
+    private void Merge(int row, int metric, double sum, double count, double minimum, double maximum)
+    {
+        var p = CollectionsMarshal.AsSpan(_values).Slice((row * Width) + (4 * metric), 4);
+        p[2] = p[1] == 0 ? minimum : Math.Min(p[2], minimum);
+        p[3] = p[1] == 0 ? maximum : Math.Max(p[3], maximum);
+        p[0] += sum;
+        p[1] += count;
+    }
+}

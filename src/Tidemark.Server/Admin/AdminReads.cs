@@ -1,0 +1,122 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Tidemark.Server.OpenApi;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.Admin;
+
+internal static class AdminReads
+{
+    private const string RowsDescription = "Rows as NDJSON: arrays of sensor id, microseconds since the epoch, ";
+
+    public static void MapAdminReads(this RouteGroupBuilder group)
+    {
+        group.MapGet("/configuration", (ITelemetryStore store) => StoreDescription.Of(store.Schema))
+            .Describe("Admin", "The telemetry schema", "Metrics and aggregates as configured.");
+        group.MapGet("/horizon", async (ITelemetryStore store, CancellationToken cancellationToken) => new Horizon(await store.ReadRawHorizonAsync(cancellationToken)))
+            .Describe("Admin", "How far raw readings reach back", "Readings before the horizon are refused; null when nothing was dropped.");
+        group.MapGet("/current", ReadCurrentAsync)
+            .Describe("Admin", "A sensor's last reading as a row", RowsDescription + "and the values in the schema's order.")
+            .AnswersLines();
+        group.MapGet("/raw", ReadRawAsync)
+            .Describe("Admin", "Raw readings of one sensor or of all", RowsDescription + "and the values in the schema's order. from and to are microseconds since the epoch.")
+            .AnswersLines();
+        group.MapGet("/aggregates/{aggregate}", ReadAggregateAsync)
+            .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark and pending. " + RowsDescription + "the reading count, and the columns in the schema's order.")
+            .TakesAggregate()
+            .AnswersLines();
+        group.MapGet("/fleet/{aggregate}", (string aggregate, string metric, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
+                => store.ReadFleetAsync(new FleetQuery(aggregate, metric, query.Range, query.IsFromRaw), cancellationToken))
+            .Describe("Admin", "One metric over all sensors", "from and to are microseconds since the epoch.")
+            .TakesAggregate();
+    }
+
+    private static async Task ReadCurrentAsync(HttpContext context, [FromQuery(Name = "sensor_id")] string sensorId, ITelemetryStore store, CancellationToken cancellationToken)
+    {
+        var batch = new ReadingBatch(store.Schema.Metrics.Count, 1);
+        batch.Add(await store.ReadCurrentAsync(sensorId, cancellationToken));
+        await using var answer = new AnswerWriter(context.Response, Ndjson.ContentType);
+        RowLines.Write(answer.Json, batch, 0);
+        answer.EndLine();
+        await answer.CompleteAsync(cancellationToken);
+    }
+
+    private static async Task ReadRawAsync(HttpContext context, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
+    {
+        await using var answer = Begin(context);
+        await foreach (var batch in store.ReadRawAsync(query.SensorId, query.Range, cancellationToken))
+        {
+            for (var row = 0; row < batch.Count; row++)
+            {
+                RowLines.Write(answer.Json, batch, row);
+                answer.EndLine();
+                if (answer.IsFull)
+                {
+                    await answer.FlushAsync(cancellationToken);
+                }
+            }
+        }
+
+        await answer.CompleteAsync(cancellationToken);
+    }
+
+    private static async Task ReadAggregateAsync(
+        HttpContext context, string aggregate, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
+    {
+        await using var reader = await store.ReadAggregateAsync(new AggregateQuery(aggregate, query.SensorId, query.Range, query.IsFromRaw), cancellationToken);
+        await using var answer = Begin(context);
+        JsonSerializer.Serialize(answer.Json, new AggregateHead(reader.Watermark, reader.Pending), WireJson.Options);
+        answer.EndLine();
+        await foreach (var batch in reader.Rows.WithCancellation(cancellationToken))
+        {
+            for (var row = 0; row < batch.Count; row++)
+            {
+                RowLines.Write(answer.Json, batch, row);
+                answer.EndLine();
+                if (answer.IsFull)
+                {
+                    await answer.FlushAsync(cancellationToken);
+                }
+            }
+        }
+
+        await answer.CompleteAsync(cancellationToken);
+    }
+
+    /// <summary>Another Tidemark may take its time between two rows.</summary>
+    private static AnswerWriter Begin(HttpContext context)
+    {
+        context.Features.GetRequiredFeature<IHttpMinResponseDataRateFeature>().MinDataRate = null;
+        return new AnswerWriter(context.Response, Ndjson.ContentType);
+    }
+}
+
+/// <param name="SensorId">One sensor, or null for all.</param>
+/// <param name="From">Microseconds since the epoch.</param>
+/// <param name="To">Microseconds since the epoch, exclusive.</param>
+/// <param name="FromRaw">Compute aggregates from raw readings.</param>
+internal sealed record RowsQuery([FromQuery(Name = "sensor_id")] string? SensorId, long From, long To, [FromQuery(Name = "from_raw")] bool? FromRaw)
+{
+    public bool IsFromRaw => FromRaw == true;
+
+    /// <exception cref="RequestException">An end lies outside the years 1 to 9999.</exception>
+    public TimeRange Range
+    {
+        get
+        {
+            var valid = Math.Min(From, To) >= Instant.MinValue.Micros && Math.Max(From, To) <= Instant.MaxValue.Micros;
+            return valid
+                ? new TimeRange(new Instant(From), new Instant(To))
+                : throw new RequestException(["from and to are microseconds since the epoch, between the years 1 and 9999"]);
+        }
+    }
+}
+
+/// <param name="Watermark">The exclusive end of the last materialised bucket.</param>
+/// <param name="Pending">Whether a late write waits for the next refresh.</param>
+internal sealed record AggregateHead(Instant? Watermark, bool Pending);

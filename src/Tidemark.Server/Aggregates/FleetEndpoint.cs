@@ -1,0 +1,76 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Tidemark.Configuration;
+using Tidemark.Server.OpenApi;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.Aggregates;
+
+internal static class FleetEndpoint
+{
+    public static void MapFleet(this IEndpointRouteBuilder app)
+        => app.MapGet("/api/fleet/{aggregate}", ReadAsync)
+            .Describe("Aggregates", "One metric over all sensors", "The average of one metric per bucket over all sensors, from the aggregate or, for comparison, computed from raw readings.")
+            .TakesAggregate()
+            .TakesFleet()
+            .TakesRange("1w for buckets below a day, 1m below a week, else 1y")
+            .Answers(ApiSchemas.Fleet);
+
+    private static async Task ReadAsync(
+        HttpContext context, string aggregate, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        var errors = new List<string>();
+        var known = store.Schema.HasAggregate(aggregate) ? store.Schema.Aggregate(aggregate) : store.Schema.Finest;
+        var query = RangeQuery.Read(context.Request.Query, RangeQuery.DefaultPeriod(known), clock, errors);
+        var metric = ReadMetric(context.Request.Query, store.Schema, errors);
+        var source = ReadSource(context.Request.Query, errors);
+        RequestException.ThrowIfAny(errors);
+        var definition = store.Schema.Aggregate(aggregate);
+
+        await using var answer = new AnswerWriter(context.Response);
+        var series = new SeriesAnswer(answer, options.Server.MaxRows);
+        series.Json.WriteStartObject();
+        series.Json.WriteString("aggregation"u8, definition.Name);
+        series.Json.WriteString("metric"u8, metric);
+        series.Json.WriteString("source"u8, source);
+        series.WriteRange(query);
+        series.BeginData();
+        foreach (var point in await store.ReadFleetAsync(new FleetQuery(definition.Name, metric, query.Range, source == "raw"), cancellationToken))
+        {
+            if (!series.TryBeginRow(point.Bucket))
+            {
+                break;
+            }
+
+            series.Json.WriteValue(Names.Average, point.Average ?? double.NaN);
+            series.Json.WriteNumber(Names.ReadingCount, point.ReadingCount);
+            series.Json.WriteEndObject();
+            await series.FlushIfFullAsync(cancellationToken);
+        }
+
+        await series.EndAsync(cancellationToken);
+    }
+
+    private static string ReadMetric(IQueryCollection query, TelemetrySchema schema, List<string> errors)
+    {
+        var metric = RangeQuery.Single(query, "metric", errors) ?? schema.Metrics[0].Name;
+        if (schema.MetricIndex(metric) < 0)
+        {
+            errors.Add(StoreException.UnknownMetric(metric, schema).Message);
+        }
+
+        return metric;
+    }
+
+    private static string ReadSource(IQueryCollection query, List<string> errors)
+    {
+        var source = RangeQuery.Single(query, "source", errors) ?? "aggregate";
+        if (source is not ("aggregate" or "raw"))
+        {
+            errors.Add($"source '{source}' is not aggregate or raw");
+        }
+
+        return source;
+    }
+}

@@ -1,0 +1,110 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Tidemark.Configuration;
+using Tidemark.Server.Admin;
+using Tidemark.Server.Aggregates;
+using Tidemark.Server.OpenApi;
+using Tidemark.Server.Readings;
+using Tidemark.Server.Sensors;
+using Tidemark.Server.Stats;
+using Tidemark.Server.Status;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.Hosting;
+
+/// <summary>The HTTP server over one store.</summary>
+public static class TidemarkServer
+{
+    /// <summary>Builds the server; nothing listens before it is started.</summary>
+    /// <param name="options">Where it listens, its limits and the schedule.</param>
+    /// <param name="store">Initialised, owned and disposed by the caller, after the server has stopped.</param>
+    /// <param name="clock">What periods and the schedule are measured by; the system's unless given.</param>
+    public static WebApplication Create(TidemarkOptions options, ITelemetryStore store, TimeProvider? clock = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        // Settings come from TidemarkOptions alone: no stray appsettings.json or ASPNETCORE_… opens another address.
+        builder.Configuration.Sources.Clear();
+        builder.Configuration.AddInMemoryCollection();
+        builder.WebHost.UseUrls(options.Server.Urls);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = options.Server.MaxBody;
+        });
+        builder.Logging.ConfigureForPeople();
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(store);
+        builder.Services.AddSingleton(clock ?? TimeProvider.System);
+        builder.Services.AddSingleton(new Names(store.Schema));
+        builder.Services.AddSingleton<Scheduler>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<Scheduler>());
+        builder.Services.ConfigureHttpJsonOptions(json => WireJson.Configure(json.SerializerOptions));
+        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        builder.Services.AddApiDocument();
+
+        var app = builder.Build();
+        app.UseProblemAnswers();
+        app.MapHealth();
+        app.MapSensors();
+        app.MapRaw();
+        app.MapAggregates();
+        app.MapFleet();
+        app.MapIngest();
+        app.MapPerformance();
+        app.MapStatus();
+        app.MapAdmin();
+        app.MapApiDocument();
+        return app;
+    }
+
+    /// <summary>Refuses addresses that other machines can reach, because nothing but the address guards the server.</summary>
+    /// <param name="urls">Separated by semicolons, as in <see cref="ServerOptions.Urls"/>.</param>
+    /// <param name="insecure">Whether such addresses were asked for expressly.</param>
+    /// <exception cref="AddressException">An address is malformed or refused; the message is one line for people.</exception>
+    public static void RefuseOpenAddress(string urls, bool insecure)
+    {
+        var addresses = urls.Split([';', ','], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        if (addresses.Length == 0)
+        {
+            throw new AddressException($"urls '{urls}' names no address; give one such as http://127.0.0.1:5000");
+        }
+
+        foreach (var url in addresses)
+        {
+            var address = Parse(url);
+            if (!insecure && !IsLoopback(address))
+            {
+                throw new AddressException($"{url} can be reached from other machines and nothing would guard it: use http://127.0.0.1:{address.Port}, or --insecure if that is meant");
+            }
+        }
+    }
+
+    private static BindingAddress Parse(string url)
+    {
+        try
+        {
+            var address = BindingAddress.Parse(url);
+            return address.Scheme == "http" && address.PathBase.Length == 0
+                ? address
+                : throw new AddressException($"'{url}' is not an address to listen on, such as http://127.0.0.1:5000 (TLS is a proxy's task)");
+        }
+        catch (Exception e) when (e is FormatException or InvalidOperationException)
+        {
+            throw new AddressException($"'{url}' is not an address to listen on, such as http://127.0.0.1:5000");
+        }
+    }
+
+    private static bool IsLoopback(BindingAddress address)
+        => address.IsUnixPipe || address.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || (IPAddress.TryParse(address.Host.Trim('[', ']'), out var ip) && IPAddress.IsLoopback(ip));
+}
+
+/// <summary>An address to listen on is malformed or refused.</summary>
+public sealed class AddressException(string message) : Exception(message);

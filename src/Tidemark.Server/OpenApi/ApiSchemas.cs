@@ -1,0 +1,102 @@
+using Microsoft.OpenApi;
+
+namespace Tidemark.Server.OpenApi;
+
+/// <summary>The shapes whose members follow from the telemetry schema.</summary>
+internal static class ApiSchemas
+{
+    public static OpenApiSchema Text(string description) => new() { Type = JsonSchemaType.String, Description = description };
+
+    public static OpenApiSchema Time(string description) => new() { Type = JsonSchemaType.String, Format = "date-time", Description = description };
+
+    public static OpenApiSchema Current(TelemetrySchema schema) => Object(
+        "The last reading.", [("time", Time("When it was measured.")), ("sensor_id", Text("Whose.")), .. Metrics(schema)]);
+
+    public static OpenApiSchema Raw(TelemetrySchema schema) => Object(
+        "Readings, ascending by time.",
+        [("sensor_id", Text("Whose.")), .. Series(Object("A reading.", [("time", Time("When it was measured.")), .. Metrics(schema)]))]);
+
+    public static OpenApiSchema Aggregate(TelemetrySchema schema)
+    {
+        var columns = schema.Aggregates.SelectMany(a => a.Columns).Distinct().Select(c => (c, Number(DescribeColumn(c, schema))));
+        var row = Object("A bucket.", [("time", Time("The bucket's start.")), .. columns, ("reading_count", Count("Readings in the bucket, those with nulls included."))]);
+        return Object(
+            "Buckets, ascending by their start.",
+            [
+                ("sensor_id", Text("Whose.")),
+                ("aggregation", Text("The aggregate.")),
+                ("watermark", Nullable(Time("The exclusive end of the last materialised bucket; null when there is none."))),
+                ("pending", new OpenApiSchema { Type = JsonSchemaType.Boolean, Description = "Whether a late write touched the range and waits for the next refresh." }),
+                .. Series(row),
+            ]);
+    }
+
+    public static OpenApiSchema Fleet(TelemetrySchema schema) => Object(
+        $"One of {string.Join(", ", schema.Metrics.Select(m => m.Name))} over all sensors.",
+        [
+            ("aggregation", Text("The aggregate that gives the buckets.")),
+            ("metric", Text("The metric.")),
+            ("source", Text("aggregate, or raw when computed from raw readings.")),
+            .. Series(Object("A bucket.",
+            [
+                ("time", Time("The bucket's start.")),
+                ("average", Number("Over all values of all sensors; null without one.")),
+                ("reading_count", Count("Readings of all sensors.")),
+            ])),
+        ]);
+
+    /// <summary>What is sent: one reading, or an array of them.</summary>
+    public static OpenApiSchema Readings(TelemetrySchema schema)
+        => new() { OneOf = [Reading(schema), new OpenApiSchema { Type = JsonSchemaType.Array, Items = Reading(schema) }] };
+
+    public static OpenApiSchema Reading(TelemetrySchema schema)
+    {
+        var time = new OpenApiSchema
+        {
+            OneOf = [Time("RFC 3339 with a zone."), new OpenApiSchema { Type = JsonSchemaType.Integer, Description = "Epoch milliseconds." }],
+        };
+        var reading = Object("A reading; a missing metric is null.", [("sensor_id", Text("1 to 50 characters.")), ("time", time), .. Metrics(schema)]);
+        reading.Required = new HashSet<string> { "sensor_id", "time" };
+        reading.AdditionalPropertiesAllowed = false;
+        return reading;
+    }
+
+    private static IEnumerable<(string Name, OpenApiSchema Schema)> Series(OpenApiSchema row) =>
+    [
+        ("period", Nullable(Text("As asked; null with from."))),
+        ("from", Time("The range's start, with from only.")),
+        ("to", Nullable(Time("The range's exclusive end, with from only; null without one."))),
+        ("data", new OpenApiSchema { Type = JsonSchemaType.Array, Items = row }),
+        ("data_points", Count("Rows in data.")),
+        ("query_time_ms", Number("From asking the store to the last row.")),
+        ("truncated", new OpenApiSchema { Type = JsonSchemaType.Boolean, Description = "Only there, and true, when the answer stopped at server:max_rows." }),
+        ("next_from", Time("With truncated: the next row's time, where a next request goes on.")),
+    ];
+
+    private static IEnumerable<(string Name, OpenApiSchema Schema)> Metrics(TelemetrySchema schema)
+        => schema.Metrics.Select(m => (m.Name, Number(m.Unit.Length > 0 ? $"In {m.Unit}; null when it was not measured." : "Null when it was not measured.")));
+
+    private static string DescribeColumn(string column, TelemetrySchema schema)
+    {
+        var of = schema.Aggregates.Where(a => a.Columns.Contains(column)).ToList();
+        return of.Count == schema.Aggregates.Count ? "Null when the bucket holds no value." : $"Only in {string.Join(", ", of)}.";
+    }
+
+    private static OpenApiSchema Number(string description)
+        => new() { Type = JsonSchemaType.Number | JsonSchemaType.Null, Format = "double", Description = description };
+
+    private static OpenApiSchema Count(string description) => new() { Type = JsonSchemaType.Integer, Format = "int64", Description = description };
+
+    private static OpenApiSchema Nullable(OpenApiSchema schema)
+    {
+        schema.Type |= JsonSchemaType.Null;
+        return schema;
+    }
+
+    private static OpenApiSchema Object(string description, IEnumerable<(string Name, OpenApiSchema Schema)> members) => new()
+    {
+        Type = JsonSchemaType.Object,
+        Description = description,
+        Properties = members.ToDictionary(m => m.Name, IOpenApiSchema (m) => m.Schema),
+    };
+}

@@ -1,0 +1,106 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.OpenApi;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.OpenApi;
+
+/// <summary>What the document says of an endpoint, beside the endpoint. Parameters that handlers read themselves are named here.</summary>
+internal static class EndpointDescriptions
+{
+    private const string Json = "application/json";
+
+    public static RouteHandlerBuilder Describe(this RouteHandlerBuilder endpoint, string tag, string summary, string description) => endpoint
+        .WithTags(tag)
+        .WithSummary(summary)
+        .WithDescription(description)
+        .Produces<Problem>(StatusCodes.Status503ServiceUnavailable, Problem.ContentType);
+
+    public static RouteHandlerBuilder TakesSensor(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
+        .Parameter(_ => Path("id", "The sensor's id, percent-encoded once (a slash is %2F)."));
+
+    public static RouteHandlerBuilder TakesSensorInQuery(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
+        .Parameter(_ => Query("sensor_id", "The sensor's id; the first sensor when missing."));
+
+    public static RouteHandlerBuilder TakesAggregate(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
+        .Transform((operation, schema) =>
+        {
+            var parameter = operation.Parameters?.OfType<OpenApiParameter>().FirstOrDefault(p => p.Name == "aggregate");
+            if (parameter?.Schema is OpenApiSchema text)
+            {
+                text.Enum = [.. schema.Aggregates.Select(a => (JsonNode)a.Name)];
+            }
+        });
+
+    public static RouteHandlerBuilder TakesRange(this RouteHandlerBuilder endpoint, string defaultPeriod) => endpoint
+        .Parameter(_ => Query("period", $"How far back from now: {Period.Form}. Default {defaultPeriod}."))
+        .Parameter(_ => Query("from", "Instead of period: the first instant, RFC 3339 with a zone or epoch milliseconds."))
+        .Parameter(_ => Query("to", "With from: the exclusive end; without it the range has none."));
+
+    public static RouteHandlerBuilder TakesFleet(this RouteHandlerBuilder endpoint) => endpoint
+        .Parameter(schema => Query("metric", $"The metric; {schema.Metrics[0].Name} when missing."))
+        .Parameter(_ => Query("source", "aggregate (the default), or raw to compute the same from raw readings."));
+
+    public static RouteHandlerBuilder TakesReadings(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status413PayloadTooLarge, StatusCodes.Status415UnsupportedMediaType)
+        .Transform((operation, schema) => operation.RequestBody = new OpenApiRequestBody
+        {
+            Required = true,
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                [Json] = new OpenApiMediaType { Schema = ApiSchemas.Readings(schema) },
+                [Ndjson.ContentType] = new OpenApiMediaType { Schema = ApiSchemas.Reading(schema) },
+            },
+        });
+
+    /// <summary>Rows between two Tidemarks.</summary>
+    public static RouteHandlerBuilder TakesLines(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status413PayloadTooLarge, StatusCodes.Status415UnsupportedMediaType)
+        .Transform((operation, _) => operation.RequestBody = new OpenApiRequestBody { Required = true, Content = Lines() });
+
+    public static RouteHandlerBuilder AnswersLines(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
+        .Transform((operation, _) => (operation.Responses ??= [])["200"] = new OpenApiResponse { Description = "OK", Content = Lines() });
+
+    /// <summary>The answer's shape, where it follows from the telemetry schema.</summary>
+    public static RouteHandlerBuilder Answers(this RouteHandlerBuilder endpoint, Func<TelemetrySchema, OpenApiSchema> shape)
+        => endpoint.Transform((operation, schema) => (operation.Responses ??= [])["200"] = new OpenApiResponse
+        {
+            Description = "OK",
+            Content = new Dictionary<string, OpenApiMediaType> { [Json] = new OpenApiMediaType { Schema = shape(schema) } },
+        });
+
+    private static Dictionary<string, OpenApiMediaType> Lines()
+        => new() { [Ndjson.ContentType] = new OpenApiMediaType { Schema = ApiSchemas.Text("One JSON value a line.") } };
+
+    private static RouteHandlerBuilder Refuses(this RouteHandlerBuilder endpoint, params ReadOnlySpan<int> statuses)
+    {
+        foreach (var status in statuses)
+        {
+            endpoint.Produces<Problem>(status, Problem.ContentType);
+        }
+
+        return endpoint;
+    }
+
+    private static RouteHandlerBuilder Parameter(this RouteHandlerBuilder endpoint, Func<TelemetrySchema, OpenApiParameter> parameter)
+        => endpoint.Transform((operation, schema) => (operation.Parameters ??= []).Add(parameter(schema)));
+
+    private static RouteHandlerBuilder Transform(this RouteHandlerBuilder endpoint, Action<OpenApiOperation, TelemetrySchema> change)
+        => endpoint.AddOpenApiOperationTransformer((operation, context, _) =>
+        {
+            change(operation, context.ApplicationServices.GetRequiredService<ITelemetryStore>().Schema);
+            return Task.CompletedTask;
+        });
+
+    private static OpenApiParameter Path(string name, string description)
+        => new() { Name = name, In = ParameterLocation.Path, Required = true, Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+
+    private static OpenApiParameter Query(string name, string description)
+        => new() { Name = name, In = ParameterLocation.Query, Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+}

@@ -1,0 +1,54 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Tidemark.Configuration;
+using Tidemark.Server.OpenApi;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.Readings;
+
+internal static class IngestEndpoint
+{
+    public static void MapIngest(this IEndpointRouteBuilder app)
+        => app.MapPost("/api/readings", WriteAsync)
+            .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; readings that were sent before change nothing, so sending again is always safe.")
+            .TakesReadings()
+            .Produces<IngestAnswer>();
+
+    private static async Task<IngestAnswer> WriteAsync(
+        HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        var isNdjson = IsNdjson(context.Request.ContentType);
+        var ingestion = await Ingestion.BeginAsync(store, options, clock, cancellationToken);
+        if (isNdjson)
+        {
+            // A device may hold its request open and send a line now and then.
+            context.Features.GetRequiredFeature<IHttpMinRequestBodyDataRateFeature>().MinDataRate = null;
+            await NdjsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken);
+        }
+        else
+        {
+            await JsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken);
+        }
+
+        return ingestion.TookAny ? ingestion.Answer : throw NothingValid(ingestion.Answer);
+    }
+
+    /// <exception cref="RequestException">415: pages of other sites can send what has no JSON type, so that is not taken.</exception>
+    private static bool IsNdjson(string? contentType)
+    {
+        var type = Ndjson.MediaType(contentType);
+        return Ndjson.IsNdjson(type) || (type == "application/json"
+            ? false
+            : throw new RequestException(
+                [$"content type '{contentType}' is not supported; send application/json or {Ndjson.ContentType}"], StatusCodes.Status415UnsupportedMediaType));
+    }
+
+    private static RequestException NothingValid(IngestAnswer answer)
+    {
+        string[] errors = answer.Refused == 0 ? ["the body holds no reading"] : [.. answer.Refusals.Select(r => $"line {r.Line}: {r.Error}")];
+        return new RequestException(errors, summary: errors.Length == 1 ? null : $"none of {answer.Refused} readings is valid; {errors[0]}");
+    }
+}

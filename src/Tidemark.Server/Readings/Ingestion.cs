@@ -1,0 +1,125 @@
+using Tidemark.Configuration;
+using Tidemark.Ingest;
+
+namespace Tidemark.Server.Readings;
+
+/// <param name="Line">From 1: the line of NDJSON, or the place in an array.</param>
+/// <param name="Error">What is wrong with it.</param>
+public sealed record Refusal(long Line, string Error);
+
+/// <param name="Written">Readings that are new.</param>
+/// <param name="Replaced">Readings that now have other values.</param>
+/// <param name="Unchanged">Readings that were there already with the same values.</param>
+/// <param name="Refused">Readings that were not taken.</param>
+/// <param name="Refusals">The first hundred of them.</param>
+public sealed record IngestAnswer(long Written, long Replaced, long Unchanged, long Refused, IReadOnlyList<Refusal> Refusals);
+
+/// <summary>The readings of one request on their way into the store: parsed, validated, gathered into batches, written.</summary>
+internal sealed class Ingestion
+{
+    private const int BatchSize = 10_000;
+    private const int MostRefusals = 100;
+
+    private readonly ITelemetryStore _store;
+    private readonly TidemarkOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly JsonReadingParser _parser;
+    private readonly double[] _values;
+    private readonly List<Refusal> _refusals = [];
+    private ReadingValidator _validator;
+    private ReadingBatch _batch;
+    private List<long> _lines = [];
+    private WriteResult _written;
+    private long _accepted;
+    private long _refused;
+
+    private Ingestion(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, Instant? horizon)
+    {
+        _store = store;
+        _options = options;
+        _clock = clock;
+        _parser = new JsonReadingParser(store.Schema);
+        _values = new double[store.Schema.Metrics.Count];
+        _batch = new ReadingBatch(_values.Length);
+        _validator = NewValidator(horizon);
+    }
+
+    public static async Task<Ingestion> BeginAsync(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
+        => new(store, options, clock, await store.ReadRawHorizonAsync(cancellationToken));
+
+    public bool IsFull => _batch.Count >= BatchSize;
+
+    public bool IsEmpty => _batch.Count == 0;
+
+    public IngestAnswer Answer
+        => new(_written.Written, _written.Replaced, _written.Unchanged, _refused, [.. _refusals.OrderBy(r => r.Line)]);
+
+    public bool TookAny => _accepted > 0;
+
+    public void Add(long line, ReadOnlySpan<byte> utf8Object)
+    {
+        var error = _parser.TryParse(utf8Object, out var sensorId, out var time, _values) ?? _validator.Check(sensorId, time, _values);
+        if (error is not null)
+        {
+            Refuse(line, error);
+            return;
+        }
+
+        _batch.Add(sensorId, time, _values);
+        _lines.Add(line);
+    }
+
+    public void Refuse(long line, string error)
+    {
+        if (_refused++ < MostRefusals)
+        {
+            _refusals.Add(new Refusal(line, error));
+        }
+    }
+
+    /// <summary>Writes what is gathered; durable when it returns.</summary>
+    public async Task WriteAsync(CancellationToken cancellationToken)
+    {
+        if (IsEmpty)
+        {
+            return;
+        }
+
+        try
+        {
+            _written += await _store.WriteAsync(_batch, cancellationToken);
+        }
+        catch (StoreException e) when (e.Kind == StoreErrorKind.OlderThanRetention)
+        {
+            // Retention ran since the horizon was read.
+            await ValidateAgainAsync(cancellationToken);
+            _written += IsEmpty ? default : await _store.WriteAsync(_batch, cancellationToken);
+        }
+
+        _accepted += _batch.Count;
+        _batch.Clear();
+        _lines.Clear();
+    }
+
+    private async Task ValidateAgainAsync(CancellationToken cancellationToken)
+    {
+        _validator = NewValidator(await _store.ReadRawHorizonAsync(cancellationToken));
+        var (batch, lines) = (_batch, _lines);
+        (_batch, _lines) = (new ReadingBatch(_values.Length, batch.Count), []);
+        for (var row = 0; row < batch.Count; row++)
+        {
+            var reading = batch[row];
+            if (_validator.Check(reading.SensorId, reading.Time, reading.Values) is { } error)
+            {
+                Refuse(lines[row], error);
+            }
+            else
+            {
+                _batch.Add(reading);
+                _lines.Add(lines[row]);
+            }
+        }
+    }
+
+    private ReadingValidator NewValidator(Instant? horizon) => new(_store.Schema, _options.MaxSkew, _clock, horizon);
+}

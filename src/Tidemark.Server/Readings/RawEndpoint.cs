@@ -1,0 +1,67 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Tidemark.Configuration;
+using Tidemark.Server.OpenApi;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.Readings;
+
+internal static class RawEndpoint
+{
+    private const string DefaultPeriod = "1d";
+
+    public static void MapRaw(this IEndpointRouteBuilder app)
+        => app.MapGet("/api/sensors/{id}/raw", ReadAsync)
+            .Describe("Readings", "A sensor's raw readings", "Ascending by time.")
+            .TakesSensor()
+            .TakesRange(DefaultPeriod)
+            .Answers(ApiSchemas.Raw);
+
+    private static async Task ReadAsync(
+        HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, Names names, CancellationToken cancellationToken)
+    {
+        var errors = new List<string>();
+        var id = SensorPath.Read(context, errors);
+        var query = RangeQuery.Read(context.Request.Query, DefaultPeriod, clock, errors);
+        RequestException.ThrowIfAny(errors);
+
+        await using var answer = new AnswerWriter(context.Response);
+        var series = new SeriesAnswer(answer, options.Server.MaxRows);
+        series.Json.WriteStartObject();
+        series.Json.WriteString("sensor_id"u8, id);
+        series.WriteRange(query);
+        series.BeginData();
+        await foreach (var batch in store.ReadRawAsync(id, query.Range, cancellationToken))
+        {
+            for (var row = 0; row < batch.Count; row++)
+            {
+                if (!TryWrite(series, batch, row, names))
+                {
+                    await series.EndAsync(cancellationToken);
+                    return;
+                }
+
+                await series.FlushIfFullAsync(cancellationToken);
+            }
+        }
+
+        await series.EndAsync(cancellationToken);
+    }
+
+    private static bool TryWrite(SeriesAnswer series, ReadingBatch batch, int row, Names names)
+    {
+        if (!series.TryBeginRow(new Instant(batch.TimesMicros[row])))
+        {
+            return false;
+        }
+
+        for (var m = 0; m < names.Metrics.Length; m++)
+        {
+            series.Json.WriteValue(names.Metrics[m], batch.Metric(m)[row]);
+        }
+
+        series.Json.WriteEndObject();
+        return true;
+    }
+}

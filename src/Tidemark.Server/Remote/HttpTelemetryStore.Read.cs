@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Tidemark.Server.Admin;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.Remote;
+
+public sealed partial class HttpTelemetryStore
+{
+    private const int BatchSize = 4096;
+
+    public async Task<Reading> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
+    {
+        await using var rows = await _server.OpenAsync($"api/admin/current?sensor_id={Uri.EscapeDataString(sensorId)}", cancellationToken);
+        var values = new double[Schema.Metrics.Count];
+        var (id, time) = await rows.TakeAsync(line => new RowLines().ReadReading(line, values), cancellationToken);
+        return new Reading(time, id, values);
+    }
+
+    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var rows = await _server.OpenAsync($"api/admin/raw?{Query(sensorId, range)}", cancellationToken);
+        var values = new double[Schema.Metrics.Count];
+        var parser = new RowLines();
+        for (var more = true; more;)
+        {
+            var batch = new ReadingBatch(values.Length, BatchSize);
+            more = await rows.TakeManyAsync(
+                BatchSize,
+                line =>
+                {
+                    var (id, time) = parser.ReadReading(line, values);
+                    batch.Add(id, time, values);
+                },
+                cancellationToken);
+            if (batch.Count > 0)
+            {
+                yield return batch;
+            }
+        }
+    }
+
+    public async Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken)
+    {
+        var rows = await _server.OpenAsync(
+            $"api/admin/aggregates/{Uri.EscapeDataString(query.Aggregate)}?{Query(query.SensorId, query.Range)}&from_raw={(query.FromRaw ? "true" : "false")}", cancellationToken);
+        try
+        {
+            var head = await rows.TakeAsync(line => JsonSerializer.Deserialize<AggregateHead>(line, WireJson.Options)!, cancellationToken);
+            var columns = Schema.Aggregate(query.Aggregate).Columns.Count;
+            return new AggregateReader(head.Watermark, head.Pending, ReadBuckets(rows, columns, cancellationToken), rows.DisposeAsync);
+        }
+        catch
+        {
+            await rows.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken)
+        => await _server.GetAsync<List<FleetPoint>>(
+            $"api/admin/fleet/{Uri.EscapeDataString(query.Aggregate)}?metric={Uri.EscapeDataString(query.Metric)}&{Query(null, query.Range)}&from_raw={(query.FromRaw ? "true" : "false")}",
+            cancellationToken);
+
+    private static async IAsyncEnumerable<AggregateBatch> ReadBuckets(RemoteLines rows, int columns, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var values = new double[columns];
+        var parser = new RowLines();
+        for (var more = true; more;)
+        {
+            var batch = new AggregateBatch(columns, BatchSize);
+            more = await rows.TakeManyAsync(
+                BatchSize,
+                line =>
+                {
+                    var (id, bucket, count) = parser.ReadBucket(line, values);
+                    var row = batch.Add(bucket, id, count);
+                    for (var c = 0; c < columns; c++)
+                    {
+                        batch.Set(row, c, values[c]);
+                    }
+                },
+                cancellationToken);
+            if (batch.Count > 0)
+            {
+                yield return batch;
+            }
+        }
+    }
+
+    private static string Query(string? sensorId, TimeRange range)
+        => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(sensorId is null ? "" : $"sensor_id={Uri.EscapeDataString(sensorId)}&")}from={range.From.Micros}&to={range.To.Micros}");
+}

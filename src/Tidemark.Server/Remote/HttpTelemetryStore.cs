@@ -1,0 +1,103 @@
+using System.Buffers;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Tidemark.Server.Admin;
+using Tidemark.Server.Sensors;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.Remote;
+
+/// <summary>The store that a running Tidemark server holds, used over HTTP.</summary>
+public sealed partial class HttpTelemetryStore : ITelemetryStore
+{
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly RemoteServer _server;
+
+    private HttpTelemetryStore(RemoteServer server, TelemetrySchema schema) => (_server, Schema) = (server, schema);
+
+    public TelemetrySchema Schema { get; }
+
+    /// <summary>Connects and takes over the server's telemetry schema.</summary>
+    /// <param name="baseAddress">Such as <c>http://127.0.0.1:5000</c>.</param>
+    /// <param name="cancellationToken">Gives the connecting up.</param>
+    /// <exception cref="StoreException">
+    /// <see cref="StoreErrorKind.Unavailable"/> when nobody answers, <see cref="StoreErrorKind.NotAStore"/> when it isn't a Tidemark server.
+    /// </exception>
+    public static async Task<ITelemetryStore> ConnectAsync(Uri baseAddress, CancellationToken cancellationToken)
+    {
+        // Operations take as long as they take, and each has a token of its own.
+        var client = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout, UseProxy = false })
+        {
+            BaseAddress = new Uri($"{baseAddress.AbsoluteUri.TrimEnd('/')}/"),
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+        try
+        {
+            var server = new RemoteServer(client);
+            var description = await server.GetAsync<StoreDescription>("api/admin/configuration", cancellationToken);
+            return description.Protocol == StoreDescription.CurrentProtocol
+                ? new HttpTelemetryStore(server, description.ToSchema())
+                : throw new StoreException(
+                    StoreErrorKind.NotAStore,
+                    $"the server at {server.Address} speaks protocol {description.Protocol}, this program {StoreDescription.CurrentProtocol}: use the same version on both sides");
+        }
+        catch
+        {
+            client.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Asks the server to create or upgrade what its own configuration says.</summary>
+    public Task InitializeAsync(CancellationToken cancellationToken)
+        => _server.PostAsync<StoreDescription>("api/admin/initialize", JsonContent.Create(new { }), cancellationToken);
+
+    public Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken)
+    {
+        var buffer = new ArrayBufferWriter<byte>(64 * Math.Max(1, batch.Count));
+        using var json = new Utf8JsonWriter(buffer, WireJson.Fast);
+        for (var row = 0; row < batch.Count; row++)
+        {
+            RowLines.Write(json, batch, row);
+            json.Flush();
+            json.Reset();
+            buffer.Write("\n"u8);
+        }
+
+        var content = new ReadOnlyMemoryContent(buffer.WrittenMemory);
+        content.Headers.ContentType = new MediaTypeHeaderValue(Ndjson.ContentType);
+        return _server.PostAsync<WriteResult>("api/admin/readings", content, cancellationToken);
+    }
+
+    public async Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)
+        => (await _server.GetAsync<Horizon>("api/admin/horizon", cancellationToken)).RawHorizon;
+
+    public async Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken)
+        => (await _server.GetAsync<SensorsAnswer>("api/sensors", cancellationToken)).Sensors;
+
+    public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken)
+        => _server.GetAsync<StoreStatus>("api/status", cancellationToken);
+
+    public async Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken)
+        => await _server.PostAsync<List<RefreshPlan>>("api/admin/plan", JsonContent.Create(new RefreshRequest(aggregate, range), options: WireJson.Options), cancellationToken);
+
+    public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+        => await _server.RunAsync<RefreshRequest, List<RefreshResult>>("api/admin/refresh", new RefreshRequest(aggregate, range), progress, cancellationToken);
+
+    public Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+        => _server.RunAsync<object, CompressResult>("api/admin/compress", new { }, progress, cancellationToken);
+
+    public Task<RetainResult> RetainAsync(CancellationToken cancellationToken)
+        => _server.RunAsync<object, RetainResult>("api/admin/retain", new { }, null, cancellationToken);
+
+    public Task<VerifyReport> VerifyAsync(string? aggregate, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+        => _server.RunAsync<VerifyRequest, VerifyReport>("api/admin/verify", new VerifyRequest(aggregate), progress, cancellationToken);
+
+    public ValueTask DisposeAsync()
+    {
+        _server.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

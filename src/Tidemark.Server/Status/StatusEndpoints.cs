@@ -1,0 +1,71 @@
+using System.Reflection;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Tidemark.Server.Hosting;
+using Tidemark.Server.OpenApi;
+
+namespace Tidemark.Server.Status;
+
+/// <param name="Status"><c>healthy</c>, or <c>unhealthy</c> when the store can't answer.</param>
+/// <param name="Service">Always <c>tidemark</c>.</param>
+/// <param name="Timestamp">The server's time.</param>
+/// <param name="Error">Why it is unhealthy.</param>
+public sealed record HealthAnswer(
+    string Status, string Service, Instant Timestamp, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Error = null);
+
+/// <param name="Service">Always <c>tidemark</c>.</param>
+/// <param name="Version">The program's.</param>
+/// <param name="Endpoints">Addresses worth a visit.</param>
+public sealed record IndexAnswer(string Service, string Version, IReadOnlyList<string> Endpoints);
+
+internal static class StatusEndpoints
+{
+    private const string Service = "tidemark";
+
+    // A store that takes longer is not one that answers.
+    private static readonly TimeSpan HealthTimeout = TimeSpan.FromSeconds(5);
+
+    public static void MapHealth(this IEndpointRouteBuilder app)
+    {
+        app.MapGet("/", Index).Describe("Status", "What there is", "Lists the useful addresses.");
+        app.MapGet("/api/health", CheckAsync)
+            .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`.")
+            .Produces<HealthAnswer>()
+            .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
+    }
+
+    public static void MapStatus(this IEndpointRouteBuilder app)
+        => app.MapGet("/api/status", ReadAsync)
+            .Describe("Status", "What the store holds", "Hypertables, chunks, aggregates with their watermarks, sizes, and how the scheduled jobs last went.");
+
+    private static IndexAnswer Index(ITelemetryStore store) => new(
+        Service,
+        typeof(StatusEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0],
+        [
+            "/docs", "/openapi/v1.json", "/api/health", "/api/status", "/api/sensors", "/api/sensors/{id}/current", "/api/sensors/{id}/raw?period=1d",
+            .. store.Schema.Aggregates.Select(a => $"/api/sensors/{{id}}/{a}?period={Wire.RangeQuery.DefaultPeriod(a)}"),
+            $"/api/fleet/{store.Schema.Finest}?metric={store.Schema.Metrics[0].Name}&period=30d", "/api/stats/performance?sensor_id={id}",
+        ]);
+
+    private static async Task<IResult> CheckAsync(HttpContext context, ITelemetryStore store, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        var now = Instant.From(clock.GetUtcNow());
+        context.Response.Headers.CacheControl = "no-store";
+        try
+        {
+            await store.ReadRawHorizonAsync(cancellationToken).WaitAsync(HealthTimeout, cancellationToken);
+            return Results.Ok(new HealthAnswer("healthy", Service, now));
+        }
+        catch (Exception e) when (e is StoreException or TimeoutException)
+        {
+            context.Response.Headers.RetryAfter = "5";
+            var error = e is TimeoutException ? $"the store gave no answer in {HealthTimeout.TotalSeconds} s" : e.Message;
+            return Results.Json(new HealthAnswer("unhealthy", Service, now, error), statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    private static async Task<StoreStatus> ReadAsync(ITelemetryStore store, Scheduler scheduler, CancellationToken cancellationToken)
+        => await store.ReadStatusAsync(cancellationToken) with { Jobs = scheduler.Jobs };
+}

@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Tidemark.Server.Wire;
+
+/// <summary>
+/// Writes the rows of an answer and what is only known after them: <c>data</c>, then <c>data_points</c>,
+/// <c>query_time_ms</c> and, when the answer stopped at the most rows allowed, <c>truncated</c> and <c>next_from</c>.
+/// </summary>
+internal sealed class SeriesAnswer(AnswerWriter answer, int maxRows)
+{
+    private readonly long _started = Stopwatch.GetTimestamp();
+    private Instant? _next;
+    private int _rows;
+
+    public Utf8JsonWriter Json => answer.Json;
+
+    public void BeginData() => Json.WriteStartArray("data"u8);
+
+    /// <summary>Opens a row; the caller adds its values and ends the object.</summary>
+    /// <returns>False when the answer is full: the row is where a next request goes on.</returns>
+    public bool TryBeginRow(Instant time)
+    {
+        if (_rows == maxRows)
+        {
+            _next = time;
+            return false;
+        }
+
+        _rows++;
+        Json.WriteStartObject();
+        Json.WriteInstant(Names.Time, time);
+        return true;
+    }
+
+    public ValueTask FlushIfFullAsync(CancellationToken cancellationToken)
+        => answer.IsFull ? answer.FlushAsync(cancellationToken) : ValueTask.CompletedTask;
+
+    public ValueTask EndAsync(CancellationToken cancellationToken)
+    {
+        Json.WriteEndArray();
+        Json.WriteNumber("data_points"u8, _rows);
+        Json.WriteNumber("query_time_ms"u8, Math.Round(Stopwatch.GetElapsedTime(_started).TotalMilliseconds, 3));
+        if (_next is { } next)
+        {
+            Json.WriteBoolean("truncated"u8, true);
+            Json.WriteString("next_from"u8, next.ToString());
+        }
+
+        Json.WriteEndObject();
+        return answer.CompleteAsync(cancellationToken);
+    }
+
+    /// <summary>The period as asked, or null and the range.</summary>
+    public void WriteRange(RangeQuery query)
+    {
+        Json.WriteString("period"u8, query.Period);
+        if (query.Period is null)
+        {
+            Json.WriteString("from"u8, query.Range.From.ToString());
+            Json.WriteString("to"u8, query.Range.To == Instant.MaxValue ? null : query.Range.To.ToString());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using System.Buffers.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Tidemark.Server.Wire;
+
+/// <summary>JSON as it goes over the wire: snake_case, times as RFC 3339 in UTC, letters of every script as they are.</summary>
+internal static class WireJson
+{
+    public static readonly JsonSerializerOptions Options = Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+
+    public static readonly JsonWriterOptions Fast = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    public static JsonSerializerOptions Configure(JsonSerializerOptions options)
+    {
+        options.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+        options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+        options.RespectNullableAnnotations = true;
+        options.NumberHandling = JsonNumberHandling.Strict;
+        options.Converters.Add(new InstantConverter());
+        options.Converters.Add(new TimeRangeConverter());
+        options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower));
+        return options;
+    }
+
+    /// <summary>The same text as <see cref="Instant.ToString"/>, without a string.</summary>
+    public static void WriteInstant(this Utf8JsonWriter json, JsonEncodedText name, Instant instant)
+    {
+        Span<byte> text = stackalloc byte[32];
+        json.WriteString(name, text[..Format(instant, text)]);
+    }
+
+    /// <summary>Writes null for what JSON has no number for.</summary>
+    public static void WriteValue(this Utf8JsonWriter json, JsonEncodedText name, double value)
+    {
+        if (double.IsFinite(value))
+        {
+            json.WriteNumber(name, value);
+        }
+        else
+        {
+            json.WriteNull(name);
+        }
+    }
+
+    /// <summary>The round-trip format has seven decimals and a zone: what is cut off is always a zero.</summary>
+    private static int Format(Instant instant, Span<byte> text)
+    {
+        Utf8Formatter.TryFormat(instant.ToDateTime(), text, out _, new('O'));
+        var length = instant.Micros % 1_000_000 == 0 ? 19 : 26;
+        text[length] = (byte)'Z';
+        return length + 1;
+    }
+
+    private sealed class InstantConverter : JsonConverter<Instant>
+    {
+        public override Instant Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+            => reader.TokenType == JsonTokenType.String && Instant.TryParse(reader.GetString(), out var instant)
+                ? instant
+                : throw new JsonException("a time is RFC 3339 text with a zone");
+
+        public override void Write(Utf8JsonWriter writer, Instant value, JsonSerializerOptions options)
+        {
+            Span<byte> text = stackalloc byte[32];
+            writer.WriteStringValue(text[..Format(value, text)]);
+        }
+    }
+
+    private sealed record Ends(Instant From, Instant To);
+
+    private sealed class TimeRangeConverter : JsonConverter<TimeRange>
+    {
+        public override TimeRange Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            var ends = JsonSerializer.Deserialize<Ends>(ref reader, options) ?? throw new JsonException("a range has from and to");
+            return new TimeRange(ends.From, ends.To);
+        }
+
+        public override void Write(Utf8JsonWriter writer, TimeRange value, JsonSerializerOptions options)
+            => JsonSerializer.Serialize(writer, new Ends(value.From, value.To), options);
+    }
+}

@@ -1,0 +1,172 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Tidemark.Ingest;
+
+/// <summary>
+/// Reads one reading from one JSON object: <c>sensor_id</c> (a string), <c>time</c> (RFC 3339 text or epoch
+/// milliseconds as a number) and metrics by name (a number or null; a missing one is null). Anything else in the object
+/// is an error. The last of equal names wins, as usual in JSON. Not thread-safe.
+/// </summary>
+public sealed class JsonReadingParser(TelemetrySchema schema)
+{
+    private readonly byte[][] _metricNames = [.. schema.Metrics.Select(m => Encoding.UTF8.GetBytes(m.Name))];
+    private string _lastSensorId = "";
+
+    /// <summary>Files from Windows begin with it.</summary>
+    public static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
+    /// <param name="utf8Object">The object, blanks around it and a byte-order mark before it allowed.</param>
+    /// <param name="sensorId">As sent; <see cref="SensorId"/> is not checked here. The same instance for the same id in a row.</param>
+    /// <param name="time">To the microsecond.</param>
+    /// <param name="values">One place per metric of the schema; NaN stands for null.</param>
+    /// <returns>Null, or one line that says what is wrong.</returns>
+    public string? TryParse(ReadOnlySpan<byte> utf8Object, out string sensorId, out Instant time, Span<double> values)
+    {
+        sensorId = "";
+        time = default;
+        values.Fill(double.NaN);
+        try
+        {
+            var reader = new Utf8JsonReader(utf8Object.StartsWith(ByteOrderMark) ? utf8Object[ByteOrderMark.Length..] : utf8Object);
+            return Read(ref reader, ref sensorId, ref time, values);
+        }
+        catch (JsonException e)
+        {
+            return Malformed(e);
+        }
+        catch (InvalidOperationException)
+        {
+            return "not valid JSON: a text is not valid UTF-8";
+        }
+    }
+
+    /// <summary>What is wrong with a text that is not JSON, in one line.</summary>
+    public static string Malformed(JsonException error)
+    {
+        var message = error.Message.AsSpan();
+        var position = message.IndexOf(" LineNumber:", StringComparison.Ordinal);
+        var text = (position < 0 ? message : message[..position]).TrimEnd('.').ToString().ReplaceLineEndings(" ");
+        var line = error.LineNumber > 0 ? $"line {error.LineNumber + 1}, " : "";
+        return $"not valid JSON: {text} ({line}byte {error.BytePositionInLine + 1})";
+    }
+
+    private string? Read(ref Utf8JsonReader reader, ref string sensorId, ref Instant time, Span<double> values)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            return $"a reading is an object, not {Describe(ref reader)}";
+        }
+
+        string? error = null;
+        var hasTime = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            error ??= ReadMember(ref reader, ref sensorId, ref time, ref hasTime, values);
+            reader.Skip();
+        }
+
+        // Finds what stands behind the object.
+        reader.Read();
+        return error ?? (hasTime ? null : "time is missing");
+    }
+
+    private string? ReadMember(ref Utf8JsonReader reader, ref string sensorId, ref Instant time, ref bool hasTime, Span<double> values)
+    {
+        if (reader.ValueTextEquals("time"u8))
+        {
+            reader.Read();
+            hasTime = true;
+            return ReadTime(ref reader, out time);
+        }
+
+        if (reader.ValueTextEquals("sensor_id"u8))
+        {
+            reader.Read();
+            return ReadSensorId(ref reader, ref sensorId);
+        }
+
+        for (var m = 0; m < _metricNames.Length; m++)
+        {
+            if (reader.ValueTextEquals(_metricNames[m]))
+            {
+                reader.Read();
+                return ReadValue(ref reader, schema.Metrics[m].Name, out values[m]);
+            }
+        }
+
+        return $"there is no metric '{Shorten(reader.GetString()!)}'; there are {string.Join(", ", schema.Metrics.Select(m => m.Name))}";
+    }
+
+    private string? ReadSensorId(ref Utf8JsonReader reader, ref string sensorId)
+    {
+        if (reader.TokenType != JsonTokenType.String)
+        {
+            return $"sensor_id is {Describe(ref reader)}, not a string";
+        }
+
+        // A body is often from one sensor: its id is made once.
+        if (!reader.ValueTextEquals(_lastSensorId))
+        {
+            _lastSensorId = reader.GetString()!;
+        }
+
+        sensorId = _lastSensorId;
+        return null;
+    }
+
+    private static string? ReadTime(ref Utf8JsonReader reader, out Instant time)
+    {
+        time = default;
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.Number:
+                return reader.TryGetInt64(out var millis) && Instant.TryFromEpochMillis(millis, out time)
+                    ? null
+                    : $"time {Shorten(Encoding.UTF8.GetString(reader.ValueSpan))} is not a whole number of epoch milliseconds between the years 1 and 9999";
+            case JsonTokenType.String:
+                var text = reader.GetString()!;
+                return Instant.TryParse(text, out time)
+                    ? null
+                    : $"time '{Shorten(text)}' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds";
+            case JsonTokenType.Null:
+                return "time is missing";
+            default:
+                return $"time is {Describe(ref reader)}, not RFC 3339 text or a number of epoch milliseconds";
+        }
+    }
+
+    private static string? ReadValue(ref Utf8JsonReader reader, string metric, out double value)
+    {
+        value = double.NaN;
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.Null:
+                return null;
+            case JsonTokenType.Number:
+                value = reader.GetDouble();
+                return double.IsFinite(value) ? null : $"{metric} {Shorten(Encoding.UTF8.GetString(reader.ValueSpan))} is too large for a double";
+            default:
+                return $"{metric} is {Describe(ref reader)}, not a number";
+        }
+    }
+
+    private static string Describe(ref Utf8JsonReader reader) => reader.TokenType switch
+    {
+        JsonTokenType.String => "a string",
+        JsonTokenType.Number => "a number",
+        JsonTokenType.True => "true",
+        JsonTokenType.False => "false",
+        JsonTokenType.Null => "null",
+        JsonTokenType.StartArray => "an array",
+        _ => "an object",
+    };
+
+    /// <summary>What was sent comes back in an error, but never at any length or over several lines.</summary>
+    private static string Shorten(string text)
+    {
+        var shown = text.Length <= 60 ? text : $"{text.AsSpan(0, 60)}…";
+        return string.Concat(shown.Select(c => char.IsControl(c) ? '�' : c));
+    }
+}

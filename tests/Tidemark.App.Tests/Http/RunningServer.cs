@@ -1,0 +1,112 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Time.Testing;
+using Tidemark.Configuration;
+using Tidemark.DuckDb;
+using Tidemark.Server.Hosting;
+
+namespace Tidemark.App.Tests.Http;
+
+/// <summary>A real server on a real store in a folder of its own, on a port from the system. Its clock stands at 2026-11-22T10:30:00Z.</summary>
+public sealed class RunningServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly string _folder;
+
+    private RunningServer(WebApplication app, string folder, ITelemetryStore store, FakeTimeProvider clock)
+    {
+        (_app, _folder, Store, Clock) = (app, folder, store, clock);
+        Client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+    }
+
+    public HttpClient Client { get; }
+
+    public ITelemetryStore Store { get; }
+
+    public FakeTimeProvider Clock { get; }
+
+    public Uri Address => Client.BaseAddress!;
+
+    public static async Task<RunningServer> StartAsync(params (string Key, string Value)[] settings)
+    {
+        var options = OptionsLoader.Load(null, [
+            new("server:urls", "http://127.0.0.1:0"),
+            .. settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)),
+        ]);
+        var folder = Directory.CreateTempSubdirectory("tidemark-http-").FullName;
+        var clock = new FakeTimeProvider(new DateTimeOffset(2026, 11, 22, 10, 30, 0, TimeSpan.Zero));
+        var store = await DuckDbStore.OpenAsync(
+            new DuckDbOptions { Folder = folder, Schema = options.Schema, Retention = options.Retention, RealTime = options.RealTime, Clock = clock }, CancellationToken.None);
+        await store.InitializeAsync(CancellationToken.None);
+        var app = TidemarkServer.Create(options, store, clock);
+        await app.StartAsync();
+        return new RunningServer(app, folder, store, clock);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        await Store.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    public async Task<JsonNode> GetAsync(string path)
+    {
+        using var answer = await Client.GetAsync(path);
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.StatusCode == HttpStatusCode.OK, $"{path}: {(int)answer.StatusCode} {text}");
+        Assert.Equal("application/json", answer.Content.Headers.ContentType?.MediaType);
+        return JsonNode.Parse(text)!;
+    }
+
+    /// <summary>Expects problem details and gives their one line.</summary>
+    public async Task<string> RefusedAsync(HttpStatusCode status, HttpRequestMessage request)
+    {
+        using var answer = await Client.SendAsync(request);
+        return (await ProblemAsync(status, answer))["error"]!.GetValue<string>();
+    }
+
+    public Task<string> RefusedAsync(HttpStatusCode status, string path) => RefusedAsync(status, new HttpRequestMessage(HttpMethod.Get, path));
+
+    public static async Task<JsonNode> ProblemAsync(HttpStatusCode status, HttpResponseMessage answer)
+    {
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.StatusCode == status, $"expected {(int)status}, got {(int)answer.StatusCode} {text}");
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
+        var problem = JsonNode.Parse(text)!;
+        Assert.Equal((int)status, problem["status"]!.GetValue<int>());
+        Assert.Equal(problem["detail"]!.GetValue<string>(), problem["error"]!.GetValue<string>());
+        Assert.NotEmpty(problem["errors"]!.AsArray());
+        Assert.DoesNotContain("\n", problem["error"]!.GetValue<string>());
+        return problem;
+    }
+
+    public Task<HttpResponseMessage> PostAsync(string body, string contentType = "application/json", string path = "/api/readings")
+    {
+        var content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));
+        content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
+        return Client.PostAsync(path, content);
+    }
+
+    /// <summary>Expects 200.</summary>
+    public async Task<JsonNode> WriteAsync(string body, string contentType = "application/json")
+    {
+        using var answer = await PostAsync(body, contentType);
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.StatusCode == HttpStatusCode.OK, $"{(int)answer.StatusCode} {text}");
+        return JsonNode.Parse(text)!;
+    }
+
+    public async Task RefreshAsync()
+    {
+        foreach (var aggregate in Store.Schema.Aggregates)
+        {
+            await Store.RefreshAsync(aggregate.Name, null, null, CancellationToken.None);
+        }
+    }
+}
