@@ -93,7 +93,9 @@ public sealed partial class DuckDbStore : ITelemetryStore
         }
 
         var here = Path.Combine(Resolve(parent), Path.GetFileName(path));
-        return new FileInfo(here).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? here;
+        var file = new FileInfo(here);
+        // A file that isn't there yet has no link target, and resolving it would fail.
+        return file.LinkTarget is null ? here : file.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
     }
 
     public async ValueTask DisposeAsync()
