@@ -188,14 +188,22 @@ public sealed partial class DuckDbStore
     /// <summary>The first or last instant in the range that an aggregate with its tail, or raw (null), holds.</summary>
     private static Instant? Edge(Session session, StoreState state, AggregateDefinition? source, TimeRange range, string minOrMax)
     {
-        var edges = source is null
-            ? state.ChunksIn(range).Select(c => InstantOf(session.Scalar($"SELECT {minOrMax}({DuckDbSql.RawMicros}) FROM {c.Table} WHERE {DuckDbSql.WithinTime(range)}")))
-            : [
-                InstantOf(session.Scalar($"SELECT epoch_us({minOrMax}(bucket)) FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}")),
-                range.To > state.Aggregate(source).Watermark.GetValueOrDefault(Instant.MinValue)
-                    ? Edge(session, state, source.Source, range with { From = Instant.Max(range.From, state.Aggregate(source).Watermark ?? Instant.MinValue) }, minOrMax)
-                    : null,
-            ];
+        if (source is null)
+        {
+            // Chunks don't overlap: the first one that holds a row settles it, and the others aren't asked.
+            var chunks = minOrMax == "min" ? state.ChunksIn(range) : state.ChunksIn(range).Reverse();
+            return chunks
+                .Select(c => InstantOf(session.Scalar($"SELECT {minOrMax}({DuckDbSql.RawMicros}) FROM {c.Table} WHERE {DuckDbSql.WithinTime(range)}")))
+                .FirstOrDefault(edge => edge is not null);
+        }
+
+        Instant?[] edges =
+        [
+            InstantOf(session.Scalar($"SELECT epoch_us({minOrMax}(bucket)) FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}")),
+            range.To > state.Aggregate(source).Watermark.GetValueOrDefault(Instant.MinValue)
+                ? Edge(session, state, source.Source, range with { From = Instant.Max(range.From, state.Aggregate(source).Watermark ?? Instant.MinValue) }, minOrMax)
+                : null,
+        ];
         return minOrMax == "min" ? edges.Min() : edges.Max();
     }
 
