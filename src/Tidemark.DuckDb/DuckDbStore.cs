@@ -93,7 +93,10 @@ public sealed partial class DuckDbStore : ITelemetryStore
         }
 
         var here = Path.Combine(Resolve(parent), Path.GetFileName(path));
-        return new FileInfo(here).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? here;
+        var file = new FileInfo(here);
+
+        // What isn't there yet is no link, and asking where it leads would throw.
+        return file.LinkTarget is null ? here : file.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
     }
 
     public async ValueTask DisposeAsync()
