@@ -43,6 +43,7 @@ internal sealed class RemoteLines : IAsyncDisposable
     {
         try
         {
+            cancellationToken.ThrowIfCancellationRequested();
             for (var taken = 0; taken < count; taken++)
             {
                 if (!await TakeLineAsync(cancellationToken))
