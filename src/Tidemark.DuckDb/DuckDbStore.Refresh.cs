@@ -188,23 +188,23 @@ public sealed partial class DuckDbStore
     /// <summary>The first or last instant in the range that an aggregate, or raw (null), holds; planned, once it is refreshed over that range.</summary>
     private static Instant? Edge(Session session, StoreState state, AggregateDefinition? source, TimeRange range, string minOrMax, TimeRange? planned)
     {
-        var edges = new List<Instant?>();
         if (source is null)
         {
-            edges.AddRange(state.ChunksIn(range).Select(c => InstantOf(session.Scalar($"SELECT {minOrMax}({DuckDbSql.RawMicros}) FROM {c.Table} WHERE {DuckDbSql.WithinTime(range)}"))));
-        }
-        else
-        {
-            var stored = $"SELECT bucket FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}";
-            var invalid = planned is { } refreshed ? $" UNION ALL SELECT bucket FROM ({DuckDbSql.Invalid(state, source, range.Intersect(refreshed))})" : "";
-            edges.Add(InstantOf(session.Scalar($"SELECT epoch_us({minOrMax}(bucket)) FROM ({stored}{invalid})")));
-            var tail = range with { From = Instant.Max(range.From, state.Aggregate(source).Watermark ?? Instant.MinValue) };
-            if (planned is not null && !tail.IsEmpty)
-            {
-                edges.Add(Edge(session, state, source.Source, tail, minOrMax, planned));
-            }
+            // Chunks don't overlap: the first one that holds a row settles it, and the others aren't asked.
+            var chunks = minOrMax == "min" ? state.ChunksIn(range) : state.ChunksIn(range).Reverse();
+            return chunks
+                .Select(c => InstantOf(session.Scalar($"SELECT {minOrMax}({DuckDbSql.RawMicros}) FROM {c.Table} WHERE {DuckDbSql.WithinTime(range)}")))
+                .FirstOrDefault(edge => edge is not null);
         }
 
+        var stored = $"SELECT bucket FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}";
+        var invalid = planned is { } refreshed ? $" UNION ALL SELECT bucket FROM ({DuckDbSql.Invalid(state, source, range.Intersect(refreshed))})" : "";
+        var tail = range with { From = Instant.Max(range.From, state.Aggregate(source).Watermark ?? Instant.MinValue) };
+        Instant?[] edges =
+        [
+            InstantOf(session.Scalar($"SELECT epoch_us({minOrMax}(bucket)) FROM ({stored}{invalid})")),
+            planned is not null && !tail.IsEmpty ? Edge(session, state, source.Source, tail, minOrMax, planned) : null,
+        ];
         return minOrMax == "min" ? edges.Min() : edges.Max();
     }
 
