@@ -7,9 +7,6 @@ namespace Tidemark.Cli;
 /// <summary><c>tidemark generate</c>: readings of simulated sensors up to now and, with <c>--live</c>, on from there.</summary>
 internal static class GenerateCommand
 {
-    /// <summary>One row group of the embedded engine: its storage is written by whole ones.</summary>
-    private const int BatchSize = 122_880;
-
     private static readonly Option<int> Days = TypedOption.Whole("--days", 30, 1, 36_500, "How many days up to now.");
     private static readonly Option<int> Sensors = TypedOption.Whole("--sensors", 10, 1, 100_000, "How many sensors, sensor_001 and on.");
     private static readonly Option<int> Interval = TypedOption.Whole("--interval", 60, 1, 31 * 86_400, "Seconds between two readings of a sensor.");
@@ -48,7 +45,7 @@ internal static class GenerateCommand
 
         // While one batch is being written the enumerator draws the next one.
         var write = Task.FromResult(default(WriteResult));
-        foreach (var batch in generator.Readings(from, to, BatchSize))
+        foreach (var batch in generator.Readings(from, to, ReadingBatch.BulkSize))
         {
             result += await write;
             progress.Report(new StoreProgress($"generate {Readable.Count(taken)} readings", Math.Min(1, taken / expected)));

@@ -2,14 +2,20 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Runtime.InteropServices;
 using Tidemark.Cli;
+using Tidemark.Cli.Client;
+using Tidemark.Cli.Export;
+using Tidemark.Cli.Import;
 
 // Exit codes: 0 success, 1 failure, 2 wrong usage, 130 cancelled by Ctrl+C or SIGTERM.
 var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings, keeps continuous aggregates, answers over REST.")
 {
     InitCommand.Create(),
     GenerateCommand.Create(),
+    ImportCommand.Create(),
     RefreshCommand.Create(),
     ServeCommand.Create(),
+    ClientCommand.Create(),
+    ExportCommand.Create(),
     StatusCommand.Create(),
     MaintainCommand.Create(),
     VerifyCommand.Create(),

@@ -49,7 +49,8 @@ internal static class Terminal
 
     /// <summary>
     /// Runs work off the caller's thread and shows how far it is once it has lasted a second: a bar on a terminal, else
-    /// a line every ten seconds. The title stands until the work names its first step.
+    /// a line every ten seconds. The title stands until the work names its first step; a fraction that is NaN says that
+    /// nobody knows how far it is.
     /// </summary>
     public static async Task<T> ProgressAsync<T>(string title, Func<IProgress<StoreProgress>, Task<T>> work)
     {
@@ -69,7 +70,8 @@ internal static class Terminal
             var bar = context.AddTask(Markup.Escape(title), maxValue: 1);
             while (await Task.WhenAny(task, Task.Delay(100)) != task)
             {
-                bar.Value = latest.Progress.Fraction;
+                bar.IsIndeterminate = double.IsNaN(latest.Progress.Fraction);
+                bar.Value = bar.IsIndeterminate ? 0 : latest.Progress.Fraction;
                 bar.Description = Markup.Escape(Describe(title, latest));
             }
         });
@@ -78,7 +80,8 @@ internal static class Terminal
     {
         while (await Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(10))) != task)
         {
-            await Console.Error.WriteLineAsync($"{Describe(title, latest)}: {latest.Progress.Fraction * 100:0} %");
+            var fraction = latest.Progress.Fraction;
+            await Console.Error.WriteLineAsync($"{Describe(title, latest)}{(double.IsNaN(fraction) ? "" : $": {fraction * 100:0} %")}");
         }
     }
 

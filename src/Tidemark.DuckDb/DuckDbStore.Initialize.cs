@@ -106,18 +106,22 @@ public sealed partial class DuckDbStore
             }
         }
 
-        var states = new Dictionary<string, (Instant? Watermark, Instant? Horizon, Instant? LastRefresh, bool Invalid)>();
+        var states = new Dictionary<string, (Instant? Watermark, Instant? Horizon, bool Invalid)>();
         using (var rows = _session.Query("SELECT name, watermark, horizon, last_refresh, name IN (SELECT aggregate FROM internal.invalidations) FROM internal.aggregates", streaming: false))
         {
             while (rows.Read())
             {
-                states[rows.GetString(0)] = (rows.InstantOrNull(1), rows.InstantOrNull(2), rows.InstantOrNull(3), rows.GetBoolean(4));
+                states[rows.GetString(0)] = (rows.InstantOrNull(1), rows.InstantOrNull(2), rows.GetBoolean(4));
+                if (rows.InstantOrNull(3) is { } lastRefresh)
+                {
+                    _lastRefresh.TryAdd(rows.GetString(0), lastRefresh);
+                }
             }
         }
 
         return new StoreState(
             chunks,
-            [.. Schema.Aggregates.Select(a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].LastRefresh, states[a.Name].Invalid))],
+            [.. Schema.Aggregates.Select(a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].Invalid))],
             rawHorizon);
     }
 

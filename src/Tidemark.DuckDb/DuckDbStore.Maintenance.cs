@@ -153,7 +153,7 @@ public sealed partial class DuckDbStore
             return (state, result);
         }
 
-        SetSetting("raw_horizon", Micros(result.RawHorizon));
+        SetSetting("raw_horizon", result.RawHorizon!.Value.Micros.ToString(System.Globalization.CultureInfo.InvariantCulture));
         return (state with { Chunks = [.. state.Chunks.Where(c => c.Range.From >= result.RawHorizon)], RawHorizon = result.RawHorizon }, result);
     }
 

@@ -25,6 +25,7 @@ public sealed partial class DuckDbStore
         {
             var started = Stopwatch.GetTimestamp();
             var rows = await RefreshOneAsync(part, partRange, progress, cancellationToken);
+            _lastRefresh[part.Name] = Now;
             results.Add(new RefreshResult(part.Name, rows, _state.Aggregate(part).Watermark, Stopwatch.GetElapsedTime(started)));
         }
 
@@ -72,13 +73,12 @@ public sealed partial class DuckDbStore
 
     /// <summary>Materialises the next slice from the watermark on.</summary>
     /// <returns>What it covered and the rows written; null when nothing is left.</returns>
-    private (TimeRange Range, long Rows)? RefreshNew(AggregateDefinition aggregate, TimeRange? range) => Transaction<(TimeRange, long)?>(state =>
+    private (TimeRange Range, long Rows)? RefreshNew(AggregateDefinition aggregate, TimeRange? range)
     {
-        var current = state.Aggregate(aggregate);
-        var rest = new TimeRange(current.Watermark ?? Instant.MinValue, NewEnd(state, aggregate, range));
-        if (rest.IsEmpty || Edge(_session, state, aggregate.Source, rest, "min") is not { } first)
+        var rest = new TimeRange(_state.Aggregate(aggregate).Watermark ?? Instant.MinValue, NewEnd(_state, aggregate, range));
+        if (rest.IsEmpty || Edge(_session, _state, aggregate.Source, rest, "min") is not { } first)
         {
-            return (Refreshed(state, aggregate), null);
+            return null;
         }
 
         // The slice begins at the watermark, whatever was found: a reading that arrives meanwhile is never skipped.
@@ -86,13 +86,17 @@ public sealed partial class DuckDbStore
         var begin = aggregate.Bucket.Floor(first);
         var end = Instant.Min(rest.To, Instant.Max(aggregate.Bucket.End(begin), aggregate.Bucket.Floor(begin + span)));
         var slice = rest with { To = end };
-        var rows = Insert(aggregate, aggregate.Source is null
-            ? _sql.FromRaw(state, aggregate, slice, "true")
-            : _sql.Rollup(aggregate, _sql.Partials(state, aggregate.Source, slice, "true", realTime: false)));
-        var last = InstantOf(_session.Scalar($"SELECT epoch_us(max(bucket)) FROM {DuckDbSql.Table(aggregate)} WHERE {DuckDbSql.Within("bucket", slice)}"));
-        var next = state.With(current with { Watermark = last is null ? current.Watermark : aggregate.Bucket.End(last.Value) });
-        return (Refreshed(next, aggregate), (new TimeRange(begin, end), rows));
-    });
+        return Transaction<(TimeRange, long)?>(state =>
+        {
+            var rows = Insert(aggregate, aggregate.Source is null
+                ? _sql.FromRaw(state, aggregate, slice, "true")
+                : _sql.Rollup(aggregate, _sql.Partials(state, aggregate.Source, slice, "true", realTime: false)));
+            var last = InstantOf(_session.Scalar($"SELECT epoch_us(max(bucket)) FROM {DuckDbSql.Table(aggregate)} WHERE {DuckDbSql.Within("bucket", slice)}"))!.Value;
+            var watermark = aggregate.Bucket.End(last);
+            _session.Execute($"UPDATE internal.aggregates SET watermark = {watermark.Micros}, last_refresh = {Now.Micros} WHERE name = '{aggregate.Name}'");
+            return (state.With(state.Aggregate(aggregate) with { Watermark = watermark }), (new TimeRange(begin, end), rows));
+        });
+    }
 
     /// <summary>Writes the next invalid buckets again and passes on what that makes invalid.</summary>
     /// <returns>The rows written; null when nothing is left.</returns>
@@ -105,19 +109,22 @@ public sealed partial class DuckDbStore
             return (state, null);
         }
 
-        var slice = new TimeRange(buckets[0], aggregate.Bucket.End(buckets[^1]));
-        var invalid = $"(SELECT DISTINCT sensor AS s, bucket AS b FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", slice)})";
-        _session.Execute($"CREATE OR REPLACE TEMP TABLE invalid AS FROM {invalid}");
-        _session.Execute($"DELETE FROM {DuckDbSql.Table(aggregate)} WHERE rowid IN (SELECT a.rowid FROM {DuckDbSql.Table(aggregate)} a JOIN invalid ON sensor = s AND bucket = b WHERE {DuckDbSql.Within("bucket", slice)})");
+        var (table, slice) = (DuckDbSql.Table(aggregate), new TimeRange(buckets[0], aggregate.Bucket.End(buckets[^1])));
+        var ofSlice = $"aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", slice)}";
+        _session.Execute($"CREATE OR REPLACE TEMP TABLE invalid AS SELECT DISTINCT sensor AS s, bucket AS b FROM internal.invalidations WHERE {ofSlice}");
+        _session.Execute($"DELETE FROM {table} USING invalid WHERE sensor = s AND bucket = b AND {DuckDbSql.Within("bucket", slice)}");
         var source = aggregate.Source is null ? _sql.Raw(state, slice, "true") : _sql.Partials(state, aggregate.Source, slice, "true", realTime: false);
-        var time = aggregate.Source is null ? "time" : "bucket";
-        var touched = $"SELECT source.* FROM ({source}) source JOIN invalid ON sensor = s AND {DuckDbSql.Bucket(aggregate.Bucket, time)} = b";
+        var bucket = DuckDbSql.Bucket(aggregate.Bucket, aggregate.Source is null ? "time" : "bucket");
         var partials = aggregate.Source is null ? _sql.RawPartials(aggregate) : _sql.RollupPartials();
-        var rows = Insert(aggregate, $"SELECT sensor, {DuckDbSql.Bucket(aggregate.Bucket, time)} AS bucket, {partials} FROM ({touched}) GROUP BY 1, 2");
-        _session.Execute($"DELETE FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", slice)}");
+        var rows = Insert(aggregate, $"""
+            SELECT sensor, {bucket} AS bucket, {partials}
+            FROM (SELECT source.* FROM ({source}) source JOIN invalid ON sensor = s AND {bucket} = b) GROUP BY 1, 2
+            """);
+        _session.Execute($"DELETE FROM internal.invalidations WHERE {ofSlice}");
         var next = PassOn(state, aggregate);
-        var left = _session.Scalar($"SELECT 1 FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' LIMIT 1") is not null;
-        return (Refreshed(next.With(next.Aggregate(aggregate) with { HasInvalidations = left }), aggregate), rows);
+        var left = (range is not null || buckets.Count == BucketsPerSlice)
+            && _session.Scalar($"SELECT 1 FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' LIMIT 1") is not null;
+        return (next.With(next.Aggregate(aggregate) with { HasInvalidations = left }), rows);
     });
 
     /// <summary>Buckets of the temporary table <c>invalid</c> make those of dependent aggregates invalid that are materialised and not frozen.</summary>
@@ -153,14 +160,6 @@ public sealed partial class DuckDbStore
         var rows = _session.Execute($"INSERT INTO {table} (sensor, bucket, reading_count, {string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
         _scattered[table] = _scattered.GetValueOrDefault(table) + rows;
         return rows;
-    }
-
-    /// <summary>Stores an aggregate's watermark and when it was refreshed.</summary>
-    private StoreState Refreshed(StoreState state, AggregateDefinition aggregate)
-    {
-        var refreshed = state.Aggregate(aggregate) with { LastRefresh = Now };
-        _session.Execute($"UPDATE internal.aggregates SET watermark = {Micros(refreshed.Watermark)}, last_refresh = {Now.Micros} WHERE name = $1", aggregate.Name);
-        return state.With(refreshed);
     }
 
     /// <summary>The plan of one aggregate, its sources taken as refreshed.</summary>
@@ -213,6 +212,4 @@ public sealed partial class DuckDbStore
     }
 
     private static Instant? InstantOf(object? micros) => micros is null ? null : new Instant(Convert.ToInt64(micros, CultureInfo.InvariantCulture));
-
-    private static string Micros(Instant? instant) => instant?.Micros.ToString(CultureInfo.InvariantCulture) ?? "NULL";
 }

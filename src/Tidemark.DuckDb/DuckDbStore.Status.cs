@@ -18,7 +18,7 @@ public sealed partial class DuckDbStore
                 Long(session, $"SELECT count(*) FROM {DuckDbSql.Table(a.Definition)}"),
                 a.Watermark,
                 Long(session, $"SELECT count(*) FROM (SELECT DISTINCT sensor, bucket FROM internal.invalidations WHERE aggregate = '{a.Definition.Name}')"),
-                a.LastRefresh)).ToList();
+                _lastRefresh.TryGetValue(a.Definition.Name, out var refreshed) ? refreshed : null)).ToList();
             var compressed = state.Chunks.Zip(chunks).Where(c => c.First.Compressed).ToList();
             var hypertable = new HypertableStatus(
                 TelemetrySchema.RawTable,

@@ -21,6 +21,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private readonly string _folder;
     private readonly DuckDbSql _sql;
     private readonly SensorTable _sensors = new();
+    private readonly ConcurrentDictionary<string, Instant> _lastRefresh = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<Session> _idleSessions = [];
     private readonly BlockingScheduler _writer = new("tidemark-writer", 1);
     private readonly BlockingScheduler _readers = new("tidemark-reader", Math.Max(4, 2 * Environment.ProcessorCount));

@@ -9,7 +9,7 @@ internal sealed record Chunk(int Id, TimeRange Range, bool Compressed, long Byte
 }
 
 /// <summary>How far an aggregate is kept.</summary>
-internal sealed record AggregateState(AggregateDefinition Definition, Instant? Watermark, Instant? Horizon, Instant? LastRefresh, bool HasInvalidations);
+internal sealed record AggregateState(AggregateDefinition Definition, Instant? Watermark, Instant? Horizon, bool HasInvalidations);
 
 /// <summary>
 /// The catalog as of the last commit, immutable: who reads holds one and knows which tables to ask and where

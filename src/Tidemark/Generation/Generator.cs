@@ -48,25 +48,12 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
     /// </summary>
     public IEnumerable<ReadingBatch> Readings(Instant from, Instant to, int batchSize)
     {
-        var (first, count) = Grid(from, to);
-        var batch = NewBatch(batchSize);
-        var spare = NewBatch(batchSize);
-        var late = new List<(int Sensor, Instant Time)>();
-        for (var i = 0L; i < count; i++)
+        var batch = new ReadingBatch(schema.Metrics.Count, batchSize);
+        var spare = new ReadingBatch(schema.Metrics.Count, batchSize);
+        foreach (var (sensor, time, cycles) in Arrivals(from, to))
         {
-            AddInstant(batch, new Instant(first.Micros + (i * _step)), late);
-            if (batch.Count >= batchSize)
-            {
-                yield return batch;
-                (batch, spare) = (spare, batch);
-                batch.Clear();
-            }
-        }
-
-        foreach (var (sensor, time) in late)
-        {
-            Add(batch, sensor, time, SensorSimulator.Cycles(time));
-            if (batch.Count >= batchSize)
+            Add(batch, sensor, time, cycles);
+            if (batch.Count == batchSize)
             {
                 yield return batch;
                 (batch, spare) = (spare, batch);
@@ -86,9 +73,9 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
     /// </summary>
     public async IAsyncEnumerable<ReadingBatch> LiveAsync(Instant from, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var batch = NewBatch(plan.Sensors);
+        var batch = new ReadingBatch(schema.Metrics.Count, plan.Sensors);
         var (held, late) = (new List<(int Sensor, Instant Time)>(), new List<(int Sensor, Instant Time)>());
-        for (var time = Grid(from, from).First; ; time = new Instant(time.Micros + _step))
+        for (var time = Grid(from, from + plan.Interval).First; ; time = new Instant(time.Micros + _step))
         {
             if (time - Instant.From(clock.GetUtcNow()) is { Ticks: > 0 } wait)
             {
@@ -96,7 +83,12 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
             }
 
             batch.Clear();
-            AddInstant(batch, time, late);
+            var cycles = SensorSimulator.Cycles(time);
+            foreach (var sensor in Arrivals(time, late))
+            {
+                Add(batch, sensor, time, cycles);
+            }
+
             foreach (var (sensor, earlier) in held)
             {
                 Add(batch, sensor, earlier, SensorSimulator.Cycles(earlier));
@@ -108,11 +100,29 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
         }
     }
 
-    private ReadingBatch NewBatch(int size) => new(schema.Metrics.Count, size + (2 * plan.Sensors));
-
-    private void AddInstant(ReadingBatch batch, Instant time, List<(int Sensor, Instant Time)> late)
+    private IEnumerable<(int Sensor, Instant Time, (double Daily, double Yearly) Cycles)> Arrivals(Instant from, Instant to)
     {
-        var cycles = SensorSimulator.Cycles(time);
+        var (first, count) = Grid(from, to);
+        var late = new List<(int Sensor, Instant Time)>();
+        for (var i = 0L; i < count; i++)
+        {
+            var time = new Instant(first.Micros + (i * _step));
+            var cycles = SensorSimulator.Cycles(time);
+            foreach (var sensor in Arrivals(time, late))
+            {
+                yield return (sensor, time, cycles);
+            }
+        }
+
+        foreach (var (sensor, time) in late)
+        {
+            yield return (sensor, time, SensorSimulator.Cycles(time));
+        }
+    }
+
+    /// <summary>The sensors whose readings of an instant arrive in time, twice where sent twice; the late ones are put down.</summary>
+    private IEnumerable<int> Arrivals(Instant time, List<(int Sensor, Instant Time)> late)
+    {
         for (var sensor = 0; sensor < _ids.Length; sensor++)
         {
             if (Happens(plan.Gaps, sensor, time, GapPurpose))
@@ -126,10 +136,10 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
                 continue;
             }
 
-            Add(batch, sensor, time, cycles);
+            yield return sensor;
             if (Happens(plan.Duplicates, sensor, time, DuplicatePurpose))
             {
-                Add(batch, sensor, time, cycles);
+                yield return sensor;
             }
         }
     }

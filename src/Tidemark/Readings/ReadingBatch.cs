@@ -6,6 +6,9 @@ namespace Tidemark.Readings;
 /// </summary>
 public sealed class ReadingBatch
 {
+    /// <summary>How many readings a bulk load hands over at once: a whole number of row groups fills an engine's blocks.</summary>
+    public const int BulkSize = 245_760;
+
     private readonly double[][] _values;
     private long[] _times;
     private string[] _sensorIds;

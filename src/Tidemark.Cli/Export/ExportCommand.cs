@@ -1,0 +1,123 @@
+using System.CommandLine;
+
+namespace Tidemark.Cli.Export;
+
+/// <summary><c>tidemark export raw|AGGREGATE</c>: readings or buckets as CSV or Parquet.</summary>
+internal static class ExportCommand
+{
+    private const string Raw = "raw";
+
+    private static readonly Argument<string> Table = new("TABLE") { Description = "raw, or the name of an aggregate such as hourly." };
+
+    private static readonly Option<string?> Sensor = new("--sensor") { Description = "One sensor. Else all, in no particular order.", HelpName = "ID" };
+
+    private static readonly Option<string?> Period = new("--period") { Description = "How far back, such as 1d, 1w, 1m or 1y. Else everything.", HelpName = "PERIOD" };
+
+    private static readonly Option<Instant?> From = TypedOption.Time("--from", "The first time.");
+
+    private static readonly Option<Instant?> To = TypedOption.Time("--to", "The time to stop before.");
+
+    private static readonly Option<string?> Output = new("--output", "-o")
+    {
+        Description = "A .csv or .parquet file; replaced once the new one is whole. Else CSV on standard output.",
+        HelpName = "FILE",
+    };
+
+    public static Command Create()
+    {
+        var command = new Command("export", "Write raw readings or an aggregate as CSV or Parquet.") { Table, Sensor, Period, From, To, Output };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(Period) is { } period && (result.GetResult(From) ?? result.GetResult(To)) is not null)
+            {
+                result.AddError("--period and --from or --to say the same; give one of them");
+            }
+
+            if (result.GetResult(GlobalOptions.Json) is not null && result.GetResult(Output) is null)
+            {
+                result.AddError("--json needs --output FILE: standard output holds the rows");
+            }
+        });
+        Period.Validators.Add(result =>
+        {
+            if (!Time.Period.TryParse(result.GetValueOrDefault<string?>(), out _, out var error))
+            {
+                result.AddError($"--{error}");
+            }
+        });
+        command.SetAction(RunAsync);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
+    {
+        var output = arguments.GetValue(Output);
+        var write = WriterOf(output);
+        var range = RangeOf(arguments);
+        await using var store = await StoreOpener.OpenAsync(GlobalOptions.Load(arguments), cancellationToken);
+        await using var reader = await OpenAggregateAsync(store, arguments, range, cancellationToken);
+        var table = reader is null
+            ? ExportTable.Of(store.Schema, store.ReadRawAsync(arguments.GetValue(Sensor), range, cancellationToken))
+            : ExportTable.Of(store.Schema.Aggregate(arguments.GetRequiredValue(Table)), reader);
+        if (output is null)
+        {
+            await using var standard = Console.OpenStandardOutput();
+            await write(table, standard, cancellationToken);
+            return ExitCode.Success;
+        }
+
+        var rows = await Terminal.ProgressAsync($"export {output}", async progress =>
+        {
+            var total = 0L;
+            var counted = table.Counted(passed => progress.Report(new StoreProgress($"export {output}: {Readable.Count(total = passed)} rows", double.NaN)));
+            await PartialFile.WriteAsync(output, stream => write(counted, stream, cancellationToken), cancellationToken);
+            return total;
+        });
+        if (arguments.GetValue(GlobalOptions.Json))
+        {
+            Terminal.Json(new { File = output, Rows = rows });
+        }
+        else
+        {
+            Terminal.Line($"{output}: {Readable.Count(rows, "row")}");
+        }
+
+        return ExitCode.Success;
+    }
+
+    private static async Task<AggregateReader?> OpenAggregateAsync(ITelemetryStore store, ParseResult arguments, TimeRange range, CancellationToken cancellationToken)
+    {
+        var table = arguments.GetRequiredValue(Table);
+        if (table == Raw)
+        {
+            return null;
+        }
+
+        var reader = await store.ReadAggregateAsync(new AggregateQuery(table, arguments.GetValue(Sensor), range), cancellationToken);
+        if (reader.Pending)
+        {
+            Terminal.Note("late readings wait for a refresh of some of these buckets; tidemark refresh brings them up to date");
+        }
+
+        return reader;
+    }
+
+    private static Func<ExportTable, Stream, CancellationToken, Task> WriterOf(string? output)
+        => Path.GetExtension(output)?.ToLowerInvariant() switch
+        {
+            null or ".csv" => CsvExport.WriteAsync,
+            ".parquet" => ParquetExport.WriteAsync,
+            _ => throw new UsageException($"--output {output}: the extension is neither .csv nor .parquet"),
+        };
+
+    private static TimeRange RangeOf(ParseResult arguments)
+    {
+        if (arguments.GetValue(Period) is { } period)
+        {
+            return Time.Period.Parse(period).Until(Instant.From(TimeProvider.System.GetUtcNow()));
+        }
+
+        var range = new TimeRange(arguments.GetValue(From) ?? Instant.MinValue, arguments.GetValue(To) ?? Instant.MaxValue);
+        return range.IsEmpty ? throw new UsageException($"--from {range.From} is not before --to {range.To}") : range;
+    }
+}

@@ -1,0 +1,110 @@
+namespace Tidemark.Cli.Import;
+
+/// <param name="Rows">Rows of the file, the header and blank lines not counted.</param>
+/// <param name="Result">What the store did; a reading that stands several times in a batch counts once.</param>
+/// <param name="Refused">Rows in the rejects file.</param>
+internal sealed record ImportSummary(long Rows, WriteResult Result, long Refused)
+{
+    public long Accepted => Rows - Refused;
+
+    /// <summary>Accepted rows that stood in the same batch as a later one of the same sensor and time.</summary>
+    public long Repeated => Accepted - Result.Written - Result.Replaced - Result.Unchanged;
+}
+
+/// <summary>Brings the rows of a source into a store, batch by batch; each batch is durable before the next is read.</summary>
+/// <param name="store">Idempotent: an import that broke off is simply run again.</param>
+/// <param name="maxSkew">How far ahead of the clock a reading may be.</param>
+/// <param name="clock">What readings' times are held against.</param>
+/// <param name="rejects">Takes the refused rows.</param>
+internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, TimeProvider clock, RejectsFile rejects)
+{
+    /// <summary>The size of DuckDB's row groups: a batch fills one.</summary>
+    public const int BatchRows = 122_880;
+
+    // Long rows make smaller batches, so that memory stays bounded.
+    private const int BatchCharacters = 16 << 20;
+
+    private readonly double[] _values = new double[store.Schema.Metrics.Count];
+    private readonly ReadingBatch _batch = new(store.Schema.Metrics.Count);
+    private readonly SourceRows _origins = new();
+    private long _rows;
+    private WriteResult _result;
+
+    /// <param name="source">Read to its end.</param>
+    /// <param name="reportRows">Called after each batch with the rows read so far.</param>
+    /// <param name="cancellationToken">Batches already written stay.</param>
+    public async Task<ImportSummary> RunAsync(ReadingSource source, Action<long> reportRows, CancellationToken cancellationToken)
+    {
+        var validator = await CreateValidatorAsync(cancellationToken);
+        while (Fill(source, validator, cancellationToken) is var more && (more || _batch.Count > 0))
+        {
+            try
+            {
+                _result += await store.WriteAsync(_batch, cancellationToken);
+            }
+            catch (StoreException e) when (e.Kind == StoreErrorKind.OlderThanRetention)
+            {
+                // Retention dropped chunks since the horizon was read.
+                validator = await CreateValidatorAsync(cancellationToken);
+                _result += await store.WriteAsync(Revalidate(validator), cancellationToken);
+            }
+
+            _batch.Clear();
+            _origins.Clear();
+            rejects.Flush();
+            reportRows(_rows);
+        }
+
+        rejects.Flush();
+        return new ImportSummary(_rows, _result, rejects.Count);
+    }
+
+    private async Task<ReadingValidator> CreateValidatorAsync(CancellationToken cancellationToken)
+        => new(store.Schema, maxSkew, clock, await store.ReadRawHorizonAsync(cancellationToken));
+
+    /// <returns>False at the end of the file.</returns>
+    private bool Fill(ReadingSource source, ReadingValidator validator, CancellationToken cancellationToken)
+    {
+        while (_batch.Count < BatchRows && _origins.Length < BatchCharacters)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!source.Next())
+            {
+                return false;
+            }
+
+            _rows++;
+            var error = source.TryRead(out var sensorId, out var time, _values) ?? validator.Check(sensorId, time, _values);
+            if (error is not null)
+            {
+                rejects.Add(source.Line, error, source.Text);
+                continue;
+            }
+
+            _batch.Add(sensorId, time, _values);
+            _origins.Add(source.Line, source.Text);
+        }
+
+        return true;
+    }
+
+    /// <summary>The readings of the batch that still may be written; the others become rejects.</summary>
+    private ReadingBatch Revalidate(ReadingValidator validator)
+    {
+        var valid = new ReadingBatch(_batch.MetricCount, _batch.Count);
+        for (var row = 0; row < _batch.Count; row++)
+        {
+            var reading = _batch[row];
+            if (validator.Check(reading.SensorId, reading.Time, reading.Values) is { } error)
+            {
+                rejects.Add(_origins.Line(row), error, _origins.Text(row));
+            }
+            else
+            {
+                valid.Add(reading);
+            }
+        }
+
+        return valid;
+    }
+}

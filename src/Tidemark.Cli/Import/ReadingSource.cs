@@ -1,0 +1,26 @@
+namespace Tidemark.Cli.Import;
+
+/// <summary>Rows of a file, one at a time and none kept: a row that can't be read is a row too.</summary>
+internal abstract class ReadingSource : IDisposable
+{
+    /// <summary>The line that the row begins on, from 1, header included.</summary>
+    public abstract long Line { get; }
+
+    /// <summary>The row as it stands in the file, without its line end; valid until the next row.</summary>
+    public abstract ReadOnlySpan<char> Text { get; }
+
+    /// <summary>What the summary says about the file beside its rows.</summary>
+    public virtual IReadOnlyList<string> Notes => [];
+
+    /// <summary>Goes on to the next row; blank lines are none.</summary>
+    /// <returns>False at the end of the file.</returns>
+    public abstract bool Next();
+
+    /// <param name="sensorId">As it stands in the file.</param>
+    /// <param name="time">To the microsecond.</param>
+    /// <param name="values">One place per metric of the schema; NaN stands for null.</param>
+    /// <returns>Null, or one line that says what is wrong with the row.</returns>
+    public abstract string? TryRead(out string sensorId, out Instant time, Span<double> values);
+
+    public abstract void Dispose();
+}

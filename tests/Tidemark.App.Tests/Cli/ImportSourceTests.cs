@@ -1,0 +1,189 @@
+using System.Text;
+using Tidemark.Cli;
+using Tidemark.Cli.Import;
+using Tidemark.Configuration;
+
+namespace Tidemark.App.Tests.Cli;
+
+public class ImportSourceTests
+{
+    private static readonly TelemetrySchema Schema = OptionsLoader.Load(new Microsoft.Extensions.Configuration.ConfigurationBuilder().Build()).Schema;
+
+    [Fact]
+    public void Columns_come_in_any_order_and_empty_fields_are_null()
+        => Assert.Equal(
+            ["2: s1 2026-01-01T00:00:00Z 20.5 NaN 1000", "3: s 2 2026-01-01T00:01:00Z NaN -1 NaN"],
+            Rows("pressure,Sensor_ID,temperature,time,humidity\n1000,s1, 20.5 ,2026-01-01T00:00:00Z,\n,s 2,,2026-01-01T00:01:00Z,-1\n"));
+
+    [Theory]
+    [InlineData(','), InlineData(';'), InlineData('\t'), InlineData('|')]
+    public void The_delimiter_is_detected(char delimiter)
+        => Assert.Equal(
+            ["2: a,b;c 2026-01-01T00:00:00Z 1.5 NaN NaN"],
+            Rows("time,sensor_id,temperature\n2026-01-01T00:00:00Z,\"a,b;c\",1.5".Replace("time,", $"time{delimiter}").Replace("id,", $"id{delimiter}").Replace("Z,", $"Z{delimiter}").Replace("\",", $"\"{delimiter}")));
+
+    [Fact]
+    public void Another_delimiter_can_be_given()
+        => Assert.Equal(["2: s 2026-01-01T00:00:00Z 1.5 NaN NaN"], Rows("time:x^temperature\n2026-01-01T00:00:00Z^1.5", new() { Delimiter = '^', Sensor = "s", Mapping = Map("time=time:x") }));
+
+    [Fact]
+    public void Mapped_columns_and_a_fixed_sensor_win_over_names()
+    {
+        using var source = Csv("time,when,temp,sensor_id,temperature\n0,1000,2,x,3\n", new() { Sensor = "s", Mapping = Map("time=when", "temperature=temp") });
+        Assert.Equal(["2: s 1970-01-01T00:00:01Z 2 NaN NaN"], Rows(source));
+        Assert.Equal(["columns without a metric, ignored: time, sensor_id, temperature"], source.Notes);
+    }
+
+    [Theory]
+    [InlineData("date,sensor_id,temperature", "", "no column is named time: say which one it is with --map time=COLUMN; the header has date, sensor_id, temperature")]
+    [InlineData("time,temperature", "", "no column is named sensor_id: give --sensor NAME for all rows, or --map sensor_id=COLUMN; the header has time, temperature")]
+    [InlineData("time,sensor_id,temp", "", "no column is named temperature or humidity or pressure: say which one gives a metric with --map temperature=COLUMN; the header has time, sensor_id, temp")]
+    [InlineData("time,sensor_id,temp", "temperature=tmp", "--map temperature=tmp: there is no column 'tmp'; the header has time, sensor_id, temp")]
+    [InlineData("time,sensor_id,temp", "temprature=temp", "--map: there is no field 'temprature'; there are time, sensor_id, temperature, humidity, pressure")]
+    [InlineData("time,sensor_id,humidity,humidity", "", "2 columns are named 'humidity': rename one in the file, or map another; the header has time, sensor_id, humidity, humidity")]
+    public void A_column_that_is_missing_or_ambiguous_is_an_error_that_names_the_header(string header, string map, string error)
+        => Assert.Equal(error, Assert.Throws<CommandFailedException>(() => Csv(header + "\n", new() { Mapping = map.Length == 0 ? Map() : Map(map) })).Message);
+
+    [Fact]
+    public void Bad_rows_are_told_with_line_reason_and_text_and_none_stops_the_file()
+    {
+        const string Time = "2026-01-01T00:00:00Z";
+        Assert.Equal(
+            [
+                $"2: s {Time} 1 NaN NaN",
+                "3: temperature '1,5' is not a number such as -12.5 <" + Time + ",s,\"1,5\",>",
+                "4: the row has 2 fields, the header 4 <" + Time + ",s>",
+                "5: time 'x y' is not " + ImportTime.Form + " <\"x\ny\",s,1,\"two\nlines\">",
+                $"8: s {Time} 2 NaN NaN",
+                "10: a quote is not closed, or stands inside a quoted field without being doubled <" + Time + ",\"s\"x,1,>",
+                "11: a quote is not closed, or stands inside a quoted field without being doubled <" + Time + ",\"s,1,>",
+                $"12: s {Time} 3 NaN NaN",
+                "13: temperature 'NaN' is not a number such as -12.5 <" + Time + ",\"s\",NaN,>",
+                "14: the row has 5 fields, the header 4 <" + Time + ",s,1,,z>",
+                $"15: s {Time} 4 NaN NaN",
+            ],
+            Rows($"""
+                time,sensor_id,temperature,note
+                {Time},s,1,
+                {Time},s,"1,5",
+                {Time},s
+                "x
+                y",s,1,"two
+                lines"
+                {Time},s,2,"a ""quoted"" note"
+
+                {Time},"s"x,1,
+                {Time},"s,1,
+                {Time},"s",3,
+                {Time},"s",NaN,
+                {Time},s,1,,z
+                {Time},s,4,,,
+
+                """));
+    }
+
+    [Fact]
+    public void A_quote_that_is_never_closed_costs_one_row()
+    {
+        var rows = string.Concat(Enumerable.Range(0, 5000).Select(i => $"{i},s,1\r\n"));
+        var result = Rows($"time,sensor_id,temperature\r\n0,\"s,1\r\n{rows}", new() { MaxRow = 2048 });
+        Assert.Equal(5001, result.Count);
+        Assert.Equal("2: the row is longer than 2048 characters, or a quote is not closed <0,\"s,1>", result[0]);
+        Assert.Equal("3: s 1970-01-01T00:00:00Z 1 NaN NaN", result[1]);
+        Assert.Equal("5002: s 1970-01-01T00:00:04.999000Z 1 NaN NaN", result[^1]);
+    }
+
+    [Fact]
+    public void A_row_longer_than_allowed_costs_one_row()
+    {
+        var result = Rows($"time,sensor_id,temperature,note\n0,s,1,{new string('x', 10_000)}\n1,s,2,y\n", new() { MaxRow = 2048 });
+        Assert.StartsWith("2: the row is longer than 2048 characters", result[0]);
+        Assert.Equal("3: s 1970-01-01T00:00:00.001000Z 2 NaN NaN", result[1]);
+    }
+
+    [Theory]
+    [InlineData(""), InlineData("\n\n"), InlineData("time,sensor_id,temperature"), InlineData("\uFEFFtime,sensor_id,temperature\r\n\r\n")]
+    public void A_file_without_rows_has_none(string text) => Assert.Empty(Rows(text));
+
+    [Fact]
+    public void A_header_that_never_ends_is_an_error()
+        => Assert.Equal(
+            "line 1 is not a CSV header: a quote is not closed, or it is longer than 1024 characters",
+            Assert.Throws<CommandFailedException>(() => Csv(new string('x', 100_000), new() { MaxRow = 1024 })).Message);
+
+    [Fact]
+    public void Ndjson_is_read_line_by_line_and_a_bad_line_stops_nothing()
+    {
+        var text = $$"""
+            {"time":"2026-01-01T00:00:00Z","sensor_id":"s","temperature":1.5}
+
+            {"time":"2026-01-01T00:00:00","sensor_id":"s"}
+            {"time":0,"sensor_id":"s","humidity":null,"pressure":1}{{new string(' ', 3000)}}
+            [1]
+            {"time":0,"sensor_id":"s"}
+            """;
+        using var source = new NdjsonSource(new MemoryStream([.. Encoding.UTF8.Preamble, .. Encoding.UTF8.GetBytes(text)]), Schema, 1024);
+        var rows = Rows(source);
+        Assert.Equal("1: s 2026-01-01T00:00:00Z 1.5 NaN NaN", rows[0]);
+        Assert.StartsWith("3: time '2026-01-01T00:00:00' is not RFC 3339", rows[1]);
+        Assert.StartsWith("4: the line is longer than 1024 bytes", rows[2]);
+        Assert.StartsWith("5: a reading is an object, not an array", rows[3]);
+        Assert.Equal("6: s 1970-01-01T00:00:00Z NaN NaN NaN", rows[4]);
+        Assert.Equal(5, rows.Count);
+    }
+
+    [Fact]
+    public void Lines_of_any_length_up_to_the_limit_are_read_whole()
+    {
+        var text = string.Concat(Enumerable.Range(0, 2000).Select(i => $"{{\"time\":{i},\"sensor_id\":\"s\"{new string(' ', i % 900)}}}\r\n"));
+        using var source = new NdjsonSource(new Trickle(Encoding.UTF8.GetBytes(text)), Schema, 1024);
+        Assert.Equal(Enumerable.Range(0, 2000).Select(i => $"{i + 1}: s {new Instant(i * 1000)} NaN NaN NaN"), Rows(source));
+    }
+
+    private static Dictionary<string, string> Map(params string[] pairs) => pairs.ToDictionary(p => p.Split('=')[0], p => p.Split('=')[1]);
+
+    private static CsvSource Csv(string text, Layout layout) => new(new MemoryStream(Encoding.UTF8.GetBytes(text)), Schema, new CsvLayout
+    {
+        Time = ImportTime.InZone(null),
+        Mapping = layout.Mapping,
+        Sensor = layout.Sensor,
+        Delimiter = layout.Delimiter,
+        MaxRow = layout.MaxRow,
+    });
+
+    private static List<string> Rows(string text, Layout? layout = null)
+    {
+        using var source = Csv(text, layout ?? new Layout());
+        return Rows(source);
+    }
+
+    private static List<string> Rows(ReadingSource source)
+    {
+        var rows = new List<string>();
+        var values = new double[Schema.Metrics.Count];
+        while (source.Next())
+        {
+            var error = source.TryRead(out var sensor, out var time, values);
+            rows.Add(error is null ? $"{source.Line}: {sensor} {time} {string.Join(' ', values)}" : $"{source.Line}: {error} <{source.Text}>");
+        }
+
+        return rows;
+    }
+
+    private sealed record Layout
+    {
+        public Dictionary<string, string> Mapping { get; init; } = [];
+
+        public string? Sensor { get; init; }
+
+        public char? Delimiter { get; init; }
+
+        public int MaxRow { get; init; } = 64 << 10;
+    }
+
+    /// <summary>Answers seven bytes at a time, as a pipe may.</summary>
+    private sealed class Trickle(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override int Read(Span<byte> buffer) => base.Read(buffer[..Math.Min(7, buffer.Length)]);
+    }
+}

@@ -1,0 +1,77 @@
+using Tidemark.Cli;
+using Tidemark.Cli.Import;
+
+namespace Tidemark.App.Tests.Cli;
+
+public class ImportTimeTests
+{
+    [Theory]
+    [InlineData("2010-01-01T00:00:00Z", "2010-01-01T00:00:00Z")]
+    [InlineData("2010-01-01T01:00:00.123456+01:00", "2010-01-01T00:00:00.123456Z")]
+    [InlineData("2010-01-01 00:00+02:00", "2009-12-31T22:00:00Z")]
+    [InlineData("2010/01/01 00:00:30Z", "2010-01-01T00:00:30Z")]
+    [InlineData("1262304000000", "2010-01-01T00:00:00Z")]
+    public void A_time_with_a_zone_needs_no_option(string text, string expected)
+    {
+        Assert.Null(ImportTime.InZone(null).TryRead(text, out var time));
+        Assert.Equal(expected, time.ToString());
+    }
+
+    [Theory]
+    [InlineData("2010/01/01 00:00", "2009-12-31T23:00:00Z")]
+    [InlineData("2010-01-01 00:00:00", "2009-12-31T23:00:00Z")]
+    [InlineData("2010-07-01T00:00:00.5", "2010-06-30T22:00:00.500000Z")]
+    [InlineData(" 2010-07-01 ", "2010-06-30T22:00:00Z")]
+    [InlineData("2010-01-01T00:00:00Z", "2010-01-01T00:00:00Z")]
+    public void A_time_without_a_zone_is_local_to_the_option(string text, string expected)
+    {
+        Assert.Null(ImportTime.InZone("Europe/Berlin").TryRead(text, out var time));
+        Assert.Equal(expected, time.ToString());
+    }
+
+    [Fact]
+    public void A_time_without_a_zone_and_no_option_is_refused_with_the_remedy()
+        => Assert.Equal(
+            "time '2010/01/01 00:00' has no zone; name one with --time-zone, such as --time-zone UTC or --time-zone Europe/Berlin",
+            ImportTime.InZone(null).TryRead("2010/01/01 00:00", out _));
+
+    [Theory]
+    [InlineData("2026-03-29 01:59:59", "2026-03-29T00:59:59Z", null)]
+    [InlineData("2026-03-29 02:00", null, "time '2026-03-29 02:00' does not exist in Europe/Berlin: the clocks skip it")]
+    [InlineData("2026-03-29 02:59:59.999999", null, "time '2026-03-29 02:59:59.999999' does not exist in Europe/Berlin: the clocks skip it")]
+    [InlineData("2026-03-29 03:00", "2026-03-29T01:00:00Z", null)]
+    public void The_hour_that_a_clock_change_skips_is_refused(string text, string? expected, string? error)
+    {
+        Assert.Equal(error, ImportTime.InZone("Europe/Berlin").TryRead(text, out var time));
+        Assert.Equal(expected, error is null ? time.ToString() : null);
+    }
+
+    [Theory]
+    [InlineData("2026-10-25 01:59:59", "2026-10-24T23:59:59Z", 0)]
+    [InlineData("2026-10-25 02:00", "2026-10-25T00:00:00Z", 1)]
+    [InlineData("2026-10-25 02:59", "2026-10-25T00:59:00Z", 1)]
+    [InlineData("2026-10-25 03:00", "2026-10-25T02:00:00Z", 0)]
+    public void Of_the_hour_that_a_clock_change_repeats_the_first_is_taken_and_counted(string text, string expected, long repeated)
+    {
+        var reader = ImportTime.InZone("Europe/Berlin");
+        Assert.Null(reader.TryRead(text, out var time));
+        Assert.Equal(expected, time.ToString());
+        Assert.Equal(repeated, reader.Repeated);
+    }
+
+    [Theory]
+    [InlineData("", "time is empty")]
+    [InlineData("yesterday", "time 'yesterday' is not " + ImportTime.Form)]
+    [InlineData("2010-02-30", "time '2010-02-30' is not " + ImportTime.Form)]
+    [InlineData("01/02/2010", "time '01/02/2010' is not " + ImportTime.Form)]
+    [InlineData("0001-01-01 00:30", "time '0001-01-01 00:30' lies outside the years 1 to 9999 in UTC")]
+    public void Anything_else_is_refused(string text, string error)
+        => Assert.Equal(error, ImportTime.InZone("Europe/Berlin").TryRead(text, out _));
+
+    [Fact]
+    public void An_unknown_zone_is_an_error_in_one_line()
+    {
+        var error = Assert.Throws<CommandFailedException>(() => ImportTime.InZone("Europe/Atlantis"));
+        Assert.Equal("there is no time zone 'Europe/Atlantis' on this system; names look like Europe/Berlin or UTC", error.Message);
+    }
+}
