@@ -15,6 +15,9 @@ internal static class DuckDbErrors
         _ => exception,
     };
 
+    public static StoreException NotAStore(string folder, Exception? inner)
+        => new(StoreErrorKind.NotAStore, $"{folder}/{DuckDbStore.FileName} is damaged or not a DuckDB database: restore it from a backup or name another folder", inner);
+
     private static StoreException Translate(DuckDBException exception, string folder)
     {
         var text = exception.Message;
@@ -27,7 +30,7 @@ internal static class DuckDbErrors
             _ when Has("Read-only file system") || Has("Permission denied") || Has("read-only mode") || Has("Cannot open file")
                 => new(StoreErrorKind.NotWritable, $"{folder} can't be written: check its owner and permissions, and that its file system isn't read-only", exception),
             _ when Has("not a valid DuckDB database") || Has("Corrupt") || Has("corrupt") || Has("checksum") || exception.ErrorType is DuckDBErrorType.Serialization
-                => new(StoreErrorKind.NotAStore, $"{folder}/{DuckDbStore.FileName} is damaged or not a DuckDB database: restore it from a backup or name another folder", exception),
+                => NotAStore(folder, exception),
             _ when exception.ErrorType is DuckDBErrorType.Fatal || Has("has been invalidated")
                 => new(StoreErrorKind.Unavailable, $"the store in {folder} stopped after a fault of its disk: restart the process ({OneLine(text)})", exception),
             _ when exception.ErrorType is DuckDBErrorType.OutOfMemory

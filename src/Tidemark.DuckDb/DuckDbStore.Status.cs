@@ -36,7 +36,7 @@ public sealed partial class DuckDbStore
                 aggregates,
                 [],
                 _sensors.Count,
-                new DirectoryInfo(_folder).EnumerateFiles(FileName + "*").Sum(f => f.Length),
+                new DirectoryInfo(_folder).EnumerateFiles(Path.GetFileName(_file) + "*").Sum(f => f.Length),
                 free,
                 state.RawHorizon);
         },

@@ -11,13 +11,14 @@ public sealed partial class DuckDbStore : ITelemetryStore
 {
     public const string FileName = "tidemark.duckdb";
 
-    // Two openings of one folder in a process would be two databases that overwrite each other, so it is opened once, by its resolved name.
-    private static readonly ConcurrentDictionary<string, bool> OpenFolders = new(StringComparer.Ordinal);
+    // Two openings of one file in a process would be two databases that overwrite each other, so it is opened once, by its resolved name.
+    private static readonly ConcurrentDictionary<string, bool> OpenFiles = new(StringComparer.Ordinal);
 
     // The log is written into the database file beyond this size, on the writer's thread, so that no commit stalls on it.
     private const long CheckpointBytes = 64L << 20;
 
     private readonly DuckDbOptions _options;
+    private readonly string _file;
     private readonly string _folder;
     private readonly DuckDbSql _sql;
     private readonly SensorTable _sensors = new();
@@ -32,10 +33,11 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private bool _initialized;
     private int _disposed;
 
-    private DuckDbStore(DuckDbOptions options, string folder, Session session)
+    private DuckDbStore(DuckDbOptions options, string file, Session session)
     {
         _options = options;
-        _folder = folder;
+        _file = file;
+        _folder = Path.GetDirectoryName(file)!;
         _session = session;
         _sql = new DuckDbSql(options.Schema);
         ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);
@@ -52,42 +54,46 @@ public sealed partial class DuckDbStore : ITelemetryStore
 
     private static ITelemetryStore Open(DuckDbOptions options)
     {
-        string? folder = null;
+        var folder = options.Folder;
         try
         {
-            folder = Resolve(Directory.CreateDirectory(options.Folder).FullName);
-            if (!OpenFolders.TryAdd(folder, true))
+            folder = Directory.CreateDirectory(folder).FullName;
+            var file = Resolve(Path.Combine(folder, FileName));
+            if (!OpenFiles.TryAdd(file, true))
             {
                 throw new StoreException(StoreErrorKind.InUse, $"the store in {folder} is open already in this process");
             }
 
             try
             {
-                return new DuckDbStore(options, folder, Session.Attach(folder));
+                return new DuckDbStore(options, file, Session.Attach(file));
             }
             catch
             {
-                OpenFolders.TryRemove(folder, out _);
+                OpenFiles.TryRemove(file, out _);
                 throw;
             }
         }
         catch (Exception e) when (e is not StoreException)
         {
-            throw DuckDbErrors.Translate(e, folder ?? options.Folder, CancellationToken.None);
+            // What is no failure of the disk, while nothing but opening was tried, is the file's own fault.
+            throw DuckDbErrors.Translate(e, folder, CancellationToken.None) is StoreException { Kind: not StoreErrorKind.Unavailable } known
+                ? known
+                : DuckDbErrors.NotAStore(folder, e);
         }
     }
 
-    /// <summary>The path without symbolic links: two names of one folder are one database.</summary>
+    /// <summary>The path without symbolic links: two names of one file are one database.</summary>
     private static string Resolve(string path)
     {
-        var parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(path));
+        var parent = Path.GetDirectoryName(path);
         if (parent is null)
         {
             return path;
         }
 
-        var here = Path.Combine(Resolve(parent), Path.GetFileName(Path.TrimEndingDirectorySeparator(path)));
-        return Directory.ResolveLinkTarget(here, returnFinalTarget: true)?.FullName ?? here;
+        var here = Path.Combine(Resolve(parent), Path.GetFileName(path));
+        return new FileInfo(here).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? here;
     }
 
     public async ValueTask DisposeAsync()
@@ -113,7 +119,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
         }
 
         _session.Dispose();
-        OpenFolders.TryRemove(_folder, out _);
+        OpenFiles.TryRemove(_file, out _);
     }
 
     /// <summary>Runs on the writer's thread: one at a time, in order.</summary>
@@ -280,7 +286,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
 
     private void Checkpoint(bool always)
     {
-        var log = new FileInfo(Path.Combine(_folder, FileName + ".wal"));
+        var log = new FileInfo(_file + ".wal");
         if (!log.Exists || (!always && log.Length < CheckpointBytes))
         {
             return;

@@ -15,23 +15,23 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
     public DuckDBConnection Connection { get; } = connection;
 
     /// <summary>
-    /// Attaches the folder's database, created when it isn't there, to an instance in memory: the driver would share an
+    /// Attaches a database file, created when it isn't there, to an instance in memory: the driver would share an
     /// instance opened by path with every other spelling of that path, and a row group's size can be set only here.
     /// </summary>
     /// <remarks>
     /// A block of 256 KiB holds segments of several row groups; with DuckDB's own row groups of 122,880 rows a segment fills two
     /// thirds of a block and leaves the rest empty. Small ones also tell more precisely where a sensor's rows are.
     /// </remarks>
-    public static Session Attach(string folder)
+    public static Session Attach(string file)
     {
         var session = new Session(new DuckDBConnection("Data Source=:memory:"));
         try
         {
             session.Connection.Open();
-            session.Execute($"SET temp_directory = '{Quote(Path.Combine(folder, "tmp"))}'");
+            session.Execute($"SET temp_directory = '{Quote(Path.Combine(Path.GetDirectoryName(file)!, "tmp"))}'");
             session.Execute("SET wal_autocheckpoint = '1TB'");
             session.Execute("SET memory_limit = '2GB'");
-            session.Execute($"ATTACH '{Quote(Path.Combine(folder, DuckDbStore.FileName))}' AS store (ROW_GROUP_SIZE {RowGroupRows})");
+            session.Execute($"ATTACH '{Quote(file)}' AS store (ROW_GROUP_SIZE {RowGroupRows})");
             session.Execute("USE store");
             return session;
         }

@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace Tidemark.Configuration;
 
 public enum StoreKind
@@ -10,7 +12,7 @@ public enum StoreKind
 /// <summary>Names a store: <c>duckdb:FOLDER</c>, <c>postgresql://…</c> or <c>http(s)://…</c>.</summary>
 /// <param name="Kind">The engine.</param>
 /// <param name="Value">The folder, or the whole URI.</param>
-public sealed record StoreUri(StoreKind Kind, string Value)
+public sealed partial record StoreUri(StoreKind Kind, string Value)
 {
     public const string Default = "duckdb:./tidemark-data";
 
@@ -48,7 +50,7 @@ public sealed record StoreUri(StoreKind Kind, string Value)
         }
     }
 
-    /// <summary>The URI without user name and password.</summary>
+    /// <summary>The URI without user name and password, wherever they stand in it.</summary>
     public override string ToString()
     {
         if (Kind == StoreKind.DuckDb)
@@ -56,8 +58,12 @@ public sealed record StoreUri(StoreKind Kind, string Value)
             return $"duckdb:{Value}";
         }
 
-        return Uri.TryCreate(Value, UriKind.Absolute, out var uri) && uri.UserInfo.Length > 0
+        var masked = Uri.TryCreate(Value, UriKind.Absolute, out var uri) && uri.UserInfo.Length > 0
             ? Value.Replace($"{uri.UserInfo}@", "***@", StringComparison.Ordinal)
             : Value;
+        return PasswordParameter().Replace(masked, "$1***");
     }
+
+    [GeneratedRegex("([?&](?:ssl)?password=)[^&]*", RegexOptions.IgnoreCase)]
+    private static partial Regex PasswordParameter();
 }

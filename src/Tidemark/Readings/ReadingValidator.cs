@@ -15,7 +15,7 @@ public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, T
     /// <returns>Null when the reading may be written, else one line that says what is wrong.</returns>
     public string? Check(string? sensorId, Instant time, ReadOnlySpan<double> values)
     {
-        if (!ReferenceEquals(sensorId, _lastValidId))
+        if (sensorId is null || !ReferenceEquals(sensorId, _lastValidId))
         {
             if (SensorId.Check(sensorId) is { } error)
             {

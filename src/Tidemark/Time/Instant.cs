@@ -24,7 +24,7 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
     /// <summary>9999-12-31T23:59:59.999999Z.</summary>
     public static readonly Instant MaxValue = From(DateTimeOffset.MaxValue);
 
-    public static Instant From(DateTimeOffset time) => new((time.UtcTicks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond);
+    public static Instant From(DateTimeOffset time) => new((time.UtcTicks / TimeSpan.TicksPerMicrosecond) - (DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond));
 
     public static Instant Utc(int year, int month, int day, int hour = 0, int minute = 0, int second = 0)
         => From(new DateTimeOffset(year, month, day, hour, minute, second, TimeSpan.Zero));
@@ -42,6 +42,11 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
         if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var millis))
         {
             return TryFromEpochMillis(millis, out instant);
+        }
+
+        if (text.IndexOfAny('t', 'z') >= 0)
+        {
+            return TryParse(text.ToString().ToUpperInvariant(), out instant);
         }
 
         instant = default;
@@ -89,5 +94,5 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
     public static bool operator >=(Instant a, Instant b) => a.Micros >= b.Micros;
 
     private static bool HasZone(ReadOnlySpan<char> text)
-        => text.Length > 19 && (text[^1] is 'Z' or 'z' || text[19..].IndexOfAny('+', '-') >= 0);
+        => text.Length > 19 && (text[^1] == 'Z' || text[19..].IndexOfAny('+', '-') >= 0);
 }

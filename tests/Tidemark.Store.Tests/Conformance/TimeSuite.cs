@@ -24,6 +24,7 @@ public abstract class TimeSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [InlineData("1969-12-31T23:59:59.999999Z", "1969-12-31T23:00Z", "1969-12-31T00:00Z", "1969-12-01T00:00Z")]
     [InlineData("1999-12-31T23:59:59.999999Z", "1999-12-31T23:00Z", "1999-12-31T00:00Z", "1999-12-01T00:00Z")]
     [InlineData("2000-01-02T23:30Z", "2000-01-02T23:00Z", "2000-01-02T00:00Z", "2000-01-01T00:00Z")]
+    [InlineData("0001-01-01T00:00Z", "0001-01-01T00:00Z", "0001-01-01T00:00Z", "0001-01-01T00:00Z")]
     [InlineData("1900-03-01T00:00Z", "1900-03-01T00:00Z", "1900-03-01T00:00Z", "1900-03-01T00:00Z")]
     public async Task Times_before_the_epoch_and_the_origin_have_their_buckets(string time, string hour, string day, string month)
     {

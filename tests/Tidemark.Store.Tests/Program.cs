@@ -1,0 +1,15 @@
+using Tidemark.Store.Tests.DuckDb;
+using Xunit.MicrosoftTestingPlatform;
+using Xunit.Runner.InProc.SystemConsole;
+
+namespace Tidemark.Store.Tests;
+
+internal static class Program
+{
+    public static Task<int> Main(string[] args) => args switch
+    {
+        [CrashWriter.Command, var folder, var first] => CrashWriter.RunAsync(folder, int.Parse(first, System.Globalization.CultureInfo.InvariantCulture)),
+        _ when args.Any(a => a is "--server" or "--internal-msbuild-node") => TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions),
+        _ => ConsoleRunner.Run(args),
+    };
+}

@@ -1,0 +1,68 @@
+namespace Tidemark.Tests.Time;
+
+public class InstantTests
+{
+    [Theory]
+    [InlineData("2026-11-22T10:00:00Z", "2026-11-22T10:00:00Z")]
+    [InlineData("2026-11-22T10:00:00z", "2026-11-22T10:00:00Z")]
+    [InlineData("2026-11-22t10:00:00.5z", "2026-11-22T10:00:00.500000Z")]
+    [InlineData("2026-11-22 10:00:00Z", "2026-11-22T10:00:00Z")]
+    [InlineData("2026-11-22T10:00:00+01:00", "2026-11-22T09:00:00Z")]
+    [InlineData("2026-11-22T10:00:00-05:30", "2026-11-22T15:30:00Z")]
+    [InlineData("2026-11-22T10:00:00.5Z", "2026-11-22T10:00:00.500000Z")]
+    [InlineData("2026-11-22T10:00:00.123456Z", "2026-11-22T10:00:00.123456Z")]
+    [InlineData("2026-11-22T10:00:00.1234569Z", "2026-11-22T10:00:00.123456Z")]
+    [InlineData("2024-02-29T23:59:59.999999Z", "2024-02-29T23:59:59.999999Z")]
+    [InlineData("1969-12-31T23:59:59.9999999Z", "1969-12-31T23:59:59.999999Z")]
+    [InlineData("0", "1970-01-01T00:00:00Z")]
+    [InlineData("1763805600000", "2025-11-22T10:00:00Z")]
+    [InlineData("1763805600001", "2025-11-22T10:00:00.001000Z")]
+    [InlineData("-1", "1969-12-31T23:59:59.999000Z")]
+    public void What_says_its_zone_is_read_and_told_in_UTC(string text, string expected)
+    {
+        Assert.True(Instant.TryParse(text, out var instant));
+        Assert.Equal(expected, instant.ToString());
+    }
+
+    [Theory]
+    [InlineData(""), InlineData("now"), InlineData("2026-11-22"), InlineData("2026-11-22T10:00Z"), InlineData("2026-11-22T10:00:00"), InlineData("2026-11-22 10:00:00.5")]
+    [InlineData("2025-02-29T10:00:00Z"), InlineData("2026-11-22T24:00:00Z"), InlineData("2026-13-01T10:00:00Z"), InlineData("22.11.2026 10:00:00Z")]
+    [InlineData("1763805600.5"), InlineData("99999999999999999"), InlineData("-99999999999999999"), InlineData("2026-11-22T10:00:00+25:00")]
+    public void What_is_malformed_or_could_mean_two_instants_is_refused(string text) => Assert.False(Instant.TryParse(text, out _));
+
+    [Fact]
+    public void Text_and_back_is_the_same_instant()
+    {
+        foreach (var micros in new[] { 0, 1, -1, 999_999, 1_000_000, Instant.Utc(2026, 11, 22).Micros + 123_456, Instant.MinValue.Micros, Instant.MaxValue.Micros })
+        {
+            Assert.True(Instant.TryParse(new Instant(micros).ToString(), out var instant));
+            Assert.Equal(micros, instant.Micros);
+        }
+    }
+
+    [Fact]
+    public void A_NET_time_loses_what_is_below_a_microsecond_and_its_offset()
+    {
+        var time = new DateTimeOffset(2026, 11, 22, 10, 0, 0, TimeSpan.FromHours(2)).AddTicks(19);
+        Assert.Equal(Instant.Utc(2026, 11, 22, 8).Micros + 1, Instant.From(time).Micros);
+        Assert.Equal(DateTimeKind.Utc, Instant.From(time).ToDateTime().Kind);
+    }
+
+    [Fact]
+    public void Sums_stop_at_the_ends_of_time()
+    {
+        Assert.Equal(Instant.MaxValue, Instant.MaxValue + TimeSpan.FromDays(1));
+        Assert.Equal(Instant.MinValue, Instant.MinValue - TimeSpan.FromTicks(10));
+        Assert.Equal("9999-12-31T23:59:59.999999Z", Instant.MaxValue.ToString());
+        Assert.Equal("0001-01-01T00:00:00Z", Instant.MinValue.ToString());
+    }
+
+    [Fact]
+    public void Differences_and_order_are_exact()
+    {
+        var (a, b) = (Instant.Utc(2024, 2, 28), Instant.Utc(2024, 3, 1));
+        Assert.Equal(TimeSpan.FromDays(2), b - a);
+        Assert.True(a < b && a <= b && b > a && b >= a && a.CompareTo(b) < 0);
+        Assert.Equal((a, b), (Instant.Min(b, a), Instant.Max(a, b)));
+    }
+}
