@@ -58,6 +58,21 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
         return $"CREATE TABLE {Table(aggregate)} (sensor INTEGER NOT NULL, bucket TIMESTAMP NOT NULL, reading_count BIGINT NOT NULL, {string.Join(", ", metrics.Concat(extra))})";
     }
 
+    /// <summary>What SQL users query: <c>sensor_data</c> and each aggregate's table, with sensor ids and averages, as far as materialised. Times are UTC.</summary>
+    public IEnumerable<string> CreateViews(StoreState state)
+    {
+        const string Named = "JOIN internal.sensors USING (sensor)";
+        yield return $"CREATE OR REPLACE VIEW {Identifier.Quote(TelemetrySchema.RawTable)} AS SELECT time, sensor_id, {MetricColumns} FROM ({Raw(state, TimeRange.All, "true")}) {Named}";
+        foreach (var aggregate in schema.Aggregates)
+        {
+            var values = Values(aggregate).Zip(aggregate.Columns, (value, column) => $"{value} AS {Identifier.Quote(column)}");
+            yield return $"""
+                CREATE OR REPLACE VIEW {Identifier.Quote(aggregate.Table)} AS
+                SELECT bucket AS {Identifier.Quote(aggregate.BucketColumn)}, sensor_id, {string.Join(", ", values)}, reading_count FROM {Table(aggregate)} {Named}
+                """;
+        }
+    }
+
     public static string AddMetric(AggregateDefinition aggregate, string metric)
         => string.Join("; ", PartialNames(metric).Select((name, i) => $"ALTER TABLE {Table(aggregate)} ADD COLUMN {name} {(i == 1 ? "BIGINT" : "DOUBLE")}"));
 

@@ -20,10 +20,28 @@ public sealed partial class DuckDbStore
                 return (ReconcileAggregates(LoadChunks(), RawHorizonSetting()), true);
             });
             LoadSensors();
+            CreateViews();
             Volatile.Write(ref _initialized, true);
             return true;
         },
         cancellationToken);
+
+    /// <summary>Brings the views up to the chunks there are: at open and at close, since nobody else can read the file in between.</summary>
+    private void CreateViews()
+    {
+        var views = string.Join(";\n", _sql.CreateViews(_state));
+        if (Setting("views") == views)
+        {
+            return;
+        }
+
+        Transaction(state =>
+        {
+            _session.Execute(views);
+            SetSetting("views", views);
+            return (state, true);
+        });
+    }
 
     private void RefuseForeign()
     {

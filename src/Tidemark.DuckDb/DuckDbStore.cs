@@ -105,6 +105,11 @@ public sealed partial class DuckDbStore : ITelemetryStore
 
         await _writer.Run(() =>
         {
+            if (_initialized)
+            {
+                CreateViews();
+            }
+
             Checkpoint(always: true);
             return true;
         });
