@@ -43,7 +43,7 @@ public sealed partial class DuckDbStore
             }
 
             var sql = Store._sql.Select(state, aggregate, _buckets, key is not null, query.FromRaw, Store._options.RealTime);
-            Rows = key is null ? Session.Query(sql, streaming: true) : Session.QueryPrepared($"{sql} ORDER BY 1", Cancellation, key);
+            Rows = key is null ? Session.Query(sql, streaming: true) : Session.QueryPrepared($"{sql} ORDER BY 1", key);
             return true;
         }
 
@@ -78,7 +78,7 @@ public sealed partial class DuckDbStore
 
         private void AddMaterialised(PartialRows rows, AggregateDefinition part, TimeRange range, int sensor)
         {
-            using var found = Session.QueryPrepared(Store._sql.PartialsOfSensor(part), Cancellation, sensor, range.From.ToDateTime(), range.To.ToDateTime());
+            using var found = Session.QueryPrepared(Store._sql.PartialsOfSensor(part), sensor, range.From.ToDateTime(), range.To.ToDateTime());
             Span<double> partials = stackalloc double[4 * Store.Schema.Metrics.Count];
             while (found.Read())
             {
@@ -92,7 +92,7 @@ public sealed partial class DuckDbStore
             Span<double> values = stackalloc double[Store.Schema.Metrics.Count];
             foreach (var chunk in state.ChunksIn(range))
             {
-                using var found = Session.QueryPrepared(Store._sql.RawOfSensor([chunk]), Cancellation, sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To));
+                using var found = Session.QueryPrepared(Store._sql.RawOfSensor([chunk]), sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To));
                 while (found.Read())
                 {
                     var time = found.GetInt64(0);

@@ -9,7 +9,7 @@ public sealed record DuckDbOptions
     public required TelemetrySchema Schema { get; init; }
 
     /// <summary>The time a chunk spans.</summary>
-    public TimeSpan ChunkInterval { get; init; } = TimeSpan.FromDays(1);
+    public TimeSpan ChunkInterval { get; init; } = TimeSpan.FromDays(7);
 
     /// <summary>How long after its end a chunk is compressed; null never.</summary>
     public TimeSpan? CompressAfter { get; init; } = TimeSpan.FromDays(7);

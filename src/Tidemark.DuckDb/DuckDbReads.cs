@@ -13,8 +13,6 @@ public sealed partial class DuckDbStore
 
         protected DuckDbStore Store => store;
 
-        protected CancellationToken Cancellation => cancellationToken;
-
         protected Session Session => _session ??= store.RentSession();
 
         protected DuckDBDataReader? Rows { get; set; }
@@ -52,6 +50,7 @@ public sealed partial class DuckDbStore
         protected T Guard<T>(Func<T> read)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            using var interrupt = cancellationToken.Register(Session.Interrupt);
             try
             {
                 return read();
@@ -116,7 +115,7 @@ public sealed partial class DuckDbStore
         }
 
         private DuckDBDataReader Query(Chunk[] chunks) => key is { } sensor
-            ? Session.QueryPrepared(Store._sql.RawOfSensor(chunks), Cancellation, sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To))
+            ? Session.QueryPrepared(Store._sql.RawOfSensor(chunks), sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To))
             : Session.Query(Store._sql.RawOfAll(chunks[0], range), streaming: true);
 
         private ReadingBatch FillOfAll(DuckDBDataReader rows)

@@ -104,10 +104,10 @@ public sealed partial class DuckDbStore
             (session, state) =>
             {
                 var points = new List<FleetPoint>();
-                using var interruptible = session.Query(_sql.Fleet(state, aggregate, query.Metric, query.Range, query.FromRaw, _options.RealTime), streaming: false);
-                while (interruptible.Read())
+                using var rows = session.Query(_sql.Fleet(state, aggregate, query.Metric, query.Range, query.FromRaw, _options.RealTime), streaming: false);
+                while (rows.Read())
                 {
-                    points.Add(new FleetPoint(new Instant(interruptible.GetInt64(0)), interruptible.IsDBNull(1) ? null : interruptible.GetDouble(1), interruptible.GetInt64(2)));
+                    points.Add(new FleetPoint(new Instant(rows.GetInt64(0)), rows.IsDBNull(1) ? null : rows.GetDouble(1), rows.GetInt64(2)));
                 }
 
                 return points;

@@ -7,6 +7,7 @@ public sealed partial class DuckDbStore
 {
     // What one transaction of a refresh takes on: writes and reads go on between two of them.
     private const int BucketsPerSlice = 500;
+    private const double ReadingsPerSlice = 2_000_000;
     private static readonly TimeSpan RollupSlice = TimeSpan.FromDays(31);
 
     public Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken)
@@ -82,7 +83,7 @@ public sealed partial class DuckDbStore
         }
 
         // The slice begins at the watermark, whatever was found: a reading that arrives meanwhile is never skipped.
-        var span = aggregate.Source is null ? _options.ChunkInterval : RollupSlice;
+        var span = aggregate.Source is null ? RawSlice(first) : RollupSlice;
         var begin = aggregate.Bucket.Floor(first);
         var end = Instant.Min(rest.To, Instant.Max(aggregate.Bucket.End(begin), aggregate.Bucket.Floor(begin + span)));
         var slice = rest with { To = end };
@@ -96,6 +97,13 @@ public sealed partial class DuckDbStore
             _session.Execute($"UPDATE internal.aggregates SET watermark = {watermark.Micros}, last_refresh = {Now.Micros} WHERE name = '{aggregate.Name}'");
             return (state.With(state.Aggregate(aggregate) with { Watermark = watermark }), (new TimeRange(begin, end), rows));
         });
+    }
+
+    /// <summary>The time that about as many readings span as one slice takes on, judged by the chunk that holds the first.</summary>
+    private TimeSpan RawSlice(Instant first)
+    {
+        var chunk = _state.Chunks.First(c => c.Range.Contains(first));
+        return _options.ChunkInterval * Math.Clamp(ReadingsPerSlice / Math.Max(1, Count(_session, chunk)), 0.01, 16);
     }
 
     /// <summary>Writes the next invalid buckets again and passes on what that makes invalid.</summary>

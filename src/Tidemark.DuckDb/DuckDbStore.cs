@@ -261,6 +261,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
             var session = RentSession();
             try
             {
+                using var interrupt = cancellationToken.Register(session.Interrupt);
                 return ReadConsistently(state => read(session, state), static _ => { });
             }
             finally

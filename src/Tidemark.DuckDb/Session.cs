@@ -1,4 +1,5 @@
 using DuckDB.NET.Data;
+using DuckDB.NET.Native;
 
 namespace Tidemark.DuckDb;
 
@@ -77,7 +78,7 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
     }
 
     /// <summary>Runs a statement that is used again and again with other values.</summary>
-    public DuckDBDataReader QueryPrepared(string sql, CancellationToken cancellationToken, params ReadOnlySpan<object> parameters)
+    public DuckDBDataReader QueryPrepared(string sql, params ReadOnlySpan<object> parameters)
     {
         if (!_prepared.TryGetValue(sql, out var command))
         {
@@ -96,9 +97,11 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
             command.Parameters[i].Value = parameters[i];
         }
 
-        using var interrupt = cancellationToken.Register(command.Cancel);
         return command.ExecuteReader();
     }
+
+    /// <summary>Ends what runs here now, from any thread; it throws there.</summary>
+    public void Interrupt() => NativeMethods.Startup.DuckDBInterrupt(Connection.NativeConnection);
 
     public void Dispose()
     {

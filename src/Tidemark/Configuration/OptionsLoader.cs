@@ -70,7 +70,7 @@ public sealed class OptionsLoader
     private TidemarkOptions Bind()
     {
         var metrics = BindMetrics();
-        var chunkInterval = Duration("chunk_interval") ?? TimeSpan.FromDays(1);
+        var chunkInterval = Duration("chunk_interval") ?? TimeSpan.FromDays(7);
         var options = new TidemarkOptions
         {
             Store = BindStore(),

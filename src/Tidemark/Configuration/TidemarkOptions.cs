@@ -11,7 +11,7 @@ public sealed record TidemarkOptions
 
     public required TelemetrySchema Schema { get; init; }
 
-    /// <summary>The time a chunk of raw readings spans. Default 1 day.</summary>
+    /// <summary>The time a chunk of raw readings spans. Default 7 days.</summary>
     public required TimeSpan ChunkInterval { get; init; }
 
     /// <summary>How long after its end a chunk is compressed. Default 7 days; null never.</summary>

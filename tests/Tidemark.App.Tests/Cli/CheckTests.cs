@@ -17,7 +17,7 @@ public sealed partial class CheckTests : IDisposable
         Assert.Equal(printed, await _folder.SucceedAsync("check"));
 
         var options = JsonDocument.Parse(printed).RootElement;
-        Assert.Equal("1d", options.GetProperty("chunk_interval").GetString());
+        Assert.Equal("1w", options.GetProperty("chunk_interval").GetString());
         Assert.Equal("never", options.GetProperty("retention").GetString());
         Assert.Equal("http://127.0.0.1:5000", options.GetProperty("server").GetProperty("urls").GetString());
         Assert.Equal(["hourly", "daily", "monthly"], options.GetProperty("aggregates").EnumerateArray().Select(a => a.GetProperty("name").GetString()));

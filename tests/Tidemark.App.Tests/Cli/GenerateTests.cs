@@ -14,7 +14,7 @@ public sealed partial class GenerateTests : IDisposable
     {
         var output = await _folder.SucceedAsync("generate");
         Assert.Contains(": 432,010 written, 0 replaced, 0 unchanged in ", output, StringComparison.Ordinal);
-        Assert.Contains("sensor_data: 432,010 readings in 31 chunks", await _folder.SucceedAsync("status"), StringComparison.Ordinal);
+        Assert.Matches("sensor_data: 432,010 readings in [56] chunks", await _folder.SucceedAsync("status"));
     }
 
     [Fact]

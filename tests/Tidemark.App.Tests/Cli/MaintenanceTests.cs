@@ -62,6 +62,7 @@ public sealed class MaintenanceTests : IDisposable
     {
         _folder.Write("tidemark.json", """
             {
+              "chunk_interval": "1d",
               "retention": "5d",
               "compress_after": "1d",
               "aggregates": [{ "name": "hourly", "bucket": "1 hour" }, { "name": "daily", "bucket": "1 day" }]

@@ -15,7 +15,7 @@ public class OptionsLoaderTests
             [("hourly", "sensor_data_hourly", "1 hour", null), ("daily", "sensor_data_daily", "1 day", "hourly"), ("monthly", "sensor_data_monthly", "1 month", "daily")],
             options.Schema.Aggregates.Select(a => (a.Name, a.Table, a.Bucket.ToString(), a.Source?.Name)));
         Assert.Equal(
-            (TimeSpan.FromDays(1), TimeSpan.FromDays(7), null, TimeSpan.FromHours(1), true),
+            (TimeSpan.FromDays(7), TimeSpan.FromDays(7), null, TimeSpan.FromHours(1), true),
             (options.ChunkInterval, options.CompressAfter, options.Retention, options.MaxSkew, options.RealTime));
         Assert.Equal(("http://127.0.0.1:5000", 64L << 20), (options.Server.Urls, options.Server.MaxBody));
         Assert.Equal("duckdb:./tidemark-data", options.Store.ToString());
