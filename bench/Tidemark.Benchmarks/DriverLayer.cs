@@ -1,4 +1,3 @@
-using System.Globalization;
 using DuckDB.NET.Data;
 
 namespace Tidemark.Benchmarks;
@@ -65,22 +64,22 @@ internal sealed class DriverLayer : IDisposable
     private static string Aggregate(string name, TimeRange range)
     {
         var columns = DataSet.Schema.Metrics.Select(m => $"sum_{m.Name} / count_{m.Name}, min_{m.Name}, max_{m.Name}").Append("reading_count::DOUBLE");
-        return $"SELECT epoch_us(bucket), {string.Join(", ", columns)} FROM internal.agg_{name} WHERE sensor = $1 AND {Within("bucket", range)} ORDER BY 1";
+        return $"""
+            SELECT epoch_us(bucket), {string.Join(", ", columns)} FROM internal.agg_{name}
+            WHERE sensor = $1 AND bucket >= make_timestamp({range.From.Micros}) AND bucket < make_timestamp({range.To.Micros}) ORDER BY bucket
+            """;
     }
 
+    /// <summary>The data set's readings lie on whole minutes, the first of the two columns of a time.</summary>
     private string Raw(TimeRange range)
     {
         var columns = string.Join(", ", DataSet.Schema.Metrics.Select(m => m.Name));
+        var (from, to) = (Math.Ceiling(range.From.Micros / 60e6), Math.Ceiling(range.To.Micros / 60e6));
         var chunks = Rows($"SELECT chunk FROM internal.chunks WHERE range_start < {range.To.Micros} AND range_end > {range.From.Micros}")
-            .Select(row => $"SELECT epoch_us(time), {columns} FROM internal.chunk_{row.GetInt32(0)} WHERE sensor = $1 AND {Within("time", range)}")
+            .Select(row => $"SELECT minute::BIGINT * 60000000 + micros AS time, {columns} FROM internal.chunk_{row.GetInt32(0)} WHERE sensor = $1 AND minute >= {from:F0} AND minute < {to:F0}")
             .ToList();
         return $"{string.Join(" UNION ALL ", chunks)} ORDER BY 1";
     }
-
-    private static string Within(string column, TimeRange range)
-        => $"{column} >= {Literal(range.From)}" + (range.To < Instant.MaxValue ? $" AND {column} < {Literal(range.To)}" : "");
-
-    private static string Literal(Instant time) => string.Create(CultureInfo.InvariantCulture, $"make_timestamp({time.Micros})");
 
     private IEnumerable<DuckDBDataReader> Rows(string sql)
     {

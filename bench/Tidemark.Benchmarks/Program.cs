@@ -6,7 +6,7 @@ var sensors = new Option<int>("--sensors") { Description = "Sensors of the data 
 var days = new Option<int>("--days") { Description = "Days of readings, one a minute, at least 10. Default 30.", DefaultValueFactory = _ => 30 };
 var only = new Option<string[]>("--only") { Description = $"Measure only these: {string.Join(", ", Plan.Workloads)}.", AllowMultipleArgumentsPerToken = true, HelpName = "NAME" };
 var folder = new Option<string?>("--folder") { Description = "Keep the data here and use it again. Default a temporary folder, deleted at the end.", HelpName = "FOLDER" };
-var markdown = new Option<string?>("--markdown") { Description = "Write the report to this file too.", HelpName = "FILE" };
+var markdown = new Option<string?>("--markdown") { Description = "Write the report to this file too, between its marks when it has them.", HelpName = "FILE" };
 sensors.Validators.Add(result => Require(result, result.GetValue(sensors) >= 1, "--sensors is at least 1"));
 days.Validators.Add(result => Require(result, result.GetValue(days) >= 10, "--days is at least 10: one of them must be old enough for compression"));
 only.AcceptOnlyFromAmong(Plan.Workloads);
@@ -46,7 +46,7 @@ static async Task<int> RunAsync(Plan plan, CancellationToken cancellationToken)
     report.Print();
     if (plan.Markdown is { } file)
     {
-        await File.WriteAllTextAsync(file, report.ToMarkdown(), cancellationToken);
+        report.WriteMarkdown(file);
     }
 
     return complete && report.AllMet ? 0 : 1;

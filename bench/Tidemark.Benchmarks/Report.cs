@@ -6,6 +6,9 @@ namespace Tidemark.Benchmarks;
 /// <summary>Collects figures and prints them as one table, on the terminal and as Markdown.</summary>
 internal sealed class Report(string workload, string machine)
 {
+    private const string BeginMark = "<!-- figures -->";
+    private const string EndMark = "<!-- end of figures -->";
+
     private static readonly string[] Columns = ["what", "figure", "reach", "met", "beside"];
 
     private readonly List<Figure> _figures = [];
@@ -49,7 +52,15 @@ internal sealed class Report(string workload, string machine)
         AnsiConsole.WriteLine(machine);
     }
 
-    public string ToMarkdown()
+    /// <summary>Writes the report between the two marks of a document that has them, otherwise as the whole file.</summary>
+    public void WriteMarkdown(string file)
+    {
+        var old = File.Exists(file) ? File.ReadAllText(file) : "";
+        var (begin, end) = (old.IndexOf(BeginMark, StringComparison.Ordinal), old.IndexOf(EndMark, StringComparison.Ordinal));
+        File.WriteAllText(file, begin < 0 || end < begin ? ToMarkdown() : $"{old[..(begin + BeginMark.Length)]}\n{ToMarkdown()}{old[end..]}");
+    }
+
+    private string ToMarkdown()
     {
         var text = new StringBuilder();
         text.Append($"{workload}\n\n{machine}\n\n");

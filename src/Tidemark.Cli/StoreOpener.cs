@@ -1,5 +1,6 @@
 using Tidemark.Configuration;
 using Tidemark.DuckDb;
+using Tidemark.Server.Remote;
 
 namespace Tidemark.Cli;
 
@@ -32,7 +33,7 @@ internal static class StoreOpener
         {
             if (ServerFile.Find(options.Store.Value) is { } server)
             {
-                return await ConnectAsync(server.Url, cancellationToken);
+                return await HttpTelemetryStore.ConnectAsync(new Uri(server.Url), cancellationToken);
             }
 
             throw;
@@ -43,7 +44,7 @@ internal static class StoreOpener
     public static Task<ITelemetryStore> OpenOwnAsync(TidemarkOptions options, CancellationToken cancellationToken) => options.Store.Kind switch
     {
         StoreKind.DuckDb => OpenDuckDbAsync(options, cancellationToken),
-        StoreKind.Http => ConnectAsync(options.Store.Value, cancellationToken),
+        StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), cancellationToken),
         _ => throw new CommandFailedException("TimescaleDB is not in this build yet: name duckdb:FOLDER or a running server with --store"),
     };
 
@@ -71,7 +72,4 @@ internal static class StoreOpener
             throw;
         }
     }
-
-    private static Task<ITelemetryStore> ConnectAsync(string url, CancellationToken cancellationToken)
-        => throw new CommandFailedException($"{url}: stores behind a server are not in this build yet");
 }

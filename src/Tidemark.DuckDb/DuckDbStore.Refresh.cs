@@ -76,7 +76,7 @@ public sealed partial class DuckDbStore
     private (TimeRange Range, long Rows)? RefreshNew(AggregateDefinition aggregate, TimeRange? range)
     {
         var rest = new TimeRange(_state.Aggregate(aggregate).Watermark ?? Instant.MinValue, NewEnd(_state, aggregate, range));
-        if (rest.IsEmpty || Edge(_session, _state, aggregate.Source, rest, "min") is not { } first)
+        if (rest.IsEmpty || Edge(_session, _state, aggregate.Source, rest, "min", planned: null) is not { } first)
         {
             return null;
         }
@@ -166,7 +166,7 @@ public sealed partial class DuckDbStore
     private RefreshPlan Plan(Session session, StoreState state, AggregateDefinition aggregate, TimeRange? range)
     {
         var closed = new TimeRange(state.Aggregate(aggregate).Watermark ?? Instant.MinValue, ClosedEnd(session, state, aggregate, range));
-        var first = closed.IsEmpty ? null : Edge(session, state, aggregate.Source, closed, "min");
+        var first = closed.IsEmpty ? null : Edge(session, state, aggregate.Source, closed, "min", range ?? TimeRange.All);
         var invalid = Long(session, $"SELECT count(*) FROM ({DuckDbSql.Invalid(state, aggregate, range ?? TimeRange.All)})");
         return new RefreshPlan(aggregate.Name, first is null ? null : new TimeRange(aggregate.Bucket.Floor(first.Value), closed.To), invalid);
     }
@@ -178,24 +178,33 @@ public sealed partial class DuckDbStore
         if (aggregate.Source is { } source)
         {
             var fresh = new TimeRange(state.Aggregate(source).Watermark ?? Instant.MinValue, ClosedEnd(session, state, source, range));
-            var last = fresh.IsEmpty ? null : Edge(session, state, source.Source, fresh, "max");
+            var last = fresh.IsEmpty ? null : Edge(session, state, source.Source, fresh, "max", range ?? TimeRange.All);
             end = Instant.Min(end, last is null ? fresh.From : source.Bucket.End(source.Bucket.Floor(last.Value)));
         }
 
         return Instant.Min(aggregate.Bucket.Floor(end), range?.To ?? Instant.MaxValue);
     }
 
-    /// <summary>The first or last instant in the range that an aggregate with its tail, or raw (null), holds.</summary>
-    private static Instant? Edge(Session session, StoreState state, AggregateDefinition? source, TimeRange range, string minOrMax)
+    /// <summary>The first or last instant in the range that an aggregate, or raw (null), holds; planned, once it is refreshed over that range.</summary>
+    private static Instant? Edge(Session session, StoreState state, AggregateDefinition? source, TimeRange range, string minOrMax, TimeRange? planned)
     {
-        var edges = source is null
-            ? state.ChunksIn(range).Select(c => InstantOf(session.Scalar($"SELECT {minOrMax}({DuckDbSql.RawMicros}) FROM {c.Table} WHERE {DuckDbSql.WithinTime(range)}")))
-            : [
-                InstantOf(session.Scalar($"SELECT epoch_us({minOrMax}(bucket)) FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}")),
-                range.To > state.Aggregate(source).Watermark.GetValueOrDefault(Instant.MinValue)
-                    ? Edge(session, state, source.Source, range with { From = Instant.Max(range.From, state.Aggregate(source).Watermark ?? Instant.MinValue) }, minOrMax)
-                    : null,
-            ];
+        if (source is null)
+        {
+            // Chunks don't overlap: the first one that holds a row settles it, and the others aren't asked.
+            var chunks = minOrMax == "min" ? state.ChunksIn(range) : state.ChunksIn(range).Reverse();
+            return chunks
+                .Select(c => InstantOf(session.Scalar($"SELECT {minOrMax}({DuckDbSql.RawMicros}) FROM {c.Table} WHERE {DuckDbSql.WithinTime(range)}")))
+                .FirstOrDefault(edge => edge is not null);
+        }
+
+        var stored = $"SELECT bucket FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}";
+        var invalid = planned is { } refreshed ? $" UNION ALL SELECT bucket FROM ({DuckDbSql.Invalid(state, source, range.Intersect(refreshed))})" : "";
+        var tail = range with { From = Instant.Max(range.From, state.Aggregate(source).Watermark ?? Instant.MinValue) };
+        Instant?[] edges =
+        [
+            InstantOf(session.Scalar($"SELECT epoch_us({minOrMax}(bucket)) FROM ({stored}{invalid})")),
+            planned is not null && !tail.IsEmpty ? Edge(session, state, source.Source, tail, minOrMax, planned) : null,
+        ];
         return minOrMax == "min" ? edges.Min() : edges.Max();
     }
 

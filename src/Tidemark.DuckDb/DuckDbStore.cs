@@ -93,7 +93,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
         }
 
         var here = Path.Combine(Resolve(parent), Path.GetFileName(path));
-        return new FileInfo(here).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? here;
+        return Path.Exists(here) ? new FileInfo(here).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? here : here;
     }
 
     public async ValueTask DisposeAsync()

@@ -10,7 +10,7 @@ namespace Tidemark.Server.Hosting;
 /// Refreshes, compresses and retains on their cron expressions (UTC), one job at a time in this order. A run that fails
 /// is logged and counted, and the next one comes as planned; runs that fell due meanwhile are not made up for.
 /// </summary>
-internal sealed partial class Scheduler : BackgroundService
+public sealed partial class Scheduler : BackgroundService
 {
     // Timers hold no longer waits.
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);

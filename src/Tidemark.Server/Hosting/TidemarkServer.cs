@@ -91,15 +91,19 @@ public static class TidemarkServer
         try
         {
             var address = BindingAddress.Parse(url);
-            return address.Scheme == "http" && address.PathBase.Length == 0
-                ? address
-                : throw new AddressException($"'{url}' is not an address to listen on, such as http://127.0.0.1:5000 (TLS is a proxy's task)");
+            if (address.Scheme == "http" && address.PathBase.Length == 0 && (address.IsUnixPipe || IsHost(address.Host)))
+            {
+                return address;
+            }
         }
         catch (Exception e) when (e is FormatException or InvalidOperationException)
         {
-            throw new AddressException($"'{url}' is not an address to listen on, such as http://127.0.0.1:5000");
         }
+
+        throw new AddressException($"'{url}' is not an address to listen on, such as http://127.0.0.1:5000; TLS is a proxy's task");
     }
+
+    private static bool IsHost(string host) => host is "*" or "+" || Uri.CheckHostName(host) != UriHostNameType.Unknown;
 
     private static bool IsLoopback(BindingAddress address)
         => address.IsUnixPipe || address.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase)

@@ -37,6 +37,7 @@ public sealed partial class HttpTelemetryStore
             if (batch.Count > 0)
             {
                 yield return batch;
+                cancellationToken.ThrowIfCancellationRequested();
             }
         }
     }
@@ -85,6 +86,7 @@ public sealed partial class HttpTelemetryStore
             if (batch.Count > 0)
             {
                 yield return batch;
+                cancellationToken.ThrowIfCancellationRequested();
             }
         }
     }

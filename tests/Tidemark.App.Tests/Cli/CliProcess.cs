@@ -8,7 +8,8 @@ namespace Tidemark.App.Tests.Cli;
 /// <summary>A running CLI process; disposing it ends it, by its id, if it has not ended.</summary>
 public sealed partial class CliProcess : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    // Long after anything slow: it only ends what hangs.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();

@@ -9,6 +9,7 @@ public sealed class ImportRealDataTests : IDisposable
 
     private const string Configuration = """
         {
+          "chunk_interval": "4w",
           "metrics": [
             { "name": "pressure", "unit": "hPa" },
             { "name": "temperature", "unit": "°C" },

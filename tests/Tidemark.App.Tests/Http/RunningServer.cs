@@ -7,6 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 using Tidemark.Configuration;
 using Tidemark.DuckDb;
 using Tidemark.Server.Hosting;
+using Tidemark.Server.Remote;
 
 namespace Tidemark.App.Tests.Http;
 
@@ -14,9 +15,9 @@ namespace Tidemark.App.Tests.Http;
 public sealed class RunningServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
-    private readonly string _folder;
+    private readonly string? _folder;
 
-    private RunningServer(WebApplication app, string folder, ITelemetryStore store, FakeTimeProvider clock)
+    private RunningServer(WebApplication app, string? folder, ITelemetryStore store, FakeTimeProvider clock)
     {
         (_app, _folder, Store, Clock) = (app, folder, store, clock);
         Client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
@@ -30,21 +31,29 @@ public sealed class RunningServer : IAsyncDisposable
 
     public Uri Address => Client.BaseAddress!;
 
+    public WebApplication App => _app;
+
     public static async Task<RunningServer> StartAsync(params (string Key, string Value)[] settings)
     {
-        var options = OptionsLoader.Load(null, [
-            new("server:urls", "http://127.0.0.1:0"),
-            .. settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)),
-        ]);
+        var options = Options(settings);
         var folder = Directory.CreateTempSubdirectory("tidemark-http-").FullName;
-        var clock = new FakeTimeProvider(new DateTimeOffset(2026, 11, 22, 10, 30, 0, TimeSpan.Zero));
+        var clock = NewClock();
         var store = await DuckDbStore.OpenAsync(
             new DuckDbOptions { Folder = folder, Schema = options.Schema, Retention = options.Retention, RealTime = options.RealTime, Clock = clock }, CancellationToken.None);
         await store.InitializeAsync(CancellationToken.None);
-        var app = TidemarkServer.Create(options, store, clock);
-        await app.StartAsync();
-        return new RunningServer(app, folder, store, clock);
+        return new RunningServer(await StartAsync(options, store, clock), folder, store, clock);
     }
+
+    /// <summary>A second server whose store is this one: what it says when its store goes away is no make-believe.</summary>
+    public async Task<RunningServer> StartBehindAsync(params (string Key, string Value)[] settings)
+    {
+        var clock = NewClock();
+        var store = await HttpTelemetryStore.ConnectAsync(Address, CancellationToken.None);
+        return new RunningServer(await StartAsync(Options(settings), store, clock), null, store, clock);
+    }
+
+    /// <summary>Stops at once and breaks every connection.</summary>
+    public Task AbortAsync() => _app.StopAsync(new CancellationToken(canceled: true));
 
     public async ValueTask DisposeAsync()
     {
@@ -52,7 +61,24 @@ public sealed class RunningServer : IAsyncDisposable
         await _app.StopAsync();
         await _app.DisposeAsync();
         await Store.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        if (_folder is not null)
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
+
+    private static FakeTimeProvider NewClock() => new(new DateTimeOffset(2026, 11, 22, 10, 30, 0, TimeSpan.Zero));
+
+    private static TidemarkOptions Options((string Key, string Value)[] settings) => OptionsLoader.Load(null, [
+        new("server:urls", "http://127.0.0.1:0"),
+        .. settings.Select(s => new KeyValuePair<string, string?>(s.Key, s.Value)),
+    ]);
+
+    private static async Task<WebApplication> StartAsync(TidemarkOptions options, ITelemetryStore store, FakeTimeProvider clock)
+    {
+        var app = TidemarkServer.Create(options, store, clock);
+        await app.StartAsync();
+        return app;
     }
 
     public async Task<JsonNode> GetAsync(string path)

@@ -1,0 +1,114 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using Tidemark.Server.Hosting;
+using Tidemark.Server.Remote;
+
+namespace Tidemark.App.Tests.Http;
+
+public sealed class OutageTests
+{
+    [Fact]
+    public async Task A_store_that_is_down_is_503_with_retry_after_and_unhealthy()
+    {
+        await using var origin = await RunningServer.StartAsync();
+        await using var server = await origin.StartBehindAsync();
+        Assert.Equal("healthy", (await server.GetAsync("/api/health"))["status"]!.GetValue<string>());
+        await origin.AbortAsync();
+        var line = $"no server answers at {origin.Address.GetLeftPart(UriPartial.Authority)}; start one with: tidemark serve";
+
+        using var health = await server.Client.GetAsync("/api/health");
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "5"), (health.StatusCode, health.Headers.RetryAfter?.ToString()));
+        var answer = JsonNode.Parse(await health.Content.ReadAsStringAsync())!;
+        Assert.Equal(("unhealthy", line), (answer["status"]!.GetValue<string>(), answer["error"]!.GetValue<string>()));
+
+        using var sensors = await server.Client.GetAsync("/api/sensors");
+        Assert.Equal("5", sensors.Headers.RetryAfter?.ToString());
+        var problem = await RunningServer.ProblemAsync(HttpStatusCode.ServiceUnavailable, sensors);
+        Assert.Equal((line, "unavailable"), (problem["error"]!.GetValue<string>(), problem["kind"]!.GetValue<string>()));
+
+        using var write = await server.PostAsync("""{"sensor_id":"a","time":"2026-11-22T10:00:00Z"}""");
+        await RunningServer.ProblemAsync(HttpStatusCode.ServiceUnavailable, write);
+    }
+
+    [Fact]
+    public async Task Jobs_run_on_their_schedule_and_a_failure_does_not_end_them()
+    {
+        await using var origin = await RunningServer.StartAsync();
+        await origin.WriteAsync("""{"sensor_id":"a","time":"2026-11-22T08:00:00Z","temperature":21}""");
+        await using var server = await origin.StartBehindAsync(("schedule:compress", "0 11 * * *"), ("schedule:retain", "never"));
+        var jobs = (await server.GetAsync("/api/status"))["jobs"]!.AsArray();
+        Assert.Equal(
+            ["refresh * * * * * 2026-11-22T10:31:00Z 0 ", "compress 0 11 * * * 2026-11-22T11:00:00Z 0 "],
+            jobs.Select(j => $"{j!["name"]} {j["schedule"]} {j["next_run"]} {j["failures"]} {j["last_run"]}"));
+
+        server.Clock.Advance(TimeSpan.FromMinutes(1));
+        var job = await RunAsync(server, "2026-11-22T10:32:00Z");
+        Assert.Equal("2026-11-22T10:31:00Z", job.LastRun?.ToString());
+        Assert.Equal(("hourly 1 rows, daily 0 rows, monthly 0 rows", 0L), (job.LastOutcome, job.Failures));
+        Assert.Equal("2026-11-22T09:00:00Z", (await server.GetAsync("/api/sensors/a/hourly"))["watermark"]!.GetValue<string>());
+
+        await origin.AbortAsync();
+        server.Clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(1, (await RunAsync(server, "2026-11-22T10:33:00Z")).Failures);
+        server.Clock.Advance(TimeSpan.FromMinutes(1));
+        job = await RunAsync(server, "2026-11-22T10:34:00Z");
+        Assert.Equal(2, job.Failures);
+        Assert.StartsWith("failed: no server answers at http://127.0.0.1:", job.LastOutcome);
+    }
+
+    /// <summary>Waits until the first job's next run is the given one.</summary>
+    private static async Task<JobStatus> RunAsync(RunningServer server, string nextRun)
+    {
+        var scheduler = (Scheduler)server.App.Services.GetService(typeof(Scheduler))!;
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (scheduler.Jobs[0].NextRun?.ToString() != nextRun)
+        {
+            await Task.Delay(10, patience.Token);
+        }
+
+        return scheduler.Jobs[0];
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:5000", null), InlineData("http://localhost:5000;http://[::1]:5000", null), InlineData("http://127.1.2.3:80", null)]
+    [InlineData("http://0.0.0.0:5000", "http://0.0.0.0:5000 can be reached from other machines and nothing would guard it: use http://127.0.0.1:5000, or --insecure if that is meant")]
+    [InlineData("http://127.0.0.1:5000;http://*:5001", "http://*:5001 can be reached from other machines and nothing would guard it: use http://127.0.0.1:5001, or --insecure if that is meant")]
+    [InlineData("http://[::]:5000", "http://[::]:5000 can be reached from other machines and nothing would guard it: use http://127.0.0.1:5000, or --insecure if that is meant")]
+    [InlineData("http://example.org:5000", "http://example.org:5000 can be reached from other machines and nothing would guard it: use http://127.0.0.1:5000, or --insecure if that is meant")]
+    public void Addresses_beyond_this_machine_need_to_be_asked_for(string urls, string? line)
+    {
+        var error = Record.Exception(() => TidemarkServer.RefuseOpenAddress(urls, insecure: false));
+        Assert.Equal(line, error?.Message);
+        TidemarkServer.RefuseOpenAddress(urls, insecure: true);
+    }
+
+    [Theory]
+    [InlineData(""), InlineData("nonsense"), InlineData("ftp://127.0.0.1"), InlineData("http://"), InlineData("http://127.0.0.1:x")]
+    public void Malformed_addresses_are_refused_in_one_line(string urls)
+    {
+        var error = Assert.Throws<AddressException>(() => TidemarkServer.RefuseOpenAddress(urls, insecure: true));
+        Assert.DoesNotContain("\n", error.Message);
+    }
+
+    [Fact]
+    public async Task Connecting_to_nobody_is_unavailable_and_to_something_else_is_not_a_store()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var nobody = server.Address;
+        await server.AbortAsync();
+        var refused = await Assert.ThrowsAsync<StoreException>(() => HttpTelemetryStore.ConnectAsync(nobody, CancellationToken.None));
+        Assert.Equal((StoreErrorKind.Unavailable, $"no server answers at {nobody.GetLeftPart(UriPartial.Authority)}; start one with: tidemark serve"), (refused.Kind, refused.Message));
+
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var other = new Uri($"http://{listener.LocalEndpoint}");
+        var connecting = HttpTelemetryStore.ConnectAsync(other, CancellationToken.None);
+        using (var client = await listener.AcceptTcpClientAsync())
+        {
+            await client.GetStream().WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"u8.ToArray());
+            var error = await Assert.ThrowsAsync<StoreException>(() => connecting);
+            Assert.Equal((StoreErrorKind.NotAStore, $"what answers at http://{listener.LocalEndpoint} is not a Tidemark server"), (error.Kind, error.Message));
+        }
+    }
+}
