@@ -98,7 +98,7 @@ public class OptionsLoaderTests
     public void Raw_outlives_two_buckets_a_chunk_and_the_refresh_lag(string retention, bool valid)
     {
         // Two hours, a day and, by the hour, an hour.
-        var json = $$"""{ "retention": "{{retention}}", "schedule": { "refresh": "0 * * * *" } }""";
+        var json = $$"""{ "chunk_interval": "1d", "retention": "{{retention}}", "schedule": { "refresh": "0 * * * *" } }""";
         if (valid)
         {
             Assert.Equal(TimeSpan.FromHours(27), Load(json).Retention);
