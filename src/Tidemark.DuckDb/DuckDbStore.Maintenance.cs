@@ -2,15 +2,8 @@ namespace Tidemark.DuckDb;
 
 public sealed partial class DuckDbStore
 {
-    // A batch of so many rows is a run in (sensor, time) order that reads well as it is.
-    private const int RunRows = 20_480;
-
-    // A chunk that is still written is put in order once this share of it, and so many rows, came in smaller batches.
+    // A table is put in order once this share of its row groups goes back to sensors that earlier ones had.
     private const double ScatteredShare = 0.25;
-    private const long ScatteredRows = 20_000;
-
-    /// <summary>Rows of tables that came out of (sensor, time) order, since the process started. Belongs to the writer's thread.</summary>
-    private readonly Dictionary<string, long> _scattered = [];
 
     public async Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
@@ -83,7 +76,6 @@ public sealed partial class DuckDbStore
             _session.Execute($"UPDATE internal.chunks SET chunk = {compressed.Id}, compressed = {(due ? "true" : "false")}, bytes_before = {compressed.BytesBefore} WHERE chunk = {chunk.Id}");
             return (state.With(compressed), true);
         });
-        _scattered.Remove(chunk.Table);
         Checkpoint(always: true);
         return due ? new CompressResult(1, before, StoredBytes(_session, compressed)) : null;
     }
@@ -106,13 +98,23 @@ public sealed partial class DuckDbStore
             _session.Execute("DROP TABLE ordered");
             return (state with { }, true);
         });
-        _scattered.Remove(table);
         Checkpoint(always: true);
         return true;
     }
 
-    private bool IsScattered(string table)
-        => _scattered.GetValueOrDefault(table) is var rows && rows > 0 && rows >= Math.Max(ScatteredRows, Long(_session, $"SELECT count(*) FROM {table}") * ScatteredShare);
+    /// <summary>
+    /// Whether reading one sensor meets much of the table, judged by the smallest and largest sensor of each row group. Bulk loads come in long runs
+    /// in (sensor, time) order and read well; what comes minute by minute, or bucket by bucket, does not.
+    /// </summary>
+    private bool IsScattered(string table) => _session.Scalar($"""
+        SELECT count(*) FILTER (lowest < highest_before) > {ScatteredShare.ToString(System.Globalization.CultureInfo.InvariantCulture)} * count(*)
+        FROM (SELECT lowest, lag(highest) OVER (ORDER BY row_group_id) AS highest_before
+              FROM (SELECT row_group_id,
+                           min(regexp_extract(stats, 'Min: (\d+)', 1)::INTEGER) AS lowest,
+                           max(regexp_extract(stats, 'Max: (\d+)', 1)::INTEGER) AS highest
+                    FROM pragma_storage_info('{table.Replace("\"", "", StringComparison.Ordinal)}')
+                    WHERE column_name = 'sensor' AND segment_type = 'INTEGER' GROUP BY row_group_id))
+        """) is true;
 
     /// <summary>Copies by one appender: DuckDB's own INSERT in parallel leaves a third of its blocks empty.</summary>
     private void CopyInOrder(Chunk from, Chunk to)

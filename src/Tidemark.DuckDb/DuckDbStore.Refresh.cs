@@ -163,12 +163,7 @@ public sealed partial class DuckDbStore
 
     /// <summary>Adds partials to an aggregate, neighbours in (sensor, bucket) order, so that one sensor's rows lie together.</summary>
     private long Insert(AggregateDefinition aggregate, string partials)
-    {
-        var table = DuckDbSql.Table(aggregate);
-        var rows = _session.Execute($"INSERT INTO {table} (sensor, bucket, reading_count, {string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
-        _scattered[table] = _scattered.GetValueOrDefault(table) + rows;
-        return rows;
-    }
+        => _session.Execute($"INSERT INTO {DuckDbSql.Table(aggregate)} (sensor, bucket, reading_count, {string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
 
     /// <summary>The plan of one aggregate, its sources taken as refreshed.</summary>
     private RefreshPlan Plan(Session session, StoreState state, AggregateDefinition aggregate, TimeRange? range)

@@ -279,10 +279,6 @@ public sealed partial class DuckDbStore
                 using var appender = new ColumnAppender(store._session, "store", "internal", $"chunk_{chunk.Id}", store._sql.ColumnOrder);
                 appender.Append(batch, keys, CollectionsMarshal.AsSpan(chunkRows));
                 appender.Complete();
-                if (chunkRows.Count < RunRows)
-                {
-                    store._scattered[chunk.Table] = store._scattered.GetValueOrDefault(chunk.Table) + chunkRows.Count;
-                }
             }
         }
 
