@@ -105,9 +105,16 @@ public sealed partial class DuckDbStore : ITelemetryStore
 
         await _writer.Run(() =>
         {
-            if (_initialized)
+            try
             {
-                CreateViews();
+                if (_initialized)
+                {
+                    CreateViews();
+                }
+            }
+            catch (DuckDBException)
+            {
+                // A full disk, say: the next open brings the views up, and what was acknowledged is in the log.
             }
 
             Checkpoint(always: true);

@@ -128,7 +128,7 @@ public sealed class IngestTests : IAsyncLifetime
         await server.Store.RetainAsync(CancellationToken.None);
         using var answer = await server.PostAsync(Reading("a", "2026-01-01T00:00:00Z", 1));
         var problem = await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, answer);
-        Assert.Equal("line 1: time 2026-01-01T00:00:00Z is older than retention, which reaches back to 2026-01-02T00:00:00Z", problem["error"]!.GetValue<string>());
+        Assert.Equal("line 1: time 2026-01-01T00:00:00Z is older than retention, which reaches back to 2026-01-05T00:00:00Z", problem["error"]!.GetValue<string>());
     }
 
     /// <summary>Sends its text at once and ends when told to.</summary>
