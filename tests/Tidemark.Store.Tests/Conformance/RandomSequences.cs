@@ -16,7 +16,8 @@ public abstract class RandomSequences(Func<IStoreFixture> engine, int sequences)
         var (steps, answers) = (0L, 0L);
         await Parallel.ForEachAsync(
             Enumerable.Range(first, count),
-            new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = TestContext.Current.CancellationToken },
+            // Some wait for the disk while others compute.
+            new ParallelOptions { MaxDegreeOfParallelism = 2 * Environment.ProcessorCount, CancellationToken = TestContext.Current.CancellationToken },
             async (seed, token) =>
             {
                 await using var fixture = engine();
