@@ -30,7 +30,7 @@ public sealed partial class DuckDbStore
             var mayBePending = !query.FromRaw && state.Aggregates.Any(a => a.HasInvalidations);
             if (key is { } sensor && !query.FromRaw && aggregate.ExtraColumns.Count == 0)
             {
-                // One sensor's rows are few: three plain statements and sums here take less than one that does it all.
+                // One sensor's rows are few: pages, a plain statement for the tail and sums here take less than one statement that does it all.
                 Pending = mayBePending && IsPending(Session, state, aggregate, query.Range, key);
                 _ready = Partials(state, aggregate, _buckets, sensor).ToBatch(query.SensorId!);
                 return true;
@@ -55,7 +55,7 @@ public sealed partial class DuckDbStore
             var materialised = range.Intersect(new TimeRange(Instant.MinValue, watermark));
             if (!materialised.IsEmpty)
             {
-                AddMaterialised(rows, part, materialised, sensor);
+                AddMaterialised(rows, state, part, materialised, sensor);
             }
 
             var tail = range.Intersect(new TimeRange(watermark, Instant.MaxValue));
@@ -76,8 +76,13 @@ public sealed partial class DuckDbStore
             return rows;
         }
 
-        private void AddMaterialised(PartialRows rows, AggregateDefinition part, TimeRange range, int sensor)
+        private void AddMaterialised(PartialRows rows, StoreState state, AggregateDefinition part, TimeRange range, int sensor)
         {
+            if (Store._pages.TryAdd(rows, Session, state.Aggregate(part), range, sensor))
+            {
+                return;
+            }
+
             using var found = Session.QueryPrepared(Store._sql.PartialsOfSensor(part), sensor, range.From.ToDateTime(), range.To.ToDateTime());
             Span<double> partials = stackalloc double[4 * Store.Schema.Metrics.Count];
             while (found.Read())

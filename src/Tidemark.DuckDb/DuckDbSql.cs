@@ -106,7 +106,11 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
 
     /// <summary>One sensor's materialised partials: bucket micros, reading_count, then the metrics' as doubles. Parameters: sensor, from, to.</summary>
     public string PartialsOfSensor(AggregateDefinition aggregate)
-        => $"SELECT epoch_us(bucket), reading_count, {string.Join(", ", schema.Metrics.SelectMany(m => PartialNames(m.Name)).Select((name, i) => i % 4 == 1 ? $"{name}::DOUBLE" : name))} FROM {Table(aggregate)} WHERE sensor = $1 AND bucket >= $2 AND bucket < $3";
+        => $"SELECT {PartialsOf(aggregate)} WHERE sensor = $1 AND bucket >= $2 AND bucket < $3";
+
+    /// <summary>Materialised partials of neighbouring sensors: sensor, then as <see cref="PartialsOfSensor"/>. Parameters: first sensor, the one after the last, from, to.</summary>
+    public string PartialsOfSensors(AggregateDefinition aggregate)
+        => $"SELECT sensor, {PartialsOf(aggregate)} WHERE sensor >= $1 AND sensor < $2 AND bucket >= $3 AND bucket < $4 ORDER BY sensor, bucket";
 
     /// <summary>Rows as readers see them: bucket micros, sensor, reading_count, then the aggregate's columns. Parameter 1 is the sensor when there is one.</summary>
     public string Select(StoreState state, AggregateDefinition aggregate, TimeRange range, bool oneSensor, bool fromRaw, bool realTime)
@@ -222,6 +226,12 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
         var materialised = $"SELECT sensor, reading_count FROM {Table(schema.Finest)}";
         var tail = $"SELECT sensor, count(*) AS reading_count FROM ({Raw(state, new TimeRange(watermark ?? Instant.MinValue, Instant.MaxValue), "true")}) GROUP BY sensor";
         return $"SELECT sensor, sum(reading_count)::BIGINT FROM ({materialised} UNION ALL {tail}) GROUP BY sensor";
+    }
+
+    private string PartialsOf(AggregateDefinition aggregate)
+    {
+        var partials = schema.Metrics.SelectMany(m => PartialNames(m.Name)).Select((name, i) => i % 4 == 1 ? $"{name}::DOUBLE" : name);
+        return $"epoch_us(bucket), reading_count, {string.Join(", ", partials)} FROM {Table(aggregate)}";
     }
 
     /// <summary>Buckets of an aggregate that wait for a refresh, because of itself or of what it is built from: sensor, bucket.</summary>

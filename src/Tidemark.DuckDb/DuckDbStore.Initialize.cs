@@ -139,9 +139,12 @@ public sealed partial class DuckDbStore
 
         return new StoreState(
             chunks,
-            [.. Schema.Aggregates.Select(a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].Invalid))],
+            [.. Schema.Aggregates.Select(a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].Invalid, RewritesOf(a)))],
             rawHorizon);
     }
+
+    /// <summary>Goes on counting when a store that is open is initialised again.</summary>
+    private int RewritesOf(AggregateDefinition aggregate) => _state.Aggregates.FirstOrDefault(a => a.Definition == aggregate)?.Rewrites ?? 0;
 
     private string? StoredDefinition(string aggregate)
         => (string?)_session.Scalar("SELECT definition FROM internal.aggregates WHERE name = $1", aggregate);

@@ -195,7 +195,7 @@ public sealed partial class DuckDbStore
         var rows = _session.Execute($"DELETE {dropped}");
         var horizon = aggregate.Bucket.End(last.Value);
         _session.Execute($"UPDATE internal.aggregates SET horizon = {horizon.Micros} WHERE name = $1", aggregate.Name);
-        return (state.With(state.Aggregate(aggregate) with { Horizon = horizon }), rows);
+        return (state.With(state.Aggregate(aggregate) with { Horizon = horizon, Rewrites = state.Aggregate(aggregate).Rewrites + 1 }), rows);
     }
 
     private Instant? FirstInvalid(AggregateDefinition aggregate, TimeRange buckets)

@@ -120,8 +120,9 @@ public sealed partial class DuckDbStore
         var (table, slice) = (DuckDbSql.Table(aggregate), new TimeRange(buckets[0], aggregate.Bucket.End(buckets[^1])));
         var ofSlice = $"aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", slice)}";
         _session.Execute($"CREATE OR REPLACE TEMP TABLE invalid AS SELECT DISTINCT sensor AS s, bucket AS b FROM internal.invalidations WHERE {ofSlice}");
-        _session.Execute($"DELETE FROM {table} USING invalid WHERE sensor = s AND bucket = b AND {DuckDbSql.Within("bucket", slice)}");
-        var source = aggregate.Source is null ? _sql.Raw(state, slice, "true") : _sql.Partials(state, aggregate.Source, slice, "true", realTime: false);
+        var sensors = SensorBounds();
+        _session.Execute($"DELETE FROM {table} USING invalid WHERE sensor = s AND bucket = b AND {sensors} AND {DuckDbSql.Within("bucket", slice)}");
+        var source = aggregate.Source is null ? _sql.Raw(state, slice, sensors) : _sql.Partials(state, aggregate.Source, slice, sensors, realTime: false);
         var bucket = DuckDbSql.Bucket(aggregate.Bucket, aggregate.Source is null ? "time" : "bucket");
         var partials = aggregate.Source is null ? _sql.RawPartials(aggregate) : _sql.RollupPartials();
         var rows = Insert(aggregate, $"""
@@ -132,8 +133,17 @@ public sealed partial class DuckDbStore
         var next = PassOn(state, aggregate);
         var left = (range is not null || buckets.Count == BucketsPerSlice)
             && _session.Scalar($"SELECT 1 FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' LIMIT 1") is not null;
-        return (next.With(next.Aggregate(aggregate) with { HasInvalidations = left }), rows);
+        var refreshed = next.Aggregate(aggregate);
+        return (next.With(refreshed with { HasInvalidations = left, Rewrites = refreshed.Rewrites + 1 }), rows);
     });
+
+    /// <summary>A condition that the sensors of the temporary table <c>invalid</c> meet: row groups of others aren't read.</summary>
+    private string SensorBounds()
+    {
+        using var bounds = _session.Query("SELECT min(s), max(s) FROM invalid", streaming: false);
+        bounds.Read();
+        return string.Create(CultureInfo.InvariantCulture, $"sensor BETWEEN {bounds.GetInt32(0)} AND {bounds.GetInt32(1)}");
+    }
 
     /// <summary>Buckets of the temporary table <c>invalid</c> make those of dependent aggregates invalid that are materialised and not frozen.</summary>
     private StoreState PassOn(StoreState state, AggregateDefinition aggregate)

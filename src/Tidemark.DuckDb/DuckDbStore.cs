@@ -22,6 +22,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private readonly string _folder;
     private readonly DuckDbSql _sql;
     private readonly SensorTable _sensors = new();
+    private readonly PartialPages _pages;
     private readonly ConcurrentDictionary<string, Instant> _lastRefresh = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<Session> _idleSessions = [];
     private readonly BlockingScheduler _writer = new("tidemark-writer", 1);
@@ -40,6 +41,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
         _folder = Path.GetDirectoryName(file)!;
         _session = session;
         _sql = new DuckDbSql(options.Schema);
+        _pages = new PartialPages(_sql, options.Schema.Metrics.Count);
         ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);
     }
 
@@ -131,6 +133,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
         }
 
         _session.Dispose();
+        _pages.Dispose();
         OpenFiles.TryRemove(_file, out _);
     }
 

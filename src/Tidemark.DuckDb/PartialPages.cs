@@ -1,0 +1,112 @@
+using Microsoft.Extensions.Caching.Memory;
+
+namespace Tidemark.DuckDb;
+
+/// <summary>
+/// Materialised partials in memory, read from the database in pages of neighbouring sensors and buckets. A statement of
+/// DuckDB takes about as long for one row as for a hundred, and an answer for one sensor is made of one per level; so the
+/// first reader of a page pays for it and the others find it. The least recently used pages are let go.
+/// </summary>
+internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
+{
+    private const int SensorsPerPage = 16;
+    private const int BucketsPerPage = 512;
+    private const int MostPagesOfARead = 4;
+    private const long MaxBytes = 64L << 20;
+
+    private readonly MemoryCache _pages = new(new MemoryCacheOptions { SizeLimit = MaxBytes });
+
+    private readonly record struct Key(string Aggregate, long Span, int Sensors);
+
+    /// <summary>Adds one sensor's materialised rows whose buckets start in the range, which ends at the watermark or before.</summary>
+    /// <returns>False, with nothing added, when the range is too long for pages.</returns>
+    public bool TryAdd(PartialRows rows, Session session, AggregateState state, TimeRange range, int sensor)
+    {
+        var width = (long)state.Definition.Bucket.Approximate.TotalMicroseconds * BucketsPerPage;
+        var (first, last) = (FloorDivide(range.From.Micros, width), FloorDivide(range.To.Micros - 1, width));
+        if (last - first >= MostPagesOfARead)
+        {
+            return false;
+        }
+
+        for (var span = first; span <= last; span++)
+        {
+            Find(session, state, new Key(state.Definition.Name, span, sensor / SensorsPerPage), width).AddTo(rows, sensor, range);
+        }
+
+        return true;
+    }
+
+    public void Dispose() => _pages.Dispose();
+
+    /// <summary>The page as the state has it: not written again since it was read, and read up to the watermark or whole.</summary>
+    /// <remarks>
+    /// A page read while another state commits is stored as of the older one, which <see cref="DuckDbStore"/> then lets no reader use
+    /// any more; so its rows always belong to the state it is found by.
+    /// </remarks>
+    private Page Find(Session session, AggregateState state, Key key, long width)
+    {
+        var span = new TimeRange(new Instant(key.Span * width), new Instant((key.Span + 1) * width));
+        var watermark = state.Watermark!.Value;
+        if (_pages.TryGetValue(key, out Page? page) && page!.Rewrites == state.Rewrites && page.UpTo >= Instant.Min(span.To, watermark))
+        {
+            return page;
+        }
+
+        page = Page.Read(session, sql.PartialsOfSensors(state.Definition), key.Sensors * SensorsPerPage, span, watermark, state.Rewrites, metrics);
+        return _pages.Set(key, page, new MemoryCacheEntryOptions { Size = page.Bytes });
+    }
+
+    private static long FloorDivide(long value, long by) => (value / by) - (value % by < 0 ? 1 : 0);
+
+    /// <summary>Rows by sensor, then bucket.</summary>
+    private sealed class Page(int firstSensor, Instant upTo, int rewrites, int width)
+    {
+        private readonly int[] _ends = new int[SensorsPerPage];
+        private long[] _buckets = [];
+        private long[] _readings = [];
+        private double[] _partials = [];
+
+        public Instant UpTo => upTo;
+
+        public int Rewrites => rewrites;
+
+        public long Bytes => 256 + (_buckets.LongLength * 8 * (2 + width));
+
+        public static Page Read(Session session, string sql, int firstSensor, TimeRange span, Instant watermark, int rewrites, int metrics)
+        {
+            var page = new Page(firstSensor, watermark, rewrites, 4 * metrics);
+            var (buckets, readings, partials) = (new List<long>(), new List<long>(), new List<double>());
+            Span<double> row = stackalloc double[4 * metrics];
+            using var found = session.QueryPrepared(sql, firstSensor, firstSensor + SensorsPerPage, span.From.ToDateTime(), span.To.ToDateTime());
+            while (found.Read())
+            {
+                buckets.Add(found.GetInt64(1));
+                readings.Add(found.GetInt64(2));
+                found.Doubles(3, row);
+                partials.AddRange(row);
+                page._ends[found.GetInt32(0) - firstSensor] = buckets.Count;
+            }
+
+            for (var i = 1; i < SensorsPerPage; i++)
+            {
+                page._ends[i] = Math.Max(page._ends[i], page._ends[i - 1]);
+            }
+
+            (page._buckets, page._readings, page._partials) = ([.. buckets], [.. readings], [.. partials]);
+            return page;
+        }
+
+        public void AddTo(PartialRows rows, int sensor, TimeRange range)
+        {
+            var index = sensor - firstSensor;
+            var start = index == 0 ? 0 : _ends[index - 1];
+            var end = _ends[index];
+            var from = Array.BinarySearch(_buckets, start, end - start, range.From.Micros);
+            for (var row = from < 0 ? ~from : from; row < end && _buckets[row] < range.To.Micros; row++)
+            {
+                rows.AddPartial(_buckets[row], _readings[row], _partials.AsSpan(row * width, width));
+            }
+        }
+    }
+}
