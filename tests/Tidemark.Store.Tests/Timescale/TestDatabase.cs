@@ -1,17 +1,27 @@
+using System.Collections.Concurrent;
 using Npgsql;
 
 namespace Tidemark.Store.Tests.Timescale;
 
-/// <summary>An empty database with TimescaleDB, used by one fixture: on the server that <c>TIDEMARK_TEST_TIMESCALE</c> names.</summary>
+/// <summary>
+/// An empty database with TimescaleDB, used by one fixture at a time, on the server that <c>TIDEMARK_TEST_TIMESCALE</c> names. Databases
+/// are emptied and used again: creating one takes longer than a test.
+/// </summary>
 internal sealed class TestDatabase : IAsyncDisposable
 {
     private static readonly string? Server = Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE");
-    private static readonly Lazy<Task<string>> Template = new(CreateTemplateAsync);
-
-    // Databases are copied from the template one at a time: it must have no other session.
-    private static readonly SemaphoreSlim Copying = new(1);
+    private static readonly ConcurrentBag<string> Idle = [];
+    private static readonly ConcurrentBag<string> All = [];
 
     private readonly string _name;
+
+    static TestDatabase() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+    {
+        foreach (var name in All)
+        {
+            ExecuteAsync("postgres", $"DROP DATABASE IF EXISTS {name} WITH (FORCE)").GetAwaiter().GetResult();
+        }
+    };
 
     private TestDatabase(string name) => _name = name;
 
@@ -24,43 +34,40 @@ internal sealed class TestDatabase : IAsyncDisposable
             Assert.Skip("there is no TimescaleDB to test on: name one in TIDEMARK_TEST_TIMESCALE");
         }
 
-        var template = await Template.Value;
-        var name = $"tidemark_test_{Guid.NewGuid():N}";
-        await Copying.WaitAsync(cancellationToken);
-        try
+        if (Idle.TryTake(out var idle))
         {
-            await ExecuteAsync("postgres", $"CREATE DATABASE {name} TEMPLATE {template}");
-        }
-        finally
-        {
-            Copying.Release();
+            return new TestDatabase(idle);
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
+        var name = $"tidemark_test_{Guid.NewGuid():N}";
+        await ExecuteAsync("postgres", $"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        All.Add(name);
+        await ExecuteAsync(name, "CREATE EXTENSION timescaledb");
         return new TestDatabase(name);
     }
 
-    public async ValueTask DisposeAsync() => await ExecuteAsync("postgres", $"DROP DATABASE IF EXISTS {_name} WITH (FORCE)");
-
-    /// <summary>A database that only has the extension; nobody, TimescaleDB's scheduler included, may connect to it.</summary>
-    private static async Task<string> CreateTemplateAsync()
+    /// <summary>Empties the database; whoever is still connected, after a test that failed, is thrown out.</summary>
+    public async ValueTask DisposeAsync()
     {
-        var name = $"tidemark_template_{Environment.ProcessId}";
-        await ExecuteAsync("postgres", $"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        await ExecuteAsync("postgres", $"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
-        await ExecuteAsync(name, "CREATE EXTENSION IF NOT EXISTS timescaledb");
-        await ExecuteAsync("postgres", $"ALTER DATABASE {name} ALLOW_CONNECTIONS false");
-        await ExecuteAsync("postgres", $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => ExecuteAsync("postgres", $"DROP DATABASE IF EXISTS {name} WITH (FORCE)").GetAwaiter().GetResult();
-        return name;
+        await ExecuteAsync(
+            _name,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+            "DROP TABLE IF EXISTS sensor_data CASCADE",
+            "DROP SCHEMA IF EXISTS tidemark CASCADE");
+        Idle.Add(_name);
     }
 
     private static string In(string database) => new NpgsqlConnectionStringBuilder(Server) { Database = database }.ConnectionString;
 
-    private static async Task ExecuteAsync(string database, string sql)
+    private static async Task ExecuteAsync(string database, params string[] statements)
     {
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(In(database)) { Pooling = false }.ConnectionString);
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(In(database)) { Pooling = false, CommandTimeout = 120 }.ConnectionString);
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync();
+        foreach (var sql in statements)
+        {
+            await using var command = new NpgsqlCommand(sql, connection);
+            await command.ExecuteNonQueryAsync();
+        }
     }
 }
