@@ -71,15 +71,17 @@ public sealed class OptionsLoader
     {
         var metrics = BindMetrics();
         var chunkInterval = Duration("chunk_interval") ?? TimeSpan.FromDays(7);
+        var store = BindStore();
         var options = new TidemarkOptions
         {
-            Store = BindStore(),
+            Store = store,
             Schema = new SchemaBinder(_errors).Bind(_configuration.GetSection("aggregates"), metrics),
             ChunkInterval = chunkInterval,
             CompressAfter = OptionalDuration("compress_after", TimeSpan.FromDays(7)),
             Retention = OptionalDuration("retention", null),
             MaxSkew = Duration("max_skew") ?? TimeSpan.FromHours(1),
             RealTime = Boolean("real_time", true),
+            Maintenance = BindMaintenance(store),
             Schedule = new ScheduleOptions
             {
                 Refresh = Cron("schedule:refresh", new ScheduleOptions().Refresh),
@@ -107,6 +109,29 @@ public sealed class OptionsLoader
         }
 
         return uri;
+    }
+
+    private MaintenanceOwner BindMaintenance(StoreUri store)
+    {
+        var fallback = store.Kind == StoreKind.Timescale ? MaintenanceOwner.Database : MaintenanceOwner.Server;
+        var text = Text("maintenance");
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        if (!Enum.TryParse<MaintenanceOwner>(text, ignoreCase: true, out var owner) || !Enum.IsDefined(owner) || text.AsSpan().ContainsAnyInRange('0', '9'))
+        {
+            _errors.Add($"maintenance: '{text}' is not database, server or external");
+            return fallback;
+        }
+
+        if (owner == MaintenanceOwner.Database && store.Kind == StoreKind.DuckDb)
+        {
+            _errors.Add("maintenance: an embedded database runs no jobs by itself: choose server or external");
+        }
+
+        return owner;
     }
 
     private List<Metric> BindMetrics()
@@ -315,7 +340,7 @@ public sealed class OptionsLoader
 
     private static readonly HashSet<string> KnownKeys =
     [
-        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time",
+        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
         "server", "server:urls", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",

@@ -53,6 +53,15 @@ internal sealed class TestDatabase : IAsyncDisposable
         await ExecuteAsync(
             _name,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+            """
+            DO $$
+            DECLARE view text;
+            BEGIN
+                FOR view IN SELECT format('%I.%I', user_view_schema, user_view_name) FROM _timescaledb_catalog.continuous_agg ORDER BY mat_hypertable_id DESC LOOP
+                    EXECUTE 'DROP MATERIALIZED VIEW ' || view;
+                END LOOP;
+            END $$
+            """,
             "DROP TABLE IF EXISTS sensor_data CASCADE",
             "DROP SCHEMA IF EXISTS tidemark CASCADE");
         Idle.Add(_name);
