@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
 using Npgsql;
+using Tidemark.Store.Tests.Timescale;
+
+[assembly: AssemblyFixture(typeof(TestDatabases))]
 
 namespace Tidemark.Store.Tests.Timescale;
 
@@ -14,14 +17,6 @@ internal sealed class TestDatabase : IAsyncDisposable
     private static readonly ConcurrentBag<string> All = [];
 
     private readonly string _name;
-
-    static TestDatabase() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
-    {
-        foreach (var name in All)
-        {
-            ExecuteAsync("postgres", $"DROP DATABASE IF EXISTS {name} WITH (FORCE)").GetAwaiter().GetResult();
-        }
-    };
 
     private TestDatabase(string name) => _name = name;
 
@@ -67,6 +62,14 @@ internal sealed class TestDatabase : IAsyncDisposable
         Idle.Add(_name);
     }
 
+    public static async Task DropAllAsync()
+    {
+        while (All.TryTake(out var name))
+        {
+            await ExecuteAsync("postgres", $"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        }
+    }
+
     private static string In(string database) => new NpgsqlConnectionStringBuilder(Server) { Database = database }.ConnectionString;
 
     private static async Task ExecuteAsync(string database, params string[] statements)
@@ -79,4 +82,10 @@ internal sealed class TestDatabase : IAsyncDisposable
             await command.ExecuteNonQueryAsync();
         }
     }
+}
+
+/// <summary>Drops the databases once all tests are done.</summary>
+public sealed class TestDatabases : IAsyncDisposable
+{
+    public async ValueTask DisposeAsync() => await TestDatabase.DropAllAsync();
 }
