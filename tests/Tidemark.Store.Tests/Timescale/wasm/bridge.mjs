@@ -1,30 +1,21 @@
-// Lets several clients share the database's one session.
+// Lets several clients share the database: each has it until its transaction is over, then the next in line.
 
 import { randomInt } from 'node:crypto'
 import { CopyIn, refuseCopy } from './copy.mjs'
-import { failure, Inbox, message, messages, ProtocolViolation, sync, Unit } from './protocol.mjs'
+import { failure, Inbox, message, ProtocolViolation, sync, Unit } from './protocol.mjs'
+import { Session, Sessions } from './sessions.mjs'
 
 const DATABASE = 'template1'
 const GONE = { type: 'gone' }
 const COPIED = { type: 'copied' }
 const IDLE = message('Z', 'I')
 
-// What a server reports at the start of a session.
-const REPORTED = ['server_version', 'server_encoding', 'client_encoding', 'application_name', 'default_transaction_read_only', 'in_hot_standby',
-  'is_superuser', 'session_authorization', 'DateStyle', 'IntervalStyle', 'TimeZone', 'integer_datetimes', 'standard_conforming_strings']
-
-const literal = (text) => `'${text.replaceAll("'", "''")}'`
-
-/** One connection: what it has sent so far, and what it finds again each time the database is its own. */
+/** One connection and what it has sent so far. */
 class Client {
   inbox = new Inbox()
   unit = new Unit()
   secret = randomInt(2 ** 31)
-  parameters = new Map()
-  statements = new Map()
-  mustPrepare = false
-  settings = ''
-  touchesSettings = false
+  session = null
   copy = null
 
   constructor(socket, id) {
@@ -37,25 +28,19 @@ class Client {
   }
 }
 
-/**
- * A client has the session until its transaction is over. Then the next in line gets its own settings, user and prepared
- * statements back. Temporary tables, LISTEN and advisory locks of the session are common to all clients.
- */
 export class Bridge {
   #database
+  #sessions
   #sockets = new Set()
-  /** Those whose session has begun. */
-  #clients = new Set()
   /** What waits, in the order of arrival: [client, unit]. */
   #line = []
   /** The client whose transaction is open. */
   #owner = null
-  /** The client whose settings the session has. */
-  #current = null
   #ids = 0
 
   constructor(database) {
     this.#database = database
+    this.#sessions = new Sessions(database)
   }
 
   accept(socket) {
@@ -74,10 +59,9 @@ export class Bridge {
   reset() {
     this.#sockets.forEach((socket) => socket.removeAllListeners().on('error', () => {}).destroy())
     this.#sockets.clear()
-    this.#clients.clear()
+    this.#sessions.forget()
     this.#line = []
     this.#owner = null
-    this.#current = null
     return this.#database.reset()
   }
 
@@ -141,85 +125,70 @@ export class Bridge {
     }
 
     if (unit === GONE) {
-      this.#leave(client)
+      this.#end(client)
     } else if (unit.type === 'X') {
       client.socket.end()
     } else if (unit.type === 'startup') {
-      this.#welcome(client, unit.parameters)
+      this.#begin(client, unit.parameters)
     } else if (unit.cancelled) {
-      client.socket.write(Buffer.concat([failure('ERROR', '57014', 'canceling statement due to user request'), message('Z', 'I')]))
-    } else {
-      this.#switchTo(client)
-      this.#answer(client, unit === COPIED ? this.#endCopy(client) : this.#execute(client, unit))
+      client.socket.write(Buffer.concat([failure('ERROR', '57014', 'canceling statement due to user request'), IDLE]))
+    } else if (client.session) {
+      this.#sessions.switchTo(client.session)
+      const answer = unit === COPIED ? this.#endCopy(client) : this.#execute(client, unit)
+      this.#owner = answer.subarray(-IDLE.length).equals(IDLE) ? null : client
+      client.socket.write(answer)
     }
 
     this.#schedule()
   }
 
-  #welcome(client, parameters) {
+  #begin(client, parameters) {
     const user = parameters.get('user')
     const name = parameters.get('database') ?? user
     if (name !== DATABASE) {
       return client.fail('3D000', `database "${name}" does not exist`)
     }
 
-    if (!this.#database.run(`SELECT FROM pg_roles WHERE rolname = ${literal(user)}`).length) {
+    if (!this.#sessions.hasUser(user)) {
       return client.fail('28000', `role "${user}" does not exist`)
     }
 
-    client.parameters = parameters
-    this.#park()
-    this.#current = null
+    const session = new Session(parameters)
     try {
-      this.#beginSession(client)
+      const reports = this.#sessions.begin(session).map(([setting, value]) => message('S', `${setting}\0${value}\0`))
+      client.session = session
+      client.socket.write(Buffer.concat([message('R', 0), ...reports, message('K', client.id, client.secret), IDLE]))
     } catch (error) {
-      return client.fail(error.code, error.message)
+      client.fail(error.code, error.message)
+    }
+  }
+
+  #end(client) {
+    if (this.#owner === client) {
+      this.#database.exchange(sync)
+      this.#database.run('ROLLBACK')
+      this.#owner = null
     }
 
-    this.#clients.add(client)
-    this.#current = client
-    client.settings = this.#settings()
-    const reported = this.#database.run(`SELECT name, current_setting(name) FROM unnest('{${REPORTED}}'::text[]) name`)
-    client.socket.write(Buffer.concat([
-      message('R', 0),
-      ...reported.map(([setting, value]) => message('S', `${setting}\0${value}\0`)),
-      message('K', client.id, client.secret),
-      message('Z', 'I'),
-    ]))
+    this.#sessions.end(client.session)
   }
 
   #execute(client, unit) {
-    if (CopyIn.matches(unit.text)) {
+    if (CopyIn.isIn(unit.text)) {
       return this.#beginCopy(client, unit)
     }
 
     const answer = this.#database.exchange(unit.bytes)
-    let prepared = 0
-    for (const { type } of messages(answer)) {
-      prepared += type === '1'
-    }
-
-    unit.closed.forEach((name) => client.statements.delete(name))
-    unit.prepared.slice(0, prepared).forEach(([name, parse]) => name && client.statements.set(name, parse))
-    client.touchesSettings ||= /(^|;)\s*(re)?set\b|\bset_config\b/i.test(unit.text)
-    if (/\b(discard|deallocate)\s+all\b/i.test(unit.text)) {
-      client.statements.clear()
-      this.#clients.forEach((other) => (other.mustPrepare = true))
-    }
-
-    if (/\b(discard|reset)\s+all\b/i.test(unit.text)) {
-      this.#beginSession(client)
-    }
-
+    this.#sessions.note(client.session, unit, answer)
     return answer
   }
 
   #beginCopy(client, unit) {
-    if (!unit.isQuery) {
+    const copy = unit.isQuery && CopyIn.from(this.#database, unit.text)
+    if (!copy) {
       return this.#database.exchange(refuseCopy)
     }
 
-    const copy = new CopyIn(this.#database, unit.text)
     const { answer, started } = copy.begin()
     client.copy = started ? copy : null
     return answer
@@ -229,76 +198,5 @@ export class Bridge {
     const answer = client.copy.end()
     client.copy = null
     return answer
-  }
-
-  /** Sends an answer on. Unless it ends outside a transaction, the session stays with the client. */
-  #answer(client, answer) {
-    const idle = answer.length >= 6 && answer.subarray(-6).equals(IDLE)
-    this.#owner = idle ? null : client
-    client.socket.write(answer)
-  }
-
-  #leave(client) {
-    if (this.#owner === client) {
-      this.#database.exchange(sync)
-      this.#database.run('ROLLBACK')
-      this.#owner = null
-    }
-
-    if (!this.#clients.delete(client)) {
-      return
-    }
-
-    if (this.#clients.size === 0) {
-      this.#database.run('DISCARD ALL')
-      this.#current = null
-    } else if (client.statements.size) {
-      this.#database.exchange(Buffer.concat([...client.statements.keys()].map((name) => message('C', `S${name}\0`)).concat(sync)))
-    }
-  }
-
-  #switchTo(client) {
-    if (this.#current !== client) {
-      this.#park()
-      if (this.#current?.settings !== client.settings) {
-        this.#beginSession(client)
-        const settings = JSON.parse(client.settings)
-        this.#database.run(`SELECT set_config(name, setting, false) FROM (VALUES ${settings.map((pair) => `(${pair.map(literal)})`)}) s(name, setting)`)
-      }
-
-      this.#current = client
-    }
-
-    if (client.mustPrepare) {
-      client.mustPrepare = false
-      this.#database.exchange(Buffer.concat([...client.statements.values(), sync]))
-    }
-  }
-
-  /** Notes what settings the client that had the session leaves in it. */
-  #park() {
-    if (this.#current?.touchesSettings) {
-      this.#current.settings = this.#settings()
-    }
-  }
-
-  #settings() {
-    return JSON.stringify(this.#database.run(`
-      SELECT name, setting FROM pg_settings WHERE source = 'session'
-      UNION ALL SELECT 'session_authorization', session_user
-      UNION ALL SELECT 'role', current_setting('role')`))
-  }
-
-  /** A session as it is after the client's startup message. */
-  #beginSession(client) {
-    this.#database.resetSettings()
-    const { user, database, options = '', ...settings } = Object.fromEntries(client.parameters)
-    for (const [, name, value] of options.matchAll(/(?:-c\s*|--)([\w.-]+)=(\S*)/g)) {
-      settings[name] = value
-    }
-
-    for (const [name, value] of Object.entries(settings).concat([['session_authorization', user]])) {
-      this.#database.run(`SELECT set_config(${literal(name)}, ${literal(value)}, false)`)
-    }
   }
 }
