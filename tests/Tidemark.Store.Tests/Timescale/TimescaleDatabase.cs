@@ -3,16 +3,12 @@ using Npgsql;
 namespace Tidemark.Store.Tests.Timescale;
 
 /// <summary>
-/// An empty database with TimescaleDB for one test: on the server that <c>TIDEMARK_TEST_TIMESCALE</c> names by a connection
+/// A new database with TimescaleDB for one test: on the server that <c>TIDEMARK_TEST_TIMESCALE</c> names by a connection
 /// string, or else in WebAssembly. Without either the test is skipped, and failed where <c>CI</c> is true.
 /// </summary>
 internal sealed class TimescaleDatabase : IAsyncDisposable
 {
-    private const string Template = "tidemark_test_template";
-
     private static readonly string? Server = Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE") is { Length: > 0 } server ? server : null;
-    private static readonly SemaphoreSlim TemplateLock = new(1, 1);
-    private static bool _templateMade;
 
     private readonly WasmTimescale? _wasm;
 
@@ -24,18 +20,24 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
 
     public string ConnectionString { get; }
 
-    /// <summary>Whether a server runs it: with jobs, and with transactions side by side.</summary>
+    /// <summary>Whether a server runs it: with background jobs, cancellation, and transactions side by side.</summary>
     public bool IsReal => _wasm is null;
 
     public static async Task<TimescaleDatabase> CreateAsync()
     {
-        if (Server is not null)
+        if (Server is null)
         {
-            return new TimescaleDatabase(await CreateOnServerAsync(Server), null);
+            var wasm = await WasmPool.TakeAsync();
+            return new TimescaleDatabase(wasm.ConnectionString, wasm);
         }
 
-        var wasm = await WasmPool.TakeAsync();
-        return new TimescaleDatabase(wasm.ConnectionString, wasm);
+        var name = $"tidemark_test_{Guid.NewGuid():N}";
+        var database = new TimescaleDatabase(new NpgsqlConnectionStringBuilder(Server) { Database = name }.ConnectionString, null);
+
+        // Every other template may have a scheduler of TimescaleDB connected to it, and then can't be copied.
+        await ExecuteAsync(Server, $"CREATE DATABASE {name} TEMPLATE template0");
+        await ExecuteAsync(database.ConnectionString, "CREATE EXTENSION timescaledb");
+        return database;
     }
 
     /// <summary>For tests that need more than WebAssembly gives.</summary>
@@ -44,8 +46,11 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await using var source = NpgsqlDataSource.Create(ConnectionString);
-        NpgsqlConnection.ClearPool(source.CreateConnection());
+        await using (var connection = new NpgsqlConnection(ConnectionString))
+        {
+            NpgsqlConnection.ClearPool(connection);
+        }
+
         if (_wasm is null)
         {
             await ExecuteAsync(Server!, $"DROP DATABASE {new NpgsqlConnectionStringBuilder(ConnectionString).Database} WITH (FORCE)");
@@ -56,34 +61,9 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
         }
     }
 
-    private static async Task<string> CreateOnServerAsync(string server)
-    {
-        await TemplateLock.WaitAsync();
-        try
-        {
-            if (!_templateMade)
-            {
-                await ExecuteAsync(server, $"DROP DATABASE IF EXISTS {Template} WITH (FORCE)");
-                await ExecuteAsync(server, $"CREATE DATABASE {Template}");
-                await ExecuteAsync(For(server, Template), "CREATE EXTENSION IF NOT EXISTS timescaledb");
-                _templateMade = true;
-            }
-
-            var name = $"tidemark_test_{Guid.NewGuid():N}";
-            await ExecuteAsync(server, $"CREATE DATABASE {name} TEMPLATE {Template}");
-            return For(server, name);
-        }
-        finally
-        {
-            TemplateLock.Release();
-        }
-    }
-
-    private static string For(string server, string database) => new NpgsqlConnectionStringBuilder(server) { Database = database }.ConnectionString;
-
     private static async Task ExecuteAsync(string server, string sql)
     {
-        // Not pooled: a connection that stays open would keep a database from being dropped or copied.
+        // Not pooled: a connection that stays open would be in the way of what follows.
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server) { Pooling = false });
         await using var command = source.CreateCommand(sql);
         await command.ExecuteNonQueryAsync();
