@@ -29,6 +29,9 @@ public sealed record TidemarkOptions
     /// <summary>Who refreshes, compresses and drops. Default the database where it has jobs of its own, else the server.</summary>
     public MaintenanceOwner Maintenance { get; init; } = MaintenanceOwner.Server;
 
+    /// <summary>What <c>init</c> appends to the name of an aggregate made by SQL that raw readings no longer give. Default null: it refuses.</summary>
+    public string? KeepAggregatesAs { get; init; }
+
     public required ScheduleOptions Schedule { get; init; }
 
     public required ServerOptions Server { get; init; }
