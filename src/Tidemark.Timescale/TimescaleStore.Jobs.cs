@@ -68,7 +68,7 @@ public sealed partial class TimescaleStore
             await ExecuteAsync(connection, $"SELECT add_retention_policy('{TimescaleSql.Raw}', drop_after => {Interval(retention)})", cancellationToken);
         }
 
-        await ExecuteAsync(connection, $"SELECT add_job('tidemark.forget', {Interval(Schema.Aggregates.Min(Every))})", cancellationToken);
+        await ExecuteAsync(connection, $"SELECT add_job('tidemark.forget', {Interval(TimeSpan.FromMinutes(1))})", cancellationToken);
     }
 
     /// <summary>Null where nothing that the aggregate is built from was ever dropped.</summary>
