@@ -68,7 +68,18 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
             return;
         }
 
-        await ExecuteAsync(
+        try
+        {
+            await EmptyAsync();
+            Idle.Add(new NpgsqlConnectionStringBuilder(ConnectionString).Database!);
+        }
+        catch (PostgresException)
+        {
+            // A background job was in the way: another database takes its place, and this one goes in the end.
+        }
+    }
+
+    private Task EmptyAsync() => ExecuteAsync(
             ConnectionString,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
             """
@@ -85,8 +96,6 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
                 PERFORM delete_job(job_id) FROM timescaledb_information.jobs WHERE job_id >= 1000;
             END $$
             """);
-        Idle.Add(new NpgsqlConnectionStringBuilder(ConnectionString).Database!);
-    }
 
     public static async Task DropAllAsync()
     {
