@@ -1,15 +1,16 @@
 using System.Data.Common;
 using System.Runtime.Versioning;
+using System.Text.RegularExpressions;
 using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Deploy;
 
 /// <summary>
-/// backup.sh and restore.sh on the server of <c>TIDEMARK_TEST_TIMESCALE</c>, a connection string of a superuser; each
-/// test makes databases of its own. Skipped by name without one.
+/// backup.sh, restore.sh, role.sql and the SQL of docs/operations.md on the server of <c>TIDEMARK_TEST_TIMESCALE</c>, a
+/// connection string of a superuser; each test makes databases of its own. Skipped by name without one.
 /// </summary>
 [UnsupportedOSPlatform("windows")]
-public sealed class RestoreTests : IAsyncLifetime
+public sealed partial class TimescaleOperationsTests : IAsyncLifetime
 {
     /// <summary>What the exercise makes, and a role that owns it, as in the container.</summary>
     private const string Exercise = """
@@ -164,6 +165,39 @@ public sealed class RestoreTests : IAsyncLifetime
         Assert.Equal([others[3], others[2], Path.GetFileName(file)], Directory.GetFiles(Backups).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task The_SQL_of_the_operations_page_runs()
+    {
+        var blocks = SqlBlock().Matches(Repository.Read("docs/operations.md")).Select(m => m.Groups[1].Value).ToList();
+        Assert.Equal(3, blocks.Count);
+        await SqlAsync(_name, string.Join('\n', blocks));
+    }
+
+    /// <summary>The image runs the script when it creates the volume; here a role and a pass file stand for the real ones.</summary>
+    [Fact]
+    public async Task The_role_owns_its_database_and_logs_in_with_the_password_of_the_pass_file_alone()
+    {
+        await _folder.CreateEnvAsync();
+        var passFile = _folder.PathOf("secrets/pgpass");
+        var password = File.ReadAllText(passFile).TrimEnd('\n').Split(':')[4];
+        var (role, database) = ($"{_name}_role", $"{_name}_fresh");
+        await SqlAsync("postgres", $"CREATE DATABASE {database};");
+        try
+        {
+            await SqlAsync(database, File.ReadAllText(_folder.PathOf("role.sql")).Replace("tidemark", role).Replace("/run/secrets/pgpass", passFile));
+            Task<CliResult> LogInAsync(string with) => Tool.RunAsync(
+                "psql", ["-X", "-A", "-t", "-c", "CREATE TABLE t (); SELECT pg_get_userbyid(datdba), usesuper FROM pg_database, pg_user WHERE datname = current_database() AND usename = current_user"],
+                null, null, [.. ServerOf(database), ("PGUSER", role), ("PGPASSWORD", with)]);
+
+            Assert.NotEqual(0, (await LogInAsync("another")).ExitCode);
+            Assert.Equal($"CREATE TABLE\n{role}|f\n", (await LogInAsync(password)).Output);
+        }
+        finally
+        {
+            await SqlAsync("postgres", $"DROP DATABASE {database} WITH (FORCE);\nDROP ROLE IF EXISTS {role};");
+        }
+    }
+
     private async Task<string> BackUpAsync(params (string, string?)[] environment)
     {
         var result = await Tool.RunAsync(_folder.PathOf("backup.sh"), [], null, null, [.. ServerOf(_name), .. environment]);
@@ -187,4 +221,7 @@ public sealed class RestoreTests : IAsyncLifetime
         ("PGHOST", $"{_server!["Host"]}"), ("PGPORT", _server.TryGetValue("Port", out var port) ? $"{port}" : "5432"),
         ("PGUSER", $"{_server["Username"]}"), ("PGPASSWORD", $"{_server["Password"]}"), ("PGDATABASE", database), ("PGTZ", "UTC"),
     ];
+
+    [GeneratedRegex("```sql\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex SqlBlock();
 }
