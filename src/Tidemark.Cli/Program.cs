@@ -17,6 +17,7 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
     ClientCommand.Create(),
     ExportCommand.Create(),
     StatusCommand.Create(),
+    HealthCommand.Create(),
     MaintainCommand.Create(),
     VerifyCommand.Create(),
     CheckCommand.Create(),

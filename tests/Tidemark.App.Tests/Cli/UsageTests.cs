@@ -32,7 +32,7 @@ public sealed class UsageTests : IDisposable
     {
         var result = await _folder.RunAsync();
         Assert.Equal(2, result.ExitCode);
-        foreach (var verb in new[] { "init", "generate", "refresh", "serve", "status", "maintain", "verify", "check", "demo" })
+        foreach (var verb in new[] { "init", "generate", "refresh", "serve", "status", "health", "maintain", "verify", "check", "demo" })
         {
             Assert.Contains($"\n  {verb} ", result.Output, StringComparison.Ordinal);
         }
