@@ -26,9 +26,25 @@ public sealed record TidemarkOptions
     /// <summary>Whether aggregate answers add the tail that is not materialised yet. Default true.</summary>
     public bool RealTime { get; init; } = true;
 
+    /// <summary>Who refreshes, compresses and drops. Default null: the database where it can, else the server.</summary>
+    public MaintenanceOwner? Maintenance { get; init; }
+
     public required ScheduleOptions Schedule { get; init; }
 
     public required ServerOptions Server { get; init; }
+}
+
+/// <summary>The one that runs maintenance by itself; whoever it is, commands still do it when asked.</summary>
+public enum MaintenanceOwner
+{
+    /// <summary>The database's own jobs.</summary>
+    Database,
+
+    /// <summary>The schedule of <c>tidemark serve</c>.</summary>
+    Server,
+
+    /// <summary>Commands that something else runs, such as cron.</summary>
+    External,
 }
 
 /// <summary>Cron expressions of five fields, in UTC; null for never.</summary>

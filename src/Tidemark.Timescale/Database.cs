@@ -1,0 +1,112 @@
+using Npgsql;
+
+namespace Tidemark.Timescale;
+
+/// <summary>
+/// Connections to the servers: writes and what must be fresh go to the primary, other reads to a standby when the store names several hosts.
+/// No operation holds more than one connection at a time, so a pool of one is enough.
+/// </summary>
+internal sealed class Database : IAsyncDisposable
+{
+    private const int Attempts = 6;
+
+    private readonly NpgsqlDataSource _all;
+    private readonly NpgsqlDataSource _primary;
+    private readonly NpgsqlDataSource _standby;
+
+    public Database(string connection)
+    {
+        var settings = ConnectionString.Parse(connection);
+        var several = settings.Host!.Contains(',', StringComparison.Ordinal);
+        Location = $"postgresql://{settings.Host}{(settings.Host.Contains(':', StringComparison.Ordinal) ? "" : $":{settings.Port}")}/{settings.Database ?? settings.Username}";
+        var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        builder.UsePhysicalConnectionInitializer(
+            connection => Settings(connection).ExecuteNonQuery(),
+            connection => Settings(connection).ExecuteNonQueryAsync());
+        if (several)
+        {
+            var hosts = builder.BuildMultiHost();
+            (_all, _primary, _standby) = (hosts, hosts.WithTargetSession(TargetSessionAttributes.Primary), hosts.WithTargetSession(TargetSessionAttributes.PreferStandby));
+        }
+        else
+        {
+            _all = builder.Build();
+            (_primary, _standby) = (_all, _all);
+        }
+    }
+
+    /// <summary>Hosts, port and database, without user and password.</summary>
+    public string Location { get; }
+
+    /// <summary>
+    /// Runs work on a connection of its own to the primary, again when it lost a race or its connection: it must leave nothing behind when it fails.
+    /// </summary>
+    public Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
+        => OpenAsync(
+            standby: false,
+            async connection =>
+            {
+                await using (connection)
+                {
+                    return await work(connection);
+                }
+            },
+            cancellationToken);
+
+    /// <summary>Opens what holds on to its connection and closes it in the end.</summary>
+    public async Task<T> OpenAsync<T>(bool standby, Func<NpgsqlConnection, Task<T>> open, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            NpgsqlConnection? connection = null;
+            try
+            {
+                connection = await (standby ? _standby : _primary).OpenConnectionAsync(cancellationToken);
+                return await open(connection);
+            }
+            catch (Exception e)
+            {
+                if (connection is not null)
+                {
+                    await connection.DisposeAsync();
+                }
+
+                if (cancellationToken.IsCancellationRequested || !await MayTryAgainAsync(e, attempt, cancellationToken))
+                {
+                    throw TimescaleErrors.Translate(e, Location, cancellationToken);
+                }
+            }
+        }
+    }
+
+    private async Task<bool> MayTryAgainAsync(Exception failure, int attempt, CancellationToken cancellationToken)
+    {
+        if (attempt < Attempts && TimescaleErrors.IsConflict(failure))
+        {
+            await Task.Delay(Random.Shared.Next(10 << attempt, 20 << attempt), cancellationToken);
+            return true;
+        }
+
+        if (attempt == 1 && TimescaleErrors.IsLostConnection(failure))
+        {
+            // After a restart of the server every pooled connection is as dead as this one.
+            _all.Clear();
+            return true;
+        }
+
+        return false;
+    }
+
+    public ValueTask DisposeAsync() => _all.DisposeAsync();
+
+    /// <summary>What holds for a connection as long as it lives: Tidemark leaves none of it changed, so the pool needn't reset it.</summary>
+    private static NpgsqlCommand Settings(NpgsqlConnection connection) => new(
+        """
+        SET client_min_messages = warning;
+        SET timezone = 'UTC';
+        SET jit = off;
+        SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
+        SET timescaledb.materializations_per_refresh_window = 1000
+        """,
+        connection);
+}
