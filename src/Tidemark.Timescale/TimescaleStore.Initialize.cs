@@ -89,10 +89,12 @@ public sealed partial class TimescaleStore
         await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock({InitializeLock})", cancellationToken);
         await ExecuteAsync(connection, TimescaleSql.CreateCatalog, cancellationToken);
         await ReconcileSettingsAsync(connection, cancellationToken);
-        await ReconcileMetricsAsync(connection, cancellationToken);
-        await ReconcileAggregatesAsync(connection, cancellationToken);
-        await SetSettingAsync(connection, "fingerprint", Fingerprint(), cancellationToken);
+        var rebuild = await ReconcileMetricsAsync(connection, cancellationToken);
+        await ReconcileAggregatesAsync(connection, rebuild, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
+        await LoadCatalogAsync(connection, cancellationToken);
+        await SettleAsync(connection, cancellationToken);
+        await SetSettingAsync(connection, "fingerprint", Fingerprint(), cancellationToken);
     }
 
     private async Task ReconcileSettingsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -132,7 +134,9 @@ public sealed partial class TimescaleStore
         }
     }
 
-    private async Task ReconcileMetricsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>Metrics may be added; readings written before have nulls for them.</summary>
+    /// <returns>Whether any was.</returns>
+    private async Task<bool> ReconcileMetricsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var stored = (await SettingAsync(connection, "metrics", cancellationToken))?.Split(',') ?? [];
         var configured = Schema.Metrics.Select(m => m.Name).ToList();
@@ -142,64 +146,84 @@ public sealed partial class TimescaleStore
         }
 
         var added = configured.Except(stored).ToList();
-        if (stored.Length > 0 && added.Count > 0)
+        var rebuild = stored.Length > 0 && added.Count > 0;
+        foreach (var metric in rebuild ? added : [])
         {
-            foreach (var metric in added)
-            {
-                await ExecuteAsync(connection, $"ALTER TABLE {TimescaleSql.Raw} ADD COLUMN {Identifier.Quote(metric)} double precision", cancellationToken);
-            }
+            await ExecuteAsync(connection, $"ALTER TABLE {TimescaleSql.Raw} ADD COLUMN {Identifier.Quote(metric)} double precision", cancellationToken);
         }
 
         await SetSettingAsync(connection, "metrics", string.Join(',', [.. stored, .. added]), cancellationToken);
+        return rebuild;
     }
 
-    private async Task ReconcileAggregatesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task ReconcileAggregatesAsync(NpgsqlConnection connection, bool rebuild, CancellationToken cancellationToken)
     {
+        var kept = new List<AggregateDefinition>();
         foreach (var aggregate in Schema.Aggregates)
         {
             var definition = TimescaleSql.Definition(aggregate);
             var stored = (string?)await ScalarAsync(connection, "SELECT definition FROM tidemark.aggregates WHERE name = $1", cancellationToken, aggregate.Name);
-            if (stored is null)
-            {
-                await ExecuteAsync(connection, _sql.CreateAggregate(aggregate, _options.RealTime), cancellationToken);
-                await ExecuteAsync(
-                    connection,
-                    $"""
-                    INSERT INTO tidemark.aggregates (name, definition, materialization)
-                    SELECT $1, $2, h.id FROM timescaledb_information.continuous_aggregates c
-                    JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema AND h.table_name = c.materialization_hypertable_name
-                    WHERE format('%I.%I', c.view_schema, c.view_name)::regclass = to_regclass($3)
-                    """,
-                    cancellationToken,
-                    aggregate.Name, definition, Identifier.Quote(aggregate.Table));
-            }
-            else if (stored != definition)
+            if (stored is not null && stored != definition)
             {
                 throw Mismatch($"its aggregate '{aggregate.Name}' is {stored}, the configured one {definition}");
             }
+
+            if (stored is not null)
+            {
+                kept.Add(aggregate);
+            }
         }
+
+        if (rebuild && kept.Count > 0)
+        {
+            await RebuildAggregatesAsync(connection, kept, cancellationToken);
+        }
+
+        foreach (var aggregate in Schema.Aggregates.Except(kept))
+        {
+            await CreateAggregateAsync(connection, aggregate, cancellationToken);
+        }
+    }
+
+    private async Task CreateAggregateAsync(NpgsqlConnection connection, AggregateDefinition aggregate, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(connection, _sql.CreateAggregate(aggregate, _options.RealTime), cancellationToken);
+        await ExecuteAsync(
+            connection,
+            $"""
+            INSERT INTO tidemark.aggregates (name, definition, materialization)
+            SELECT $1, $2, h.id FROM timescaledb_information.continuous_aggregates c
+            JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema AND h.table_name = c.materialization_hypertable_name
+            WHERE format('%I.%I', c.view_schema, c.view_name)::regclass = to_regclass($3)
+            ON CONFLICT (name) DO UPDATE SET materialization = excluded.materialization
+            """,
+            cancellationToken,
+            aggregate.Name, TimescaleSql.Definition(aggregate), Identifier.Quote(aggregate.Table));
+    }
+
+    private async Task LoadMaterializationsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var materializations = new Dictionary<string, string>();
+        await using var command = new NpgsqlCommand(
+            "SELECT a.name, format('%I.%I', h.schema_name, h.table_name) FROM tidemark.aggregates a JOIN _timescaledb_catalog.hypertable h ON h.id = a.materialization", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            materializations[reader.GetString(0)] = reader.GetString(1);
+        }
+
+        _sql.Materializations = materializations;
     }
 
     /// <summary>Reads what statements need to know: names and numbers that TimescaleDB gave, the order of metrics, what this version can do.</summary>
     private async Task LoadCatalogAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var materializations = new Dictionary<string, string>();
-        await using (var command = new NpgsqlCommand(
-            "SELECT a.name, format('%I.%I', h.schema_name, h.table_name) FROM tidemark.aggregates a JOIN _timescaledb_catalog.hypertable h ON h.id = a.materialization", connection))
-        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
-        {
-            while (await reader.ReadAsync(cancellationToken))
-            {
-                materializations[reader.GetString(0)] = reader.GetString(1);
-            }
-        }
-
-        if (Schema.Aggregates.FirstOrDefault(a => !materializations.ContainsKey(a.Name)) is { } lost)
+        await LoadMaterializationsAsync(connection, cancellationToken);
+        if (Schema.Aggregates.FirstOrDefault(a => !_sql.Materializations.ContainsKey(a.Name)) is { } lost)
         {
             throw Mismatch($"its aggregate '{lost.Name}' was dropped or replaced outside Tidemark");
         }
 
-        _sql.Materializations = materializations;
         _metricOrder = [.. (await SettingAsync(connection, "metrics", cancellationToken))!.Split(',').Select(name => Schema.MetricIndex(name))];
         _rawId = (int)(await ScalarAsync(
             connection,

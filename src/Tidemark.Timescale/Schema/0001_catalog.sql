@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS tidemark.aggregates (
     target bigint,                     -- the end of what a refresh has begun to materialise
     horizon bigint,
     last_refresh bigint,
+    carried bigint,                    -- a bucket that a rebuild put in and a refresh has still to take out
     rewrites bigint NOT NULL DEFAULT 0 -- how often materialised buckets were written again or dropped
 );
 

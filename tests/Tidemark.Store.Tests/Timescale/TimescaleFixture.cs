@@ -13,6 +13,8 @@ internal sealed class TimescaleFixture : IStoreFixture
 
     public FakeTimeProvider Clock { get; } = new(DateTimeOffset.UnixEpoch);
 
+    public Instant ChunkOrigin => Instant.From(DateTimeOffset.UnixEpoch);
+
     public async Task<ITelemetryStore> OpenAsync(StoreSettings settings, CancellationToken cancellationToken)
     {
         await CloseAsync();
