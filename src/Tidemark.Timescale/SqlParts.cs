@@ -13,6 +13,8 @@ internal sealed class SqlParts
 
     public string Add(string text) => Add(NpgsqlDbType.Text, text);
 
+    public string Add(long number) => Add(NpgsqlDbType.Bigint, number);
+
     public string Add(long[] numbers) => Add(NpgsqlDbType.Array | NpgsqlDbType.Bigint, numbers);
 
     public string Add(string[] texts) => Add(NpgsqlDbType.Array | NpgsqlDbType.Text, texts);

@@ -8,11 +8,8 @@ namespace Tidemark.Store.Tests.Timescale;
 /// </summary>
 internal sealed class TimescaleDatabase : IAsyncDisposable
 {
-    private const string Template = "tidemark_test_template";
-
     private static readonly string? Server = Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE") is { Length: > 0 } server ? server : null;
-    private static readonly SemaphoreSlim TemplateLock = new(1, 1);
-    private static bool _templateMade;
+    private static readonly Lazy<Task<string>> Template = new(MakeTemplateAsync);
 
     private readonly WasmTimescale? _wasm;
 
@@ -58,25 +55,37 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
 
     private static async Task<string> CreateOnServerAsync(string server)
     {
-        await TemplateLock.WaitAsync();
-        try
-        {
-            if (!_templateMade)
-            {
-                await ExecuteAsync(server, $"DROP DATABASE IF EXISTS {Template} WITH (FORCE)");
-                await ExecuteAsync(server, $"CREATE DATABASE {Template}");
-                await ExecuteAsync(For(server, Template), "CREATE EXTENSION IF NOT EXISTS timescaledb");
-                _templateMade = true;
-            }
+        var name = $"tidemark_test_{Guid.NewGuid():N}";
+        await ExecuteAsync(server, $"CREATE DATABASE {name} TEMPLATE {await Template.Value}");
+        return For(server, name);
+    }
 
-            var name = $"tidemark_test_{Guid.NewGuid():N}";
-            await ExecuteAsync(server, $"CREATE DATABASE {name} TEMPLATE {Template}");
-            return For(server, name);
-        }
-        finally
+    /// <summary>
+    /// A database with the extension and nothing else, to be copied; other test processes may make it at once. Nobody can connect to it, TimescaleDB's own
+    /// workers neither: a database that somebody is connected to can't be copied.
+    /// </summary>
+    private static async Task<string> MakeTemplateAsync()
+    {
+        await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(Server) { Pooling = false });
+        await using var connection = await source.OpenConnectionAsync();
+        async Task<object?> AskAsync(string sql)
         {
-            TemplateLock.Release();
+            await using var command = new NpgsqlCommand(sql, connection);
+            return await command.ExecuteScalarAsync();
         }
+
+        await AskAsync("SELECT pg_advisory_lock(5433)");
+        var name = (string)(await AskAsync("SELECT 'tidemark_test_template_' || regexp_replace(default_version, '\\W', '_', 'g') FROM pg_available_extensions WHERE name = 'timescaledb'"))!;
+        if (await AskAsync($"SELECT 1 FROM pg_database WHERE datname = '{name}' AND NOT datallowconn") is null)
+        {
+            await AskAsync($"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            await AskAsync($"CREATE DATABASE {name}");
+            await ExecuteAsync(For(Server!, name), "CREATE EXTENSION IF NOT EXISTS timescaledb");
+            await AskAsync($"ALTER DATABASE {name} ALLOW_CONNECTIONS false");
+            await AskAsync($"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'");
+        }
+
+        return name;
     }
 
     private static string For(string server, string database) => new NpgsqlConnectionStringBuilder(server) { Database = database }.ConnectionString;
