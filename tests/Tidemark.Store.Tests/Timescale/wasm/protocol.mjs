@@ -16,37 +16,54 @@ export class ProtocolViolation extends Error {}
 
 /** Collects what arrives in pieces of any size and gives it out message by message. */
 export class Inbox {
-  #pending = Buffer.alloc(0)
+  #pieces = []
+  #length = 0
   #started = false
 
   push(bytes) {
-    this.#pending = this.#pending.length ? Buffer.concat([this.#pending, bytes]) : bytes
+    this.#pieces.push(bytes)
+    this.#length += bytes.length
   }
 
   /** The next whole message, or null until the rest of it is there. */
   next() {
     const prefix = this.#started ? 1 : 0
-    if (this.#pending.length < prefix + 4) {
+    const head = this.#first(prefix + 4)
+    if (!head) {
       return null
     }
 
-    const type = String.fromCharCode(this.#pending[0])
+    const type = String.fromCharCode(head[0])
     if (this.#started && !KNOWN.includes(type)) {
       throw new ProtocolViolation(`message type ${JSON.stringify(type)}`)
     }
 
-    const length = this.#pending.readUInt32BE(prefix)
+    const length = head.readUInt32BE(prefix)
     if (length < 4 || length > LONGEST) {
       throw new ProtocolViolation(`a message of ${length} bytes`)
     }
 
-    if (this.#pending.length < prefix + length) {
+    const bytes = this.#first(prefix + length)
+    if (!bytes) {
       return null
     }
 
-    const bytes = this.#pending.subarray(0, prefix + length)
-    this.#pending = this.#pending.subarray(prefix + length)
+    this.#pieces[0] = this.#pieces[0].subarray(bytes.length)
+    this.#length -= bytes.length
     return this.#started ? { type, bytes } : this.#startup(bytes)
+  }
+
+  /** The first bytes of what is there, or null when there are fewer. Pieces are joined only then: a long message has many. */
+  #first(count) {
+    if (this.#length < count) {
+      return null
+    }
+
+    if (this.#pieces[0].length < count) {
+      this.#pieces = [Buffer.concat(this.#pieces)]
+    }
+
+    return this.#pieces[0].subarray(0, count)
   }
 
   #startup(bytes) {

@@ -10,14 +10,19 @@ const literal = (text) => `'${text.replaceAll("'", "''")}'`
 
 /** What a client finds again. Temporary tables, LISTEN and advisory locks of the session are common to all. */
 export class Session {
-  settings = ''
-  changesSettings = false
+  /** What was set since the start, as pairs of name and value. */
+  settings = []
+  settingsChange = false
   statements = new Map()
   mustPrepare = false
 
   /** @param parameters those of the client's startup message */
   constructor(parameters) {
     this.parameters = parameters
+  }
+
+  get state() {
+    return JSON.stringify([[...this.parameters], this.settings])
   }
 }
 
@@ -37,7 +42,6 @@ export class Sessions {
     this.#applyParameters(session)
     this.#sessions.add(session)
     this.#current = session
-    session.settings = this.#settings()
     return this.#database.run(`SELECT name, current_setting(name) FROM unnest('{${REPORTED}}'::text[]) name`)
   }
 
@@ -48,11 +52,9 @@ export class Sessions {
   switchTo(session) {
     if (this.#current !== session) {
       this.#park()
-      if (this.#current?.settings !== session.settings) {
-        this.#current = null
+      if (this.#current?.state !== session.state) {
         this.#applyParameters(session)
-        const pairs = JSON.parse(session.settings).map((pair) => `(${pair.map(literal)})`)
-        this.#database.run(`SELECT set_config(name, setting, false) FROM (VALUES ${pairs}) s(name, setting)`)
+        this.#set(session.settings)
       }
 
       this.#current = session
@@ -79,7 +81,7 @@ export class Sessions {
 
     unit.closed.forEach((name) => session.statements.delete(name))
     unit.prepared.slice(0, prepared).forEach(([name, parse]) => name && session.statements.set(name, parse))
-    session.changesSettings ||= tags.has('SET') || tags.has('RESET') || unit.text.includes('set_config')
+    session.settingsChange ||= tags.has('SET') || tags.has('RESET') || unit.text.includes('set_config')
     if (tags.has('DISCARD ALL') || tags.has('DEALLOCATE ALL')) {
       session.statements.clear()
       this.#sessions.forEach((other) => (other.mustPrepare = true))
@@ -108,18 +110,15 @@ export class Sessions {
     this.#current = null
   }
 
-  /** Keeps the settings that the last session leaves behind. */
+  /** Keeps what settings the client that had the session leaves in it. */
   #park() {
-    if (this.#current?.changesSettings) {
-      this.#current.settings = this.#settings()
+    if (this.#current?.settingsChange) {
+      this.#current.settings = this.#database.run(`
+        SELECT name, setting FROM pg_settings WHERE source = 'session'
+        UNION ALL SELECT 'session_authorization', session_user
+        UNION ALL SELECT 'role', current_setting('role')`)
+      this.#current.settingsChange = [...this.#current.statements.values()].some((parse) => parse.includes('set_config'))
     }
-  }
-
-  #settings() {
-    return JSON.stringify(this.#database.run(`
-      SELECT name, setting FROM pg_settings WHERE source = 'session'
-      UNION ALL SELECT 'session_authorization', session_user
-      UNION ALL SELECT 'role', current_setting('role')`))
   }
 
   #applyParameters(session) {
@@ -129,8 +128,12 @@ export class Sessions {
     }
 
     this.#database.resetSettings()
-    for (const [name, value] of [...Object.entries(settings), ['session_authorization', user]]) {
-      this.#database.run(`SELECT set_config(${literal(name)}, ${literal(value)}, false)`)
+    this.#set([...Object.entries(settings), ['session_authorization', user]])
+  }
+
+  #set(settings) {
+    if (settings.length) {
+      this.#database.run(`SELECT ${settings.map(([name, value]) => `set_config(${literal(name)}, ${literal(value)}, false)`)}`)
     }
   }
 }

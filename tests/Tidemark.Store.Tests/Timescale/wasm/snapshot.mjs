@@ -1,6 +1,9 @@
 // A started database as it is at one moment: its memory and its files. Going back to it takes a fraction of a start.
 
-// A library that is loaded later lives in the memory that goes back and outside of it: then there is no way back.
+const PAGE = 65536
+const ZEROES = Buffer.alloc(PAGE)
+
+// A library that is loaded later has a part in the memory that goes back and a part outside: then there is no way back.
 let libraries = 0
 WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
   construct(instance, args) {
@@ -11,45 +14,37 @@ WebAssembly.Instance = new Proxy(WebAssembly.Instance, {
 
 export class Snapshot {
   #module
-  #memory
   #libraries = libraries
+  #pages
   #names
   #nodes = []
   #streams
 
   constructor(module) {
-    const { FS, HEAPU8 } = module
+    const { FS } = module
     this.#module = module
-    this.#memory = HEAPU8.slice()
+    this.#pages = this.#memory().map((page) => (page.equals(ZEROES) ? ZEROES : Buffer.from(page)))
     this.#names = [...FS.nameTable]
     this.#streams = FS.streams.map((stream) => stream && { stream, position: stream.position })
     this.#walk(FS.lookupPath('/tmp').node)
   }
 
-  #walk(node) {
-    const { FS } = this.#module
-    const contents = FS.isDir(node.mode) ? { ...node.contents } : node.contents?.slice(0, node.usedBytes)
-    this.#nodes.push({ node, contents, name_next: node.name_next, parent: node.parent, name: node.name, mode: node.mode })
-    if (FS.isDir(node.mode)) {
-      Object.values(contents).forEach((child) => this.#walk(child))
-    }
-  }
-
   /** Returns false, and changes nothing, when a library was loaded since. */
   restore() {
-    const { FS, HEAPU8 } = this.#module
+    const { FS } = this.#module
     if (libraries !== this.#libraries) {
       return false
     }
 
-    HEAPU8.set(this.#memory)
-    HEAPU8.fill(0, this.#memory.length)
+    this.#memory().forEach((page, at) => replace(page, this.#pages[at] ?? ZEROES))
     FS.nameTable.splice(0, FS.nameTable.length, ...this.#names)
     for (const { node, contents, ...rest } of this.#nodes) {
       Object.assign(node, rest)
-      node.contents = FS.isDir(node.mode) ? { ...contents } : contents?.slice()
-      if (!FS.isDir(node.mode)) {
-        node.usedBytes = contents?.length ?? 0
+      if (FS.isDir(node.mode)) {
+        node.contents = { ...contents }
+      } else if (node.usedBytes !== contents.length || !replace(bytesOf(node), contents)) {
+        node.contents = new Uint8Array(contents)
+        node.usedBytes = contents.length
       }
     }
 
@@ -59,4 +54,27 @@ export class Snapshot {
     })
     return true
   }
+
+  #memory() {
+    const { buffer } = this.#module.HEAPU8
+    return Array.from({ length: buffer.byteLength / PAGE }, (_, at) => Buffer.from(buffer, at * PAGE, PAGE))
+  }
+
+  #walk(node) {
+    const folder = this.#module.FS.isDir(node.mode)
+    const contents = folder ? { ...node.contents } : Buffer.from(bytesOf(node))
+    this.#nodes.push({ node, contents, name_next: node.name_next, parent: node.parent, name: node.name, mode: node.mode })
+    if (folder) {
+      Object.values(contents).forEach((child) => this.#walk(child))
+    }
+  }
+}
+
+/** Makes bytes equal to others of the same length. Most are already, and to compare is cheaper than to copy. */
+function replace(bytes, others) {
+  return bytes.equals(others) || others.copy(bytes) === others.length
+}
+
+function bytesOf({ contents, usedBytes }) {
+  return contents ? Buffer.from(contents.buffer, contents.byteOffset, usedBytes) : Buffer.alloc(0)
 }
