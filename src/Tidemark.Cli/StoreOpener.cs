@@ -33,7 +33,7 @@ internal static class StoreOpener
         {
             if (ServerFile.Find(options.Store.Value) is { } server)
             {
-                return await HttpTelemetryStore.ConnectAsync(new Uri(server.Url), cancellationToken);
+                return await HttpTelemetryStore.ConnectAsync(new Uri(server.Url), server.Key, cancellationToken);
             }
 
             throw;
@@ -44,7 +44,7 @@ internal static class StoreOpener
     public static Task<ITelemetryStore> OpenOwnAsync(TidemarkOptions options, CancellationToken cancellationToken) => options.Store.Kind switch
     {
         StoreKind.DuckDb => OpenDuckDbAsync(options, cancellationToken),
-        StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), cancellationToken),
+        StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), options.Key, cancellationToken),
         _ => throw new CommandFailedException("TimescaleDB is not in this build yet: name duckdb:FOLDER or a running server with --store"),
     };
 

@@ -29,6 +29,9 @@ public sealed record TidemarkOptions
     /// <summary>Who refreshes, compresses and drops. Default null: the database where it can, else the server.</summary>
     public MaintenanceOwner? Maintenance { get; init; }
 
+    /// <summary>The API key for a store that is a server, <c>http(s)://…</c>. A secret: it belongs into the environment, as <c>TIDEMARK_KEY</c>.</summary>
+    public string? Key { get; init; }
+
     public required ScheduleOptions Schedule { get; init; }
 
     public required ServerOptions Server { get; init; }
@@ -64,6 +67,9 @@ public sealed record ServerOptions
 {
     /// <summary>Where the server listens. Default <c>http://127.0.0.1:5000</c>.</summary>
     public string Urls { get; init; } = "http://127.0.0.1:5000";
+
+    /// <summary>The file of API keys, hashed. Default <c>tidemark-keys.json</c> in the working directory.</summary>
+    public string Keys { get; init; } = "tidemark-keys.json";
 
     /// <summary>The largest request body in bytes. Default 64 MiB.</summary>
     public long MaxBody { get; init; } = 64L << 20;
