@@ -55,59 +55,29 @@ public sealed partial class DuckDbStore
             var materialised = range.Intersect(new TimeRange(Instant.MinValue, watermark));
             if (!materialised.IsEmpty)
             {
-                AddMaterialised(rows, state, part, materialised, sensor);
+                if (!Store._pages.TryAdd(rows, Session, state.Aggregate(part), materialised, sensor))
+                {
+                    Store.AddStored(rows, Session, part, materialised, sensor);
+                }
             }
 
             var tail = range.Intersect(new TimeRange(watermark, Instant.MaxValue));
-            if (!Store._options.RealTime || tail.IsEmpty || Store._sensors.Latest(sensor)!.TimeMicros < tail.From.Micros)
+            var last = new Instant(Store._sensors.Latest(sensor)!.TimeMicros);
+            if (!Store._options.RealTime || tail.IsEmpty || last < tail.From)
             {
                 return rows;
             }
 
             if (part.Source is { } source)
             {
-                Partials(state, source, tail, sensor).AddTo(rows);
+                Partials(state, source, tail, sensor).AddTo(rows, tail);
             }
-            else
+            else if (!Store._pages.TryAddTail(rows, Session, state, part, tail, sensor, last))
             {
-                AddRaw(rows, state, tail, sensor);
+                Store.AddRaw(rows, Session, state, tail, sensor);
             }
 
             return rows;
-        }
-
-        private void AddMaterialised(PartialRows rows, StoreState state, AggregateDefinition part, TimeRange range, int sensor)
-        {
-            if (Store._pages.TryAdd(rows, Session, state.Aggregate(part), range, sensor))
-            {
-                return;
-            }
-
-            using var found = Session.QueryPrepared(Store._sql.PartialsOfSensor(part), sensor, range.From.ToDateTime(), range.To.ToDateTime());
-            Span<double> partials = stackalloc double[4 * Store.Schema.Metrics.Count];
-            while (found.Read())
-            {
-                found.Doubles(2, partials);
-                rows.AddPartial(found.GetInt64(0), found.GetInt64(1), partials);
-            }
-        }
-
-        private void AddRaw(PartialRows rows, StoreState state, TimeRange range, int sensor)
-        {
-            Span<double> values = stackalloc double[Store.Schema.Metrics.Count];
-            foreach (var chunk in state.ChunksIn(range))
-            {
-                using var found = Session.QueryPrepared(Store._sql.RawOfSensor([chunk]), sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To));
-                while (found.Read())
-                {
-                    var time = found.GetInt64(0);
-                    if (time >= range.From.Micros && time < range.To.Micros)
-                    {
-                        found.Doubles(1, values);
-                        rows.Add(time, values);
-                    }
-                }
-            }
         }
 
         private AggregateBatch? Fetch()

@@ -41,6 +41,16 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
 
     public static string Bucket(BucketWidth width, string column) => $"time_bucket(INTERVAL '{width.Sql}', {column})";
 
+    /// <summary>Parameters: sensor, bucket.</summary>
+    public static string DeleteBucket(AggregateDefinition aggregate) => $"DELETE FROM {Table(aggregate)} WHERE sensor = $1 AND bucket = $2";
+
+    /// <summary>Some invalid buckets, repeated ones too: sensor, bucket micros. Parameters: aggregate, from, to.</summary>
+    public static string InvalidPairs(int limit)
+        => $"SELECT sensor, epoch_us(bucket) FROM internal.invalidations WHERE aggregate = $1 AND bucket >= $2 AND bucket < $3 LIMIT {limit}";
+
+    /// <summary>Parameters: aggregate, sensor, bucket.</summary>
+    public const string DeleteInvalidation = "DELETE FROM internal.invalidations WHERE aggregate = $1 AND sensor = $2 AND bucket = $3";
+
     /// <summary>What must stay the same for materialised buckets to stay true.</summary>
     public static string Definition(AggregateDefinition aggregate)
     {
@@ -87,6 +97,10 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
     /// <remarks>The reader trims to the microsecond and sorts: in SQL both take as long as the scan.</remarks>
     public string RawOfSensor(IEnumerable<Chunk> chunks) => string.Join(" UNION ALL ", chunks.Select(chunk =>
         $"SELECT {RawMicros}, {MetricColumns} FROM {chunk.Table} WHERE sensor = $1 AND minute >= $2 AND minute <= $3"));
+
+    /// <summary>Readings of neighbouring sensors from a minute on: sensor, micros, metrics. Parameters: first sensor, the one after the last, first minute.</summary>
+    public string RawOfSensors(Chunk chunk)
+        => $"SELECT sensor, {RawMicros}, {MetricColumns} FROM {chunk.Table} WHERE sensor >= $1 AND sensor < $2 AND minute >= $3";
 
     /// <summary>Which rows of the temporary table <c>late</c> a chunk holds: sensor, micros, whether all values are the same.</summary>
     public string LateIn(Chunk chunk, TimeRange range)

@@ -7,6 +7,7 @@ public sealed partial class DuckDbStore
 {
     // What one transaction of a refresh takes on: writes and reads go on between two of them.
     private const int BucketsPerSlice = 500;
+    private const int FewPairs = 8;
     private const double ReadingsPerSlice = 2_000_000;
     private static readonly TimeSpan RollupSlice = TimeSpan.FromDays(31);
 
@@ -110,19 +111,30 @@ public sealed partial class DuckDbStore
     /// <returns>The rows written; null when nothing is left.</returns>
     private long? RefreshInvalid(AggregateDefinition aggregate, TimeRange? range) => Transaction<long?>(state =>
     {
-        var within = DuckDbSql.Within("bucket", range ?? TimeRange.All);
-        var buckets = Buckets(_session, $"SELECT DISTINCT epoch_us(bucket) AS b FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {within} ORDER BY b LIMIT {BucketsPerSlice}");
-        if (buckets.Count == 0)
+        var pairs = InvalidPairs(aggregate, range ?? TimeRange.All);
+        if (pairs.Count == 0)
         {
             return (state, null);
         }
 
+        var rows = pairs.Count <= FewPairs && aggregate.ExtraColumns.Count == 0
+            ? RewriteFew(ref state, aggregate, [.. pairs.Distinct()])
+            : RewriteMany(ref state, aggregate, range ?? TimeRange.All);
+        var left = (range is not null || pairs.Count > FewPairs)
+            && _session.Scalar($"SELECT 1 FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' LIMIT 1") is not null;
+        var refreshed = state.Aggregate(aggregate);
+        return (state.With(refreshed with { HasInvalidations = left, Rewrites = refreshed.Rewrites + 1 }), rows);
+    });
+
+    /// <summary>Buckets, of the first <see cref="BucketsPerSlice"/> that have invalid ones, by one statement for all sensors.</summary>
+    private long RewriteMany(ref StoreState state, AggregateDefinition aggregate, TimeRange range)
+    {
+        var buckets = Buckets(_session, $"SELECT DISTINCT epoch_us(bucket) AS b FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", range)} ORDER BY b LIMIT {BucketsPerSlice}");
         var (table, slice) = (DuckDbSql.Table(aggregate), new TimeRange(buckets[0], aggregate.Bucket.End(buckets[^1])));
         var ofSlice = $"aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", slice)}";
         _session.Execute($"CREATE OR REPLACE TEMP TABLE invalid AS SELECT DISTINCT sensor AS s, bucket AS b FROM internal.invalidations WHERE {ofSlice}");
-        var sensors = SensorBounds();
-        _session.Execute($"DELETE FROM {table} USING invalid WHERE sensor = s AND bucket = b AND {sensors} AND {DuckDbSql.Within("bucket", slice)}");
-        var source = aggregate.Source is null ? _sql.Raw(state, slice, sensors) : _sql.Partials(state, aggregate.Source, slice, sensors, realTime: false);
+        _session.Execute($"DELETE FROM {table} USING invalid WHERE sensor = s AND bucket = b AND {DuckDbSql.Within("bucket", slice)}");
+        var source = aggregate.Source is null ? _sql.Raw(state, slice, "true") : _sql.Partials(state, aggregate.Source, slice, "true", realTime: false);
         var bucket = DuckDbSql.Bucket(aggregate.Bucket, aggregate.Source is null ? "time" : "bucket");
         var partials = aggregate.Source is null ? _sql.RawPartials(aggregate) : _sql.RollupPartials();
         var rows = Insert(aggregate, $"""
@@ -130,45 +142,81 @@ public sealed partial class DuckDbStore
             FROM (SELECT source.* FROM ({source}) source JOIN invalid ON sensor = s AND {bucket} = b) GROUP BY 1, 2
             """);
         _session.Execute($"DELETE FROM internal.invalidations WHERE {ofSlice}");
-        var next = PassOn(state, aggregate);
-        var left = (range is not null || buckets.Count == BucketsPerSlice)
-            && _session.Scalar($"SELECT 1 FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' LIMIT 1") is not null;
-        var refreshed = next.Aggregate(aggregate);
-        return (next.With(refreshed with { HasInvalidations = left, Rewrites = refreshed.Rewrites + 1 }), rows);
-    });
-
-    /// <summary>A condition that the sensors of the temporary table <c>invalid</c> meet: row groups of others aren't read.</summary>
-    private string SensorBounds()
-    {
-        using var bounds = _session.Query("SELECT min(s), max(s) FROM invalid", streaming: false);
-        bounds.Read();
-        return string.Create(CultureInfo.InvariantCulture, $"sensor BETWEEN {bounds.GetInt32(0)} AND {bounds.GetInt32(1)}");
+        PassOn(ref state, aggregate, (dependent, below, from) => _session.Execute($"""
+            INSERT INTO internal.invalidations
+            SELECT DISTINCT '{dependent.Name}', s, {DuckDbSql.Bucket(dependent.Bucket, "b")} AS bucket FROM invalid
+            WHERE {DuckDbSql.Bucket(dependent.Bucket, "b")} < {DuckDbSql.Literal(below)}
+              AND {DuckDbSql.Bucket(dependent.Bucket, "b")} >= {DuckDbSql.Literal(from)}
+            """));
+        return rows;
     }
 
-    /// <summary>Buckets of the temporary table <c>invalid</c> make those of dependent aggregates invalid that are materialised and not frozen.</summary>
-    private StoreState PassOn(StoreState state, AggregateDefinition aggregate)
+    /// <summary>
+    /// A few buckets, each by prepared statements: what a late reading or two make invalid is written again in a fraction of the time in which
+    /// DuckDB plans the statements of <see cref="RewriteMany"/>.
+    /// </summary>
+    private long RewriteFew(ref StoreState state, AggregateDefinition aggregate, IReadOnlyCollection<(int Sensor, Instant Bucket)> pairs)
+    {
+        var written = 0L;
+        using (var table = _session.Connection.CreateAppender("store", "internal", "agg_" + aggregate.Name))
+        {
+            foreach (var (sensor, bucket) in pairs)
+            {
+                var rows = new PartialRows(Schema.Metrics.Count, aggregate.Bucket);
+                var range = new TimeRange(bucket, aggregate.Bucket.End(bucket));
+                if (aggregate.Source is { } source)
+                {
+                    AddStored(rows, _session, source, range, sensor);
+                }
+                else
+                {
+                    AddRaw(rows, _session, state, range, sensor);
+                }
+
+                _session.ExecutePrepared(DuckDbSql.DeleteBucket(aggregate), sensor, bucket.ToDateTime());
+                _session.ExecutePrepared(DuckDbSql.DeleteInvalidation, aggregate.Name, sensor, bucket.ToDateTime());
+                rows.AppendTo(table, sensor);
+                written += rows.Count;
+            }
+        }
+
+        PassOn(ref state, aggregate, (dependent, below, from) =>
+        {
+            var coarser = pairs.Select(p => (p.Sensor, Bucket: dependent.Bucket.Floor(p.Bucket))).Where(p => p.Bucket < below && p.Bucket >= from).Distinct().ToArray();
+            using var invalidations = _session.Connection.CreateAppender("store", "internal", "invalidations");
+            foreach (var (sensor, bucket) in coarser)
+            {
+                invalidations.CreateRow().AppendValue(dependent.Name).AppendValue(sensor).AppendValue(bucket.ToDateTime()).EndRow();
+            }
+
+            return coarser.Length;
+        });
+        return written;
+    }
+
+    /// <summary>Invalid buckets of sensors, repeated ones too, up to one more than <see cref="FewPairs"/>.</summary>
+    private List<(int Sensor, Instant Bucket)> InvalidPairs(AggregateDefinition aggregate, TimeRange range)
+    {
+        var pairs = new List<(int, Instant)>();
+        using var rows = _session.QueryPrepared(DuckDbSql.InvalidPairs(FewPairs + 1), aggregate.Name, range.From.ToDateTime(), range.To.ToDateTime());
+        while (rows.Read())
+        {
+            pairs.Add((rows.GetInt32(0), new Instant(rows.GetInt64(1))));
+        }
+
+        return pairs;
+    }
+
+    /// <summary>Makes buckets of dependent aggregates invalid that are materialised, so below a watermark, and not frozen; <paramref name="insert"/> answers how many.</summary>
+    private void PassOn(ref StoreState state, AggregateDefinition aggregate, Func<AggregateDefinition, Instant, Instant, int> insert)
     {
         foreach (var dependent in Schema.BuiltFrom(aggregate))
         {
-            var (watermark, frozen) = (state.Aggregate(dependent).Watermark, state.FrozenBefore(dependent));
-            if (watermark is null)
-            {
-                continue;
-            }
-
-            var inserted = _session.Execute($"""
-                INSERT INTO internal.invalidations
-                SELECT DISTINCT '{dependent.Name}', s, {DuckDbSql.Bucket(dependent.Bucket, "b")} AS bucket FROM invalid
-                WHERE {DuckDbSql.Bucket(dependent.Bucket, "b")} < {DuckDbSql.Literal(watermark.Value)}
-                  AND {DuckDbSql.Bucket(dependent.Bucket, "b")} >= {DuckDbSql.Literal(frozen)}
-                """);
-            if (inserted > 0)
+            if (state.Aggregate(dependent).Watermark is { } watermark && insert(dependent, watermark, state.FrozenBefore(dependent)) > 0)
             {
                 state = state.With(state.Aggregate(dependent) with { HasInvalidations = true });
             }
         }
-
-        return state;
     }
 
     /// <summary>Adds partials to an aggregate, neighbours in (sensor, bucket) order, so that one sensor's rows lie together.</summary>

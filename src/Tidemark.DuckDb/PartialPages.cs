@@ -1,22 +1,33 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Caching.Memory;
 
 namespace Tidemark.DuckDb;
 
 /// <summary>
-/// Materialised partials in memory, read from the database in pages of neighbouring sensors and buckets. A statement of
-/// DuckDB takes about as long for one row as for a hundred, and an answer for one sensor is made of one per level; so the
-/// first reader of a page pays for it and the others find it. The least recently used pages are let go.
+/// Partials in memory, read from the database in pages of neighbouring sensors: materialised ones by spans of buckets, and those of the
+/// short tail that raw readings beyond the watermark make. A statement of DuckDB takes about as long for one row as for a hundred, and an
+/// answer for one sensor is made of one per level; so the first reader of a page pays for it and the others find it. The least
+/// recently used pages are let go.
 /// </summary>
 internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
 {
     private const int SensorsPerPage = 16;
     private const int BucketsPerPage = 512;
     private const int MostPagesOfARead = 4;
+    private const int MostBucketsOfATail = 4;
     private const long MaxBytes = 64L << 20;
 
     private readonly MemoryCache _pages = new(new MemoryCacheOptions { SizeLimit = MaxBytes });
 
+    // How often sensors of a page were written to since the store was opened.
+    private readonly ConcurrentDictionary<int, int> _writes = new();
+
     private readonly record struct Key(string Aggregate, long Span, int Sensors);
+
+    private readonly record struct TailKey(string Aggregate, int Sensors);
+
+    /// <summary>Buckets from the watermark on, by sensor.</summary>
+    private sealed record Tail(Instant Watermark, int Writes, PartialRows[] Rows);
 
     /// <summary>Adds one sensor's materialised rows whose buckets start in the range, which ends at the watermark or before.</summary>
     /// <returns>False, with nothing added, when the range is too long for pages.</returns>
@@ -37,7 +48,58 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
         return true;
     }
 
+    /// <summary>Adds one sensor's rows made of raw readings; the range begins at the watermark or later, with a bucket.</summary>
+    /// <returns>False, with nothing added, when the tail is too long to be read for neighbours too.</returns>
+    public bool TryAddTail(PartialRows rows, Session session, StoreState state, AggregateDefinition aggregate, TimeRange range, int sensor, Instant last)
+    {
+        if (state.Aggregate(aggregate).Watermark is not { } watermark || last - watermark > aggregate.Bucket.Approximate * MostBucketsOfATail)
+        {
+            return false;
+        }
+
+        var key = new TailKey(aggregate.Name, sensor / SensorsPerPage);
+        var writes = _writes.GetValueOrDefault(key.Sensors);
+        if (!_pages.TryGetValue(key, out Tail? tail) || tail!.Watermark != watermark || tail.Writes != writes)
+        {
+            tail = new Tail(watermark, writes, ReadTail(session, state, aggregate, key.Sensors * SensorsPerPage, watermark));
+            _pages.Set(key, tail, new MemoryCacheEntryOptions { Size = 1024 + (tail.Rows.Sum(r => r.Count) * 8L * (4 + (4 * metrics))) });
+        }
+
+        tail.Rows[sensor % SensorsPerPage].AddTo(rows, range);
+        return true;
+    }
+
+    /// <summary>Lets the tails of sensors be read again. After the commit, so that no tail is taken for newer than it is.</summary>
+    public void Written(IEnumerable<int> sensors)
+    {
+        foreach (var page in sensors.Select(sensor => sensor / SensorsPerPage).Distinct())
+        {
+            _writes.AddOrUpdate(page, 1, static (_, writes) => writes + 1);
+        }
+    }
+
     public void Dispose() => _pages.Dispose();
+
+    private PartialRows[] ReadTail(Session session, StoreState state, AggregateDefinition aggregate, int firstSensor, Instant from)
+    {
+        var tail = Enumerable.Range(0, SensorsPerPage).Select(_ => new PartialRows(metrics, aggregate.Bucket)).ToArray();
+        Span<double> values = stackalloc double[metrics];
+        foreach (var chunk in state.ChunksIn(new TimeRange(from, Instant.MaxValue)))
+        {
+            using var found = session.QueryPrepared(sql.RawOfSensors(chunk), firstSensor, firstSensor + SensorsPerPage, DuckDbSql.Minute(from));
+            while (found.Read())
+            {
+                var time = found.GetInt64(1);
+                if (time >= from.Micros)
+                {
+                    found.Doubles(2, values);
+                    tail[found.GetInt32(0) - firstSensor].Add(time, values);
+                }
+            }
+        }
+
+        return tail;
+    }
 
     /// <summary>The page as the state has it: not written again since it was read, and read up to the watermark or whole.</summary>
     /// <remarks>

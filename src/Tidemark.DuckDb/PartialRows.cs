@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using DuckDB.NET.Data;
 
 namespace Tidemark.DuckDb;
 
@@ -15,6 +16,8 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
 
     // Sum, count, minimum and maximum of each metric, one row after the other.
     private int Width => 4 * metrics;
+
+    public int Count => _buckets.Count;
 
     /// <summary>Adds one raw reading; NaN stands for null.</summary>
     public void Add(long timeMicros, ReadOnlySpan<double> values)
@@ -45,12 +48,33 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
         }
     }
 
-    public void AddTo(PartialRows coarser)
+    /// <summary>Adds the rows whose buckets start in the range to rows of the same or of coarser buckets.</summary>
+    public void AddTo(PartialRows coarser, TimeRange range)
     {
         var values = CollectionsMarshal.AsSpan(_values);
         for (var row = 0; row < _buckets.Count; row++)
         {
-            coarser.AddPartial(_buckets[row], _readings[row], values.Slice(row * Width, Width));
+            if (range.Contains(new Instant(_buckets[row])))
+            {
+                coarser.AddPartial(_buckets[row], _readings[row], values.Slice(row * Width, Width));
+            }
+        }
+    }
+
+    /// <summary>Appends the rows to the aggregate's table, which is made for these metrics alone; a metric without values has nulls.</summary>
+    public void AppendTo(DuckDBAppender table, int sensor)
+    {
+        for (var row = 0; row < _buckets.Count; row++)
+        {
+            var line = table.CreateRow().AppendValue(sensor).AppendValue(new Instant(_buckets[row]).ToDateTime()).AppendValue(_readings[row]);
+            for (var m = 0; m < metrics; m++)
+            {
+                var p = CollectionsMarshal.AsSpan(_values).Slice((row * Width) + (4 * m), 4);
+                var any = p[1] > 0;
+                line.AppendValue(any ? p[0] : null).AppendValue((long)p[1]).AppendValue(any ? p[2] : null).AppendValue(any ? p[3] : null);
+            }
+
+            line.EndRow();
         }
     }
 

@@ -78,27 +78,10 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
     }
 
     /// <summary>Runs a statement that is used again and again with other values.</summary>
-    public DuckDBDataReader QueryPrepared(string sql, params ReadOnlySpan<object> parameters)
-    {
-        if (!_prepared.TryGetValue(sql, out var command))
-        {
-            if (_prepared.Count >= MaxPrepared)
-            {
-                ForgetPrepared();
-            }
+    public DuckDBDataReader QueryPrepared(string sql, params ReadOnlySpan<object> parameters) => Prepared(sql, parameters).ExecuteReader();
 
-            command = Command(sql, parameters);
-            command.Prepare();
-            _prepared.Add(sql, command);
-        }
-
-        for (var i = 0; i < parameters.Length; i++)
-        {
-            command.Parameters[i].Value = parameters[i];
-        }
-
-        return command.ExecuteReader();
-    }
+    /// <summary>Runs a statement without rows that is used again and again with other values.</summary>
+    public void ExecutePrepared(string sql, params ReadOnlySpan<object> parameters) => Prepared(sql, parameters).ExecuteNonQuery();
 
     /// <summary>Ends what runs here now, from any thread; it throws there.</summary>
     public void Interrupt() => NativeMethods.Startup.DuckDBInterrupt(Connection.NativeConnection);
@@ -119,6 +102,28 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
         }
 
         _prepared.Clear();
+    }
+
+    private DuckDBCommand Prepared(string sql, ReadOnlySpan<object> parameters)
+    {
+        if (!_prepared.TryGetValue(sql, out var command))
+        {
+            if (_prepared.Count >= MaxPrepared)
+            {
+                ForgetPrepared();
+            }
+
+            command = Command(sql, parameters);
+            command.Prepare();
+            _prepared.Add(sql, command);
+        }
+
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            command.Parameters[i].Value = parameters[i];
+        }
+
+        return command;
     }
 
     private DuckDBCommand Command(string sql, ReadOnlySpan<object> parameters)

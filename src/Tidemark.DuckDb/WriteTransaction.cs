@@ -15,6 +15,7 @@ public sealed partial class DuckDbStore
         private readonly List<string> _newIds = [];
         private readonly Dictionary<int, LatestReading> _latest = [];
         private readonly HashSet<(string Aggregate, int Sensor, long Bucket)> _invalid = [];
+        private readonly HashSet<int> _written = [];
         private StoreState _state = StoreState.Empty;
 
         public void Begin(StoreState state) => _state = state;
@@ -76,9 +77,10 @@ public sealed partial class DuckDbStore
             return _state;
         }
 
-        /// <summary>Makes sensors and last readings known to readers.</summary>
+        /// <summary>Makes sensors, last readings and that there are new ones known to readers.</summary>
         public void Publish()
         {
+            store._pages.Written(_written);
             foreach (var id in _newIds)
             {
                 store._sensors.Add(id, _latest[_newKeys[id]]);
@@ -101,6 +103,7 @@ public sealed partial class DuckDbStore
                 {
                     lastId = id;
                     lastKey = Key(id);
+                    _written.Add(lastKey);
                 }
 
                 keys[row] = lastKey;

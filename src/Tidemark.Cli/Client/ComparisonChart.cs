@@ -12,11 +12,12 @@ internal static class ComparisonChart
 
     public static void Draw(IReadOnlyList<Comparison> comparisons)
     {
-        var chart = new BarChart { Width = 100, ValueFormatter = (value, _) => Milliseconds(value) };
+        // Values stand in the labels: beside the bar, the chart would take their width off the bar.
+        var chart = new BarChart { Width = 100, ShowValues = false };
         foreach (var comparison in comparisons)
         {
-            chart.AddItem($"{comparison.Name}, raw", comparison.RawMs, Spectre.Console.Color.Orange1);
-            chart.AddItem($"{comparison.Name}, aggregate", comparison.AggregateMs, Spectre.Console.Color.Green);
+            chart.AddItem($"{comparison.Name}, raw {Milliseconds(comparison.RawMs)}", comparison.RawMs, Spectre.Console.Color.Orange1);
+            chart.AddItem($"{comparison.Name}, aggregate {Milliseconds(comparison.AggregateMs)}", comparison.AggregateMs, Spectre.Console.Color.Green);
         }
 
         Terminal.Write(chart);

@@ -33,6 +33,7 @@ internal static class ApiDocument
             .WithOpenApiRoutePattern("/openapi/v1.json")
             .DisableDefaultFonts()
             .DisableTelemetry()
+            .HideDeveloperTools()
             .DisableAgent()
             .DisableMcp());
     }

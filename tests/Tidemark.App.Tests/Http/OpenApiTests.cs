@@ -59,6 +59,7 @@ public sealed class OpenApiTests
         Assert.DoesNotMatch("https?://(?!127\\.0\\.0\\.1|www\\.w3\\.org)", page);
         Assert.Contains("\"withDefaultFonts\":false", page);
         Assert.Contains("\"telemetry\":false", page);
+        Assert.Contains("\"showDeveloperTools\":\"never\"", page);
         var scripts = Regex.Matches(page, "src=\"([^\"]+)\"").Select(m => m.Groups[1].Value).ToList();
         Assert.NotEmpty(scripts);
         foreach (var script in scripts)

@@ -73,6 +73,20 @@ public abstract class RefreshSuite(IStoreFixture fixture) : StoreSuite(fixture)
     }
 
     [Fact]
+    public async Task Late_readings_of_many_sensors_and_hours_are_all_taken_in()
+    {
+        Reading[] Hourly(int minute, double value) => [.. from hour in Enumerable.Range(0, 60) from sensor in Enumerable.Range(0, 5)
+            select new Reading(At("2026-03-01T00:00Z") + TimeSpan.FromMinutes((60 * hour) + minute), $"s{sensor}", [value, hour])];
+        await WriteAsync(Hourly(10, 1));
+        await RefreshAllAsync();
+        await WriteAsync(Hourly(20, 3));
+        Assert.Equal([300, 10], (await RefreshAsync("daily")).Select(r => r.RowsWritten));
+        await RefreshAllAsync();
+        await AggregatesEqualRawAsync();
+        await VerifyIsCleanAsync();
+    }
+
+    [Fact]
     public async Task A_range_is_widened_to_whole_buckets()
     {
         await WriteAsync(At("2026-03-09T10:10Z", 1), At("2026-03-09T10:50Z", 2), At("2026-03-09T11:10Z", 3));
