@@ -109,8 +109,8 @@ public sealed class ComposeTests : IDisposable
         await cli.SucceedAsync("init");
         foreach (var service in (await CreatedAsync()).GetProperty("services").EnumerateObject().Where(s => s.Name != "timescaledb"))
         {
-            // The store is this folder's instead, because a server holds it alone; the address is any open one, as in the image.
-            var environment = ComposePolicy.Members(service.Value, "environment").Where(v => v.Name != "TIDEMARK_STORE").Select(v => (v.Name, $"{v.Value}"));
+            // The store is this folder's instead, which runs no policies; the address is any open one, as in the image.
+            var environment = ComposePolicy.Members(service.Value, "environment").Where(v => v.Name is not ("TIDEMARK_STORE" or "TIDEMARK_MAINTENANCE")).Select(v => (v.Name, $"{v.Value}"));
             var command = ComposePolicy.Items(service.Value, "command").Select(c => $"{c}").ToArray();
             var process = cli.Start([.. environment, ("TIDEMARK_SERVER__URLS", "http://0.0.0.0:0")], command);
             await (service.Name == "api" ? process.UrlAsync() : Task.Delay(TimeSpan.FromSeconds(2)));

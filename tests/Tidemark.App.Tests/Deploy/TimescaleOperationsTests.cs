@@ -184,13 +184,14 @@ public sealed partial class TimescaleOperationsTests : IAsyncLifetime
         await SqlAsync("postgres", $"CREATE DATABASE {database};");
         try
         {
-            await SqlAsync(database, File.ReadAllText(_folder.PathOf("role.sql")).Replace("tidemark", role).Replace("/run/secrets/pgpass", passFile));
+            var script = File.ReadAllText(_folder.PathOf("role.sql")).Replace("tidemark", role).Replace("/run/secrets/pgpass", passFile);
+            await SqlAsync(database, $"{script}\nCREATE SCHEMA {role} AUTHORIZATION {role};");
             Task<CliResult> LogInAsync(string with) => Tool.RunAsync(
-                "psql", ["-X", "-A", "-t", "-c", "CREATE TABLE t (); SELECT pg_get_userbyid(datdba), usesuper FROM pg_database, pg_user WHERE datname = current_database() AND usename = current_user"],
+                "psql", ["-X", "-A", "-t", "-c", "CREATE TABLE t (); SELECT pg_get_userbyid(datdba), usesuper, current_schema FROM pg_database, pg_user WHERE datname = current_database() AND usename = current_user"],
                 null, null, [.. ServerOf(database), ("PGUSER", role), ("PGPASSWORD", with)]);
 
             Assert.NotEqual(0, (await LogInAsync("another")).ExitCode);
-            Assert.Equal($"CREATE TABLE\n{role}|f\n", (await LogInAsync(password)).Output);
+            Assert.Equal($"CREATE TABLE\n{role}|f|public\n", (await LogInAsync(password)).Output);
         }
         finally
         {
