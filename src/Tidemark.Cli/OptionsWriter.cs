@@ -19,6 +19,7 @@ internal static class OptionsWriter
         ["retention"] = Duration(options.Retention),
         ["max_skew"] = TypedText.Format(options.MaxSkew),
         ["real_time"] = options.RealTime,
+        ["maintenance"] = options.Maintenance.ToString().ToLowerInvariant(),
         ["schedule"] = new JsonObject
         {
             ["refresh"] = options.Schedule.Refresh ?? "never",

@@ -1,6 +1,7 @@
 using Tidemark.Configuration;
 using Tidemark.DuckDb;
 using Tidemark.Server.Remote;
+using Tidemark.Timescale;
 
 namespace Tidemark.Cli;
 
@@ -45,22 +46,42 @@ internal static class StoreOpener
     {
         StoreKind.DuckDb => OpenDuckDbAsync(options, cancellationToken),
         StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), options.Key, cancellationToken),
-        _ => throw new CommandFailedException("TimescaleDB is not in this build yet: name duckdb:FOLDER or a running server with --store"),
+        _ => OpenTimescaleAsync(options, cancellationToken),
     };
 
-    private static async Task<ITelemetryStore> OpenDuckDbAsync(TidemarkOptions options, CancellationToken cancellationToken)
-    {
-        var store = await DuckDbStore.OpenAsync(
-            new DuckDbOptions
-            {
-                Folder = options.Store.Value,
-                Schema = options.Schema,
-                ChunkInterval = options.ChunkInterval,
-                CompressAfter = options.CompressAfter,
-                Retention = options.Retention,
-                RealTime = options.RealTime,
-            },
+    private static async Task<ITelemetryStore> OpenTimescaleAsync(TidemarkOptions options, CancellationToken cancellationToken)
+        => await InitializedAsync(
+            await TimescaleStore.OpenAsync(
+                new TimescaleOptions
+                {
+                    Connection = options.Store.Value,
+                    Schema = options.Schema,
+                    ChunkInterval = options.ChunkInterval,
+                    CompressAfter = options.CompressAfter,
+                    Retention = options.Retention,
+                    RealTime = options.RealTime,
+                    Maintenance = options.Maintenance,
+                },
+                cancellationToken),
             cancellationToken);
+
+    private static async Task<ITelemetryStore> OpenDuckDbAsync(TidemarkOptions options, CancellationToken cancellationToken)
+        => await InitializedAsync(
+            await DuckDbStore.OpenAsync(
+                new DuckDbOptions
+                {
+                    Folder = options.Store.Value,
+                    Schema = options.Schema,
+                    ChunkInterval = options.ChunkInterval,
+                    CompressAfter = options.CompressAfter,
+                    Retention = options.Retention,
+                    RealTime = options.RealTime,
+                },
+                cancellationToken),
+            cancellationToken);
+
+    private static async Task<ITelemetryStore> InitializedAsync(ITelemetryStore store, CancellationToken cancellationToken)
+    {
         try
         {
             await store.InitializeAsync(cancellationToken);

@@ -131,7 +131,6 @@ internal sealed class Database : IAsyncDisposable
         SET timezone = 'UTC';
         SET jit = off;
         SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
-        SET timescaledb.compress_truncate_behaviour = truncate_or_delete;
         SET timescaledb.materializations_per_refresh_window = 1000
         """,
         connection);

@@ -5,7 +5,7 @@ namespace Tidemark.Timescale;
 /// <summary>Statements that create what a store is made of.</summary>
 internal sealed partial class TimescaleSql
 {
-    public static readonly string CreateCatalog = Resource("0001_catalog.sql");
+    public static readonly string[] CreateCatalog = [Resource("0001_catalog.sql"), Resource("0002_jobs.sql")];
 
     /// <summary>What must stay the same for materialised buckets to stay true.</summary>
     public static string Definition(AggregateDefinition aggregate)

@@ -87,10 +87,15 @@ public sealed partial class TimescaleStore
         await ExecuteAsync(connection, "CREATE EXTENSION IF NOT EXISTS timescaledb", cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock({InitializeLock})", cancellationToken);
-        await ExecuteAsync(connection, TimescaleSql.CreateCatalog, cancellationToken);
+        foreach (var script in TimescaleSql.CreateCatalog)
+        {
+            await ExecuteAsync(connection, script, cancellationToken);
+        }
+
         await ReconcileSettingsAsync(connection, cancellationToken);
         var rebuild = await ReconcileMetricsAsync(connection, cancellationToken);
         await ReconcileAggregatesAsync(connection, rebuild, cancellationToken);
+        await ReconcileJobsAsync(connection, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         await LoadCatalogAsync(connection, cancellationToken);
         await SettleAsync(connection, cancellationToken);
@@ -191,14 +196,14 @@ public sealed partial class TimescaleStore
         await ExecuteAsync(
             connection,
             $"""
-            INSERT INTO tidemark.aggregates (name, definition, materialization)
-            SELECT $1, $2, h.id FROM timescaledb_information.continuous_aggregates c
+            INSERT INTO tidemark.aggregates (name, definition, source, width, materialization)
+            SELECT $1, $2, nullif($4, ''), INTERVAL '{aggregate.Bucket.Sql}', h.id FROM timescaledb_information.continuous_aggregates c
             JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema AND h.table_name = c.materialization_hypertable_name
             WHERE format('%I.%I', c.view_schema, c.view_name)::regclass = to_regclass($3)
             ON CONFLICT (name) DO UPDATE SET materialization = excluded.materialization
             """,
             cancellationToken,
-            aggregate.Name, TimescaleSql.Definition(aggregate), Identifier.Quote(aggregate.Table));
+            aggregate.Name, TimescaleSql.Definition(aggregate), Identifier.Quote(aggregate.Table), aggregate.Source?.Name ?? "");
     }
 
     private async Task LoadMaterializationsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -229,6 +234,7 @@ public sealed partial class TimescaleStore
             connection,
             $"SELECT h.id FROM _timescaledb_catalog.hypertable h WHERE format('%I.%I', h.schema_name, h.table_name)::regclass = '{TimescaleSql.Raw}'::regclass",
             cancellationToken))!;
+        await LoadPoliciesAsync(connection, cancellationToken);
         _refreshOptions = await ScalarAsync(connection, "SELECT max(pronargs) FROM pg_proc WHERE proname = 'refresh_continuous_aggregate'", cancellationToken) is short and >= 5;
         _skipInvalidation = await ScalarAsync(connection, "SELECT EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.skip_cagg_invalidation')", cancellationToken) is true;
     }

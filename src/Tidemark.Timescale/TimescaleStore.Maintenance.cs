@@ -5,6 +5,13 @@ namespace Tidemark.Timescale;
 
 public sealed partial class TimescaleStore
 {
+    // Compression ends by truncating the rows it replaced, for which it waits until nobody reads them. With a reader there it deletes them
+    // at once, and autovacuum takes their space back.
+    private const string AvoidWaiting = """
+        SELECT set_config('timescaledb.compress_truncate_behaviour',
+            CASE WHEN EXISTS (SELECT FROM pg_locks WHERE relation = $1::regclass AND pid <> pg_backend_pid()) THEN 'truncate_disabled' ELSE 'truncate_or_delete' END, false)
+        """;
+
     public async Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
         RequireInitialized();
@@ -22,6 +29,7 @@ public sealed partial class TimescaleStore
             var after = await _database.RunAsync(
                 async connection =>
                 {
+                    await ExecuteAsync(connection, AvoidWaiting, cancellationToken, chunk.Name);
                     await using var command = new NpgsqlCommand("SELECT compress_chunk($1::regclass, if_not_compressed => true)", connection)
                     {
                         CommandTimeout = 0,

@@ -181,15 +181,7 @@ public sealed partial class TimescaleStore
     private async Task<bool> IsLoggedAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange window, CancellationToken cancellationToken)
         => await ScalarAsync(
             connection,
-            """
-            SELECT EXISTS (
-                SELECT FROM _timescaledb_catalog.continuous_agg c JOIN _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log l ON l.hypertable_id = c.raw_hypertable_id
-                JOIN tidemark.aggregates a ON a.materialization = c.mat_hypertable_id
-                WHERE a.name = $1 AND l.lowest_modified_value < $3 AND l.greatest_modified_value >= $2)
-            OR EXISTS (
-                SELECT FROM tidemark.aggregates a JOIN _timescaledb_catalog.continuous_aggs_materialization_invalidation_log l ON l.materialization_id = a.materialization
-                WHERE a.name = $1 AND l.lowest_modified_value < $3 AND l.greatest_modified_value >= $2)
-            """,
+            "SELECT EXISTS (SELECT FROM tidemark.outstanding WHERE aggregate = $1 AND lowest < $3 AND greatest >= $2)",
             cancellationToken,
             aggregate.Name, window.From.Micros, window.To.Micros) is true;
 

@@ -27,7 +27,7 @@ public sealed partial class TimescaleStore
                     [await HypertableAsync(connection, chunks, cancellationToken)],
                     chunks,
                     aggregates,
-                    [],
+                    await JobsAsync(connection, cancellationToken),
                     await LongAsync(connection, none, "SELECT count(*) FROM tidemark.sensors", cancellationToken),
                     await LongAsync(connection, none, "SELECT pg_database_size(current_database())", cancellationToken),
                     0,

@@ -1,6 +1,4 @@
 using Npgsql;
-using Tidemark.Configuration;
-
 namespace Tidemark.Timescale;
 
 /// <summary>
@@ -108,7 +106,7 @@ public sealed partial class TimescaleStore : ITelemetryStore
             else if (Schema.HasAggregate(name))
             {
                 aggregates[name] = new AggregateState(
-                    Schema.Aggregate(name), reader.GetMicrosOrNull(1), reader.GetMicrosOrNull(2), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5));
+                    Schema.Aggregate(name), reader.GetMicrosOrNull(1), Horizon(Schema.Aggregate(name), reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5));
             }
         }
 
@@ -117,17 +115,14 @@ public sealed partial class TimescaleStore : ITelemetryStore
         return state;
     }
 
-    /// <summary>The stored horizon or, where the database drops chunks by itself, the end of the last one that it may have dropped.</summary>
+    /// <summary>The stored horizon or, where a policy drops chunks, the end of the last one that it may have dropped.</summary>
     private Instant? RawHorizon(Instant? stored)
-    {
-        if (_options is not { Maintenance: MaintenanceOwner.Database, Retention: { } retention })
-        {
-            return stored;
-        }
+        => _policyRetention.TryGetValue("", out var retention) ? Later(stored, ChunkStart(Now - retention)) : stored;
 
-        var dropped = ChunkStart(Now - retention);
-        return stored > dropped ? stored : dropped;
-    }
+    private Instant? Horizon(AggregateDefinition aggregate, Instant? stored)
+        => _policyRetention.TryGetValue(aggregate.Name, out var retention) ? Later(stored, aggregate.Bucket.Floor(Now - retention)) : stored;
+
+    private static Instant Later(Instant? stored, Instant dropped) => stored is { } s && s > dropped ? s : dropped;
 
     private static string[] Chain(AggregateDefinition aggregate)
         => aggregate.Source is null ? [aggregate.Name] : [.. Chain(aggregate.Source), aggregate.Name];

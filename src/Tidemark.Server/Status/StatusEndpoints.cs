@@ -70,5 +70,8 @@ internal static class StatusEndpoints
     }
 
     private static async Task<StoreStatus> ReadAsync(ITelemetryStore store, Scheduler scheduler, CancellationToken cancellationToken)
-        => await store.ReadStatusAsync(cancellationToken) with { Jobs = scheduler.Jobs };
+    {
+        var status = await store.ReadStatusAsync(cancellationToken);
+        return status with { Jobs = [.. status.Jobs, .. scheduler.Jobs] };
+    }
 }

@@ -14,6 +14,8 @@ CREATE TABLE IF NOT EXISTS tidemark.sensors (
 CREATE TABLE IF NOT EXISTS tidemark.aggregates (
     name text PRIMARY KEY,
     definition text NOT NULL,          -- bucket, source and extra columns, compared by Initialize
+    source text,                       -- the aggregate it is built from, NULL for raw readings
+    width interval NOT NULL,           -- of its buckets
     materialization integer NOT NULL,  -- the hypertable that holds the materialised buckets
     target bigint,                     -- the end of what a refresh has begun to materialise
     horizon bigint,

@@ -71,9 +71,10 @@ public sealed class OptionsLoader
     {
         var metrics = BindMetrics();
         var chunkInterval = Duration("chunk_interval") ?? TimeSpan.FromDays(7);
+        var store = BindStore();
         var options = new TidemarkOptions
         {
-            Store = BindStore(),
+            Store = store,
             Schema = new SchemaBinder(_errors).Bind(_configuration.GetSection("aggregates"), metrics),
             ChunkInterval = chunkInterval,
             CompressAfter = OptionalDuration("compress_after", TimeSpan.FromDays(7)),
@@ -81,6 +82,7 @@ public sealed class OptionsLoader
             MaxSkew = Duration("max_skew") ?? TimeSpan.FromHours(1),
             RealTime = Boolean("real_time", true),
             Key = Text("key"),
+            Maintenance = BindMaintenance(store),
             Schedule = new ScheduleOptions
             {
                 Refresh = Cron("schedule:refresh", new ScheduleOptions().Refresh),
@@ -109,6 +111,29 @@ public sealed class OptionsLoader
         }
 
         return uri;
+    }
+
+    private MaintenanceOwner BindMaintenance(StoreUri store)
+    {
+        var fallback = store.Kind == StoreKind.Timescale ? MaintenanceOwner.Database : MaintenanceOwner.Server;
+        var text = Text("maintenance");
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        if (!Enum.TryParse<MaintenanceOwner>(text, ignoreCase: true, out var owner) || !Enum.IsDefined(owner) || text.AsSpan().ContainsAnyInRange('0', '9'))
+        {
+            _errors.Add($"maintenance: '{text}' is not database, server or external");
+            return fallback;
+        }
+
+        if (owner == MaintenanceOwner.Database && store.Kind == StoreKind.DuckDb)
+        {
+            _errors.Add("maintenance: an embedded database runs no jobs by itself: choose server or external");
+        }
+
+        return owner;
     }
 
     private List<Metric> BindMetrics()
@@ -317,7 +342,7 @@ public sealed class OptionsLoader
 
     private static readonly HashSet<string> KnownKeys =
     [
-        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time",
+        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
         "key", "server", "server:urls", "server:keys", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",

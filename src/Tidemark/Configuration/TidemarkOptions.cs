@@ -26,8 +26,8 @@ public sealed record TidemarkOptions
     /// <summary>Whether aggregate answers add the tail that is not materialised yet. Default true.</summary>
     public bool RealTime { get; init; } = true;
 
-    /// <summary>Who refreshes, compresses and drops. Default null: the database where it can, else the server.</summary>
-    public MaintenanceOwner? Maintenance { get; init; }
+    /// <summary>Who refreshes, compresses and drops. Default the database where it has jobs of its own, else the server.</summary>
+    public MaintenanceOwner Maintenance { get; init; } = MaintenanceOwner.Server;
 
     /// <summary>The API key for a store that is a server, <c>http(s)://…</c>. A secret: it belongs into the environment, as <c>TIDEMARK_KEY</c>.</summary>
     public string? Key { get; init; }

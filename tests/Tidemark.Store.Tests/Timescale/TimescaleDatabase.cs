@@ -1,4 +1,8 @@
+using System.Collections.Concurrent;
 using Npgsql;
+using Tidemark.Store.Tests.Timescale;
+
+[assembly: AssemblyFixture(typeof(TimescaleDatabases))]
 
 namespace Tidemark.Store.Tests.Timescale;
 
@@ -9,6 +13,10 @@ namespace Tidemark.Store.Tests.Timescale;
 internal sealed class TimescaleDatabase : IAsyncDisposable
 {
     private static readonly string? Server = Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE") is { Length: > 0 } server ? server : null;
+
+    // On a server databases are emptied and used again: creating one takes longer than a test, and dropping one waits for every session there is.
+    private static readonly ConcurrentBag<string> Idle = [];
+    private static readonly ConcurrentBag<string> Created = [];
 
     private readonly WasmTimescale? _wasm;
 
@@ -31,13 +39,16 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
             return new TimescaleDatabase(wasm.ConnectionString, wasm);
         }
 
-        var name = $"tidemark_test_{Guid.NewGuid():N}";
-        var database = new TimescaleDatabase(new NpgsqlConnectionStringBuilder(Server) { Database = name }.ConnectionString, null);
+        if (!Idle.TryTake(out var name))
+        {
+            // Every other template may have a scheduler of TimescaleDB connected to it, and then can't be copied.
+            name = $"tidemark_test_{Guid.NewGuid():N}";
+            await ExecuteAsync(Server, $"CREATE DATABASE {name} TEMPLATE template0");
+            Created.Add(name);
+            await ExecuteAsync(In(name), "CREATE EXTENSION timescaledb");
+        }
 
-        // Every other template may have a scheduler of TimescaleDB connected to it, and then can't be copied.
-        await ExecuteAsync(Server, $"CREATE DATABASE {name} TEMPLATE template0");
-        await ExecuteAsync(database.ConnectionString, "CREATE EXTENSION timescaledb");
-        return database;
+        return new TimescaleDatabase(In(name), null);
     }
 
     /// <summary>For tests that need more than WebAssembly gives.</summary>
@@ -51,21 +62,56 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
             NpgsqlConnection.ClearPool(connection);
         }
 
-        if (_wasm is null)
-        {
-            await ExecuteAsync(Server!, $"DROP DATABASE {new NpgsqlConnectionStringBuilder(ConnectionString).Database} WITH (FORCE)");
-        }
-        else
+        if (_wasm is not null)
         {
             await WasmPool.GiveBackAsync(_wasm);
+            return;
+        }
+
+        await ExecuteAsync(
+            ConnectionString,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+            """
+            DO $$
+            DECLARE name text;
+            BEGIN
+                FOR name IN SELECT format('%I.%I', user_view_schema, user_view_name) FROM _timescaledb_catalog.continuous_agg ORDER BY mat_hypertable_id DESC LOOP
+                    EXECUTE 'DROP MATERIALIZED VIEW ' || name;
+                END LOOP;
+                FOR name IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'tidemark') LOOP
+                    EXECUTE 'DROP TABLE ' || name || ' CASCADE';
+                END LOOP;
+                DROP SCHEMA IF EXISTS tidemark CASCADE;
+                PERFORM delete_job(job_id) FROM timescaledb_information.jobs WHERE job_id >= 1000;
+            END $$
+            """);
+        Idle.Add(new NpgsqlConnectionStringBuilder(ConnectionString).Database!);
+    }
+
+    public static async Task DropAllAsync()
+    {
+        while (Created.TryTake(out var name))
+        {
+            await ExecuteAsync(Server!, $"DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         }
     }
 
-    private static async Task ExecuteAsync(string server, string sql)
+    private static string In(string database) => new NpgsqlConnectionStringBuilder(Server) { Database = database }.ConnectionString;
+
+    private static async Task ExecuteAsync(string server, params string[] statements)
     {
         // Not pooled: a connection that stays open would be in the way of what follows.
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server) { Pooling = false });
-        await using var command = source.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync();
+        foreach (var sql in statements)
+        {
+            await using var command = source.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync();
+        }
     }
+}
+
+/// <summary>Drops the databases on a server once all tests are done.</summary>
+public sealed class TimescaleDatabases : IAsyncDisposable
+{
+    public async ValueTask DisposeAsync() => await TimescaleDatabase.DropAllAsync();
 }

@@ -9,7 +9,7 @@ namespace Tidemark.Store.Tests.Timescale;
 internal sealed class TimescaleFixture : IStoreFixture
 {
     private ITelemetryStore? _store;
-    private TestDatabase? _database;
+    private TimescaleDatabase? _database;
 
     public FakeTimeProvider Clock { get; } = new(DateTimeOffset.UnixEpoch);
 
@@ -18,8 +18,8 @@ internal sealed class TimescaleFixture : IStoreFixture
     public async Task<ITelemetryStore> OpenAsync(StoreSettings settings, CancellationToken cancellationToken)
     {
         await CloseAsync();
-        _database ??= await TestDatabase.CreateAsync(cancellationToken);
-        _store = await TimescaleStore.OpenAsync(Options(settings, _database.Connection), cancellationToken);
+        _database ??= await TimescaleDatabase.CreateAsync();
+        _store = await TimescaleStore.OpenAsync(Options(settings, _database.ConnectionString), cancellationToken);
         await _store.InitializeAsync(cancellationToken);
         return _store;
     }
