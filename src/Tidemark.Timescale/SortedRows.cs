@@ -11,6 +11,7 @@ internal sealed class SortedRows
     private readonly Dictionary<string, int> _keys = new(StringComparer.Ordinal);
     private readonly int[] _rows;
     private readonly int[] _keyOfRow;
+    private readonly long[] _times;
 
     public SortedRows(IReadOnlyList<ReadingBatch> batches)
     {
@@ -22,6 +23,7 @@ internal sealed class SortedRows
         }
 
         _keyOfRow = new int[_starts[^1]];
+        _times = new long[_starts[^1]];
         Earliest = Instant.MaxValue;
         MapKeys();
         SensorIds = [.. _keys.OrderBy(k => k.Value).Select(k => k.Key)];
@@ -43,11 +45,7 @@ internal sealed class SortedRows
 
     public int KeyOf(int row) => _keyOfRow[row];
 
-    public Instant TimeOf(int row)
-    {
-        var (batch, place) = Locate(row);
-        return new Instant(batch.TimesMicros[place]);
-    }
+    public Instant TimeOf(int row) => new(_times[row]);
 
     public (ReadingBatch Batch, int Place) Locate(int row)
     {
@@ -121,6 +119,7 @@ internal sealed class SortedRows
         var row = 0;
         foreach (var batch in _batches)
         {
+            batch.TimesMicros.CopyTo(_times.AsSpan(row));
             string? lastId = null;
             var lastKey = 0;
             var earliest = long.MaxValue;
@@ -160,12 +159,12 @@ internal sealed class SortedRows
             var (end, ascending) = (start + 1, true);
             for (; end < rows.Length && _keyOfRow[rows[end]] == _keyOfRow[rows[start]]; end++)
             {
-                ascending &= TimeOf(rows[end - 1]) <= TimeOf(rows[end]);
+                ascending &= _times[rows[end - 1]] <= _times[rows[end]];
             }
 
             if (!ascending)
             {
-                var keys = rows[start..end].Select(row => (TimeOf(row).Micros, row)).ToArray();
+                var keys = rows[start..end].Select(row => (_times[row], row)).ToArray();
                 SortRun(rows, start, keys);
             }
 
@@ -189,7 +188,7 @@ internal sealed class SortedRows
         var runs = new List<int>(_rows.Length);
         for (var i = 0; i < _rows.Length; i++)
         {
-            if (i == 0 || _keyOfRow[_rows[i]] != _keyOfRow[_rows[i - 1]] || TimeOf(_rows[i]) != TimeOf(_rows[i - 1]))
+            if (i == 0 || _keyOfRow[_rows[i]] != _keyOfRow[_rows[i - 1]] || _times[_rows[i]] != _times[_rows[i - 1]])
             {
                 runs.Add(i);
             }

@@ -25,6 +25,11 @@ public sealed record TimescaleOptions
     /// <summary>Who refreshes, compresses and drops.</summary>
     public MaintenanceOwner Maintenance { get; init; } = MaintenanceOwner.Database;
 
+    /// <summary>
+    /// What Initialize appends to the name of an aggregate that it finds, made by SQL, and that raw readings no longer give; null to refuse the database.
+    /// </summary>
+    public string? KeepAggregatesAs { get; init; }
+
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>Whether the server takes COPY: builds of PostgreSQL inside other programs may not.</summary>

@@ -52,6 +52,27 @@ internal sealed partial class TimescaleSql
             """;
     }
 
+    /// <summary>
+    /// A function that notes sensors, and last readings, that were written by SQL: those of which a bucket was materialised after all that is
+    /// known of them. Where everything came through Tidemark it finds nothing, and asks for nothing more.
+    /// </summary>
+    public string CreateNoteSensors(IEnumerable<string> storedMetrics)
+    {
+        var finest = schema.BuiltFrom(null).MinBy(a => a.Bucket.Approximate)!;
+        return $"""
+            CREATE OR REPLACE FUNCTION tidemark.note_sensors(since timestamptz) RETURNS void LANGUAGE sql AS $$
+                INSERT INTO tidemark.sensors AS l (sensor_id, time, metrics)
+                SELECT r.sensor_id, r.time, ARRAY[{string.Join(", ", storedMetrics.Select(m => $"r.{Identifier.Quote(m)}"))}]
+                FROM (
+                    SELECT DISTINCT sensor_id FROM {Table(finest)} m
+                    WHERE m.{BucketColumn(finest)} >= since
+                        AND NOT EXISTS (SELECT FROM tidemark.sensors s WHERE s.sensor_id = m.sensor_id COLLATE "C" AND s.time >= m.{BucketColumn(finest)})) m
+                CROSS JOIN LATERAL (SELECT * FROM {Raw} d WHERE d.sensor_id = m.sensor_id ORDER BY time DESC LIMIT 1) r
+                ON CONFLICT (sensor_id) DO UPDATE SET time = excluded.time, metrics = excluded.metrics WHERE excluded.time > l.time
+            $$
+            """;
+    }
+
     public static string Micros(TimeSpan span) => span.TotalMicroseconds.ToString("F0", CultureInfo.InvariantCulture);
 
     private static string[] Averaged(string metric, bool rolledUp)

@@ -85,15 +85,16 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
             """;
     }
 
-    /// <summary>Readings of each sensor: those of the finest aggregate and its tail.</summary>
-    public string Totals(SqlParts parts, StoreState state)
+    /// <summary>Each sensor with its last reading's time, its readings that the finest aggregate has materialised since an instant, and those beyond.</summary>
+    public string Sensors(SqlParts parts, StoreState state, Instant since)
     {
         var watermark = state.Aggregate(schema.Finest).Watermark ?? Instant.MinValue;
         return $"""
-            SELECT sensor_id, sum(reading_count)::bigint FROM (
-                SELECT sensor_id, sum(reading_count) AS reading_count FROM {Table(schema.Finest)} GROUP BY 1
-                UNION ALL SELECT sensor_id, count(*) FROM {Raw} WHERE time >= {parts.Add(watermark)} GROUP BY 1) t
-            GROUP BY 1
+            SELECT l.sensor_id, l.time, coalesce(m.readings, 0)::bigint, coalesce(t.readings, 0)
+            FROM tidemark.sensors l
+            LEFT JOIN (SELECT sensor_id, sum(reading_count) AS readings FROM {Table(schema.Finest)} WHERE {BucketColumn(schema.Finest)} >= {parts.Add(since)} GROUP BY 1) m
+                ON m.sensor_id = l.sensor_id COLLATE "C"
+            LEFT JOIN (SELECT sensor_id, count(*) AS readings FROM {Raw} WHERE time >= {parts.Add(watermark)} GROUP BY 1) t ON t.sensor_id = l.sensor_id COLLATE "C"
             """;
     }
 
@@ -108,7 +109,7 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
             FULL JOIN ({Rows(FromRaw(parts, aggregate, range, null))}) r ON a.sensor_id = r.sensor_id AND a.bucket = r.bucket
             WHERE NOT EXISTS (
                 SELECT FROM tidemark.pending p WHERE p.aggregate = ANY ({parts.Add(chain)}) AND {Within(parts, "p.bucket", range)}
-                    AND p.sensor_id = coalesce(a.sensor_id, r.sensor_id) AND {Bucket(aggregate.Bucket, "p.bucket")} = coalesce(a.bucket, r.bucket))
+                    AND p.sensor_id = coalesce(a.sensor_id, r.sensor_id) COLLATE "C" AND {Bucket(aggregate.Bucket, "p.bucket")} = coalesce(a.bucket, r.bucket))
             """;
     }
 

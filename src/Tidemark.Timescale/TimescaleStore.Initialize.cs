@@ -95,6 +95,8 @@ public sealed partial class TimescaleStore
         await ReconcileSettingsAsync(connection, cancellationToken);
         var rebuild = await ReconcileMetricsAsync(connection, cancellationToken);
         await ReconcileAggregatesAsync(connection, rebuild, cancellationToken);
+        await LoadMaterializationsAsync(connection, cancellationToken);
+        await ExecuteAsync(connection, _sql.CreateNoteSensors((await SettingAsync(connection, "metrics", cancellationToken))!.Split(',')), cancellationToken);
         await ReconcileJobsAsync(connection, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         await LoadCatalogAsync(connection, cancellationToken);
@@ -107,8 +109,15 @@ public sealed partial class TimescaleStore
         var version = await SettingAsync(connection, "format", cancellationToken);
         if (version is null)
         {
-            await RefuseForeignTableAsync(connection, cancellationToken);
-            await ExecuteAsync(connection, _sql.CreateRaw(_options.ChunkInterval), cancellationToken);
+            if (await ScalarAsync(connection, $"SELECT to_regclass('{TimescaleSql.Raw}') IS NOT NULL", cancellationToken) is true)
+            {
+                await AdoptAsync(connection, cancellationToken);
+            }
+            else
+            {
+                await ExecuteAsync(connection, _sql.CreateRaw(_options.ChunkInterval), cancellationToken);
+            }
+
             await SetSettingAsync(connection, "format", FormatVersion, cancellationToken);
         }
         else if (version != FormatVersion)
@@ -129,14 +138,6 @@ public sealed partial class TimescaleStore
         }
 
         await SetSettingAsync(connection, "chunk_interval_micros", interval, cancellationToken);
-    }
-
-    private async Task RefuseForeignTableAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        if (await ScalarAsync(connection, $"SELECT to_regclass('{TimescaleSql.Raw}') IS NOT NULL", cancellationToken) is true)
-        {
-            throw Mismatch($"it has a table {TelemetrySchema.RawTable} that Tidemark did not create");
-        }
     }
 
     /// <summary>Metrics may be added; readings written before have nulls for them.</summary>

@@ -7,6 +7,11 @@ public sealed partial class TimescaleStore
 {
     private const int BatchRows = 8192;
 
+    // What the finest aggregate had materialised when it was last counted: only what came since is counted again.
+    private MaterialisedTotals? _totals;
+
+    private sealed record MaterialisedTotals(Instant Until, long Rewrites, IReadOnlyDictionary<string, long> BySensor);
+
     public Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)
     {
         RequireInitialized();
@@ -38,31 +43,44 @@ public sealed partial class TimescaleStore
             {
                 while (true)
                 {
-                    var state = _state!;
+                    var (made, known) = (_state!, Volatile.Read(ref _totals));
+                    var finest = made.Aggregate(Schema.Finest);
+                    if (known is not null && (known.Rewrites != finest.Rewrites || known.Until > finest.Watermark))
+                    {
+                        known = null;
+                    }
+
                     var parts = new SqlParts();
                     await using var batch = Snapshot(connection);
-                    Add(batch, new NpgsqlBatchCommand(StateSql), parts.ToBatchCommand(
-                        $"SELECT l.sensor_id, l.time, t.total FROM tidemark.sensors l LEFT JOIN ({_sql.Totals(parts, state)}) t (sensor_id, total) USING (sensor_id)"));
-                    Add(batch, new NpgsqlBatchCommand("COMMIT"));
+                    Add(
+                        batch, new NpgsqlBatchCommand(StateSql),
+                        parts.ToBatchCommand(_sql.Sensors(parts, made, known?.Until ?? Instant.MinValue)), new NpgsqlBatchCommand("COMMIT"));
                     await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-                    var now = await ReadStateAsync(reader, cancellationToken);
-                    if (!now.HasWatermarksOf(state))
-                    {
-                        continue;
-                    }
-
+                    var state = await ReadStateAsync(reader, cancellationToken);
                     await reader.NextResultAsync(cancellationToken);
-                    var sensors = new List<SensorInfo>();
-                    while (await reader.ReadAsync(cancellationToken))
+                    if (state.HasWatermarksOf(made) && state.Aggregate(Schema.Finest).Rewrites == finest.Rewrites)
                     {
-                        sensors.Add(new SensorInfo(reader.GetString(0), reader.GetInstant(1), reader.IsDBNull(2) ? 0 : reader.GetInt64(2)));
+                        return await ReadSensorsAsync(reader, finest, known, cancellationToken);
                     }
-
-                    sensors.Sort((a, b) => string.CompareOrdinal(a.SensorId, b.SensorId));
-                    return sensors;
                 }
             },
             cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<SensorInfo>> ReadSensorsAsync(NpgsqlDataReader reader, AggregateState finest, MaterialisedTotals? known, CancellationToken cancellationToken)
+    {
+        var sensors = new List<SensorInfo>();
+        var totals = new Dictionary<string, long>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var id = reader.GetString(0);
+            totals[id] = reader.GetInt64(2) + (known?.BySensor.GetValueOrDefault(id) ?? 0);
+            sensors.Add(new SensorInfo(id, reader.GetInstant(1), totals[id] + reader.GetInt64(3)));
+        }
+
+        Volatile.Write(ref _totals, new MaterialisedTotals(finest.Watermark ?? Instant.MinValue, finest.Rewrites, totals));
+        sensors.Sort((a, b) => string.CompareOrdinal(a.SensorId, b.SensorId));
+        return sensors;
     }
 
     public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, [EnumeratorCancellation] CancellationToken cancellationToken)

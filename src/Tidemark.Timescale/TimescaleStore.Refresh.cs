@@ -113,6 +113,11 @@ public sealed partial class TimescaleStore
         await CallRefreshAsync(connection, aggregate, state.Aggregate(aggregate).Watermark, window.To, cancellationToken);
         await ForgetAsync(connection, state, aggregate, noted, passOn: false, cancellationToken);
         var watermark = (await LoadStateAsync(connection, cancellationToken)).Aggregate(aggregate).Watermark ?? rest.From;
+        if (aggregate.Source is null)
+        {
+            await ExecuteAsync(connection, $"SELECT tidemark.note_sensors({Literal(rest.From)})", cancellationToken);
+        }
+
         var parts = new SqlParts();
         var rows = await LongAsync(connection, parts, $"SELECT count(*) FROM {_sql.Table(aggregate)} WHERE {TimescaleSql.Within(parts, Identifier.Quote(aggregate.BucketColumn), rest with { To = watermark })}", cancellationToken);
         return (slice, rest.To, rows);

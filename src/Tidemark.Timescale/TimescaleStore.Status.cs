@@ -4,6 +4,9 @@ namespace Tidemark.Timescale;
 
 public sealed partial class TimescaleStore
 {
+    // Readings in more bytes than this are not counted but estimated, from the planner's statistics.
+    private const long CountedBytes = 1L << 30;
+
     public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken)
     {
         RequireInitialized();
@@ -12,8 +15,9 @@ public sealed partial class TimescaleStore
             {
                 await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
                 var state = await LoadStateAsync(connection, cancellationToken);
-                var counts = await CountsAsync(connection, cancellationToken);
-                var chunks = (await ChunksAsync(connection, cancellationToken)).Select(c => c with { Rows = counts.GetValueOrDefault(c.Name) }).ToList();
+                var stored = await ChunksAsync(connection, cancellationToken);
+                var counts = await CountsAsync(connection, exact: stored.Sum(c => c.Bytes) < CountedBytes, cancellationToken);
+                var chunks = stored.Select(c => c with { Rows = counts.GetValueOrDefault(c.Name) }).ToList();
                 var aggregates = new List<AggregateStatus>();
                 foreach (var aggregate in state.Aggregates)
                 {
@@ -59,18 +63,21 @@ public sealed partial class TimescaleStore
         return new HypertableStatus(TelemetrySchema.RawTable, chunks.Sum(c => c.Rows), chunks.Count, chunks.Count(c => c.Compressed), reader.GetInt64(0), reader.GetInt64(1));
     }
 
-    private static async Task<Dictionary<string, long>> CountsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<Dictionary<string, long>> CountsAsync(NpgsqlConnection connection, bool exact, CancellationToken cancellationToken)
     {
+        var counts = exact
+            ? $"(SELECT tableoid AS chunk, count(*) AS rows FROM {TimescaleSql.Raw} GROUP BY 1)"
+            : $"(SELECT chunk, greatest(approximate_row_count(chunk), 0) AS rows FROM show_chunks('{TimescaleSql.Raw}') chunk)";
         await using var command = new NpgsqlCommand(
-            $"SELECT (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = chunk), rows FROM (SELECT tableoid AS chunk, count(*) AS rows FROM {TimescaleSql.Raw} GROUP BY 1) t",
+            $"SELECT format('%I.%I', n.nspname, c.relname), t.rows FROM {counts} t JOIN pg_class c ON c.oid = t.chunk JOIN pg_namespace n ON n.oid = c.relnamespace",
             connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var counts = new Dictionary<string, long>();
+        var byChunk = new Dictionary<string, long>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            counts[reader.GetString(0)] = reader.GetInt64(1);
+            byChunk[reader.GetString(0)] = reader.GetInt64(1);
         }
 
-        return counts;
+        return byChunk;
     }
 }

@@ -31,7 +31,9 @@ public sealed partial class TimescaleStore
 
         var job = new WriteJob(batch, cancellationToken);
         _waiting.Enqueue(job);
-        _ = WriteWaitingAsync();
+
+        // Not on the caller's thread, which may prepare the next batch meanwhile.
+        _ = Task.Run(WriteWaitingAsync, CancellationToken.None);
         return await job.Done.Task;
     }
 

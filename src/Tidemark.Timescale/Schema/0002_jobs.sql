@@ -19,7 +19,8 @@ LANGUAGE plpgsql SET timezone = 'UTC' SET search_path = pg_catalog, public AS $$
 DECLARE
     a record;
 BEGIN
-    FOR a IN SELECT * FROM tidemark.aggregates ORDER BY materialization LOOP
+    PERFORM tidemark.note_sensors(now() - INTERVAL '1 day');
+    FOR a IN SELECT * FROM tidemark.aggregates w WHERE EXISTS (SELECT FROM tidemark.pending p WHERE p.aggregate = w.name) OR source IS NOT NULL ORDER BY materialization LOOP
         WITH done AS (
             DELETE FROM tidemark.invalidations i USING tidemark.pending p
             WHERE p.id = i.id AND i.aggregate = a.name AND NOT EXISTS (
@@ -30,5 +31,6 @@ BEGIN
         INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket)
         SELECT DISTINCT d.name, done.sensor_id, public.time_bucket(d.width, done.bucket)
         FROM done JOIN tidemark.aggregates d ON d.source = a.name;
+        UPDATE tidemark.aggregates SET rewrites = rewrites + 1 WHERE name = a.name AND a.source IS NULL;
     END LOOP;
 END $$;

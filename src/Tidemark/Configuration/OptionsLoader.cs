@@ -83,6 +83,7 @@ public sealed class OptionsLoader
             RealTime = Boolean("real_time", true),
             Key = Text("key"),
             Maintenance = BindMaintenance(store),
+            KeepAggregatesAs = Name("keep_aggregates_as"),
             Schedule = new ScheduleOptions
             {
                 Refresh = Cron("schedule:refresh", new ScheduleOptions().Refresh),
@@ -221,6 +222,17 @@ public sealed class OptionsLoader
         return runs.Count < 2 ? TimeSpan.FromDays(366) : runs.Zip(runs.Skip(1), (a, b) => b - a).Max();
     }
 
+    private string? Name(string key)
+    {
+        var text = Text(key);
+        if (text is not null && !Identifier.IsValid(text))
+        {
+            _errors.Add($"{key}: '{text}' is not {Identifier.Form}");
+        }
+
+        return text;
+    }
+
     private string? Text(string key) => _configuration[key];
 
     private TimeSpan? Duration(string key)
@@ -342,7 +354,7 @@ public sealed class OptionsLoader
 
     private static readonly HashSet<string> KnownKeys =
     [
-        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance",
+        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
         "key", "server", "server:urls", "server:keys", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",

@@ -31,6 +31,8 @@ public sealed record TidemarkOptions
 
     /// <summary>The API key for a store that is a server, <c>http(s)://…</c>. A secret: it belongs into the environment, as <c>TIDEMARK_KEY</c>.</summary>
     public string? Key { get; init; }
+    /// <summary>What <c>init</c> appends to the name of an aggregate made by SQL that raw readings no longer give. Default null: it refuses.</summary>
+    public string? KeepAggregatesAs { get; init; }
 
     public required ScheduleOptions Schedule { get; init; }
 
