@@ -37,12 +37,4 @@ public sealed class UsageTests : IDisposable
             Assert.Contains($"\n  {verb} ", result.Output, StringComparison.Ordinal);
         }
     }
-
-    [Fact]
-    public async Task The_TimescaleDB_engine_says_that_it_is_not_there_yet()
-    {
-        var result = await _folder.RunAsync("status", "--store", "postgresql://u:secret@localhost/x");
-        Assert.Equal("tidemark: TimescaleDB is not in this build yet: name duckdb:FOLDER or a running server with --store\n", result.Error);
-        Assert.Equal(1, result.ExitCode);
-    }
 }
