@@ -3,13 +3,17 @@ using NpgsqlTypes;
 
 namespace Tidemark.Timescale;
 
-/// <summary>The parameters of a statement that is being put together: each value gets its number.</summary>
-internal sealed class SqlParts
+/// <summary>
+/// The parameters of a statement that is being put together: each value gets its number. Watermarks, which stay for a while, stand in
+/// the text: so a prepared plan leaves out the chunks on their other side.
+/// </summary>
+internal sealed class SqlParts(StoreState? state = null)
 {
     private readonly List<NpgsqlParameter> _parameters = [];
     private string? _sensor;
 
-    public string Add(Instant instant) => Add(NpgsqlDbType.TimestampTz, instant.ToPostgres());
+    public string Add(Instant instant)
+        => state is not null && state.Aggregates.Any(a => a.Watermark == instant) ? TimescaleSql.Literal(instant) : Add(NpgsqlDbType.TimestampTz, instant.ToPostgres());
 
     public string Add(string text) => Add(NpgsqlDbType.Text, text);
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Tidemark.Timescale;
 
 /// <summary>
@@ -133,7 +135,21 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
         return $"{own} UNION SELECT sensor_id, b FROM (SELECT sensor_id, {Bucket(aggregate.Bucket, "bucket")} AS b FROM ({Invalid(parts, state, aggregate.Source, range)}) i) s WHERE {Within(parts, "b", passedOn)}";
     }
 
-    public static string Within(SqlParts parts, string column, TimeRange range) => $"{column} >= {parts.Add(range.From)} AND {column} < {parts.Add(range.To)}";
+    public static string Within(SqlParts parts, string column, TimeRange range)
+    {
+        var from = range.From > Instant.MinValue ? $"{column} >= {parts.Add(range.From)}" : null;
+        var to = range.To < Instant.MaxValue ? $"{column} < {parts.Add(range.To)}" : null;
+        return (from, to) switch
+        {
+            (null, null) => "true",
+            (_, null) => from,
+            (null, _) => to,
+            _ => $"{from} AND {to}",
+        };
+    }
+
+    public static string Literal(Instant instant)
+        => $"TIMESTAMPTZ '{instant.ToDateTime().ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture)}+00'";
 
     private string Materialised(SqlParts parts, AggregateDefinition aggregate, TimeRange range, string? sensorId)
     {

@@ -50,7 +50,7 @@ public sealed partial class TimescaleStore
                         known = null;
                     }
 
-                    var parts = new SqlParts();
+                    var parts = new SqlParts(made);
                     await using var batch = Snapshot(connection);
                     Add(
                         batch, new NpgsqlBatchCommand(StateSql),
@@ -200,7 +200,7 @@ public sealed partial class TimescaleStore
                 while (true)
                 {
                     var made = _state!;
-                    var (facts, parts) = (new SqlParts(), new SqlParts());
+                    var (facts, parts) = (new SqlParts(), new SqlParts(made));
                     var batch = Snapshot(connection);
                     Add(batch, new NpgsqlBatchCommand(StateSql), facts.ToBatchCommand(Facts(facts, aggregate, sensorId, range, fromRaw)));
                     Add(batch, parts.ToBatchCommand(sql(parts, made)), new NpgsqlBatchCommand("COMMIT"));

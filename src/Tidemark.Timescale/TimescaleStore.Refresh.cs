@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Npgsql;
 
 namespace Tidemark.Timescale;
@@ -226,9 +225,7 @@ public sealed partial class TimescaleStore
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private static string Literal(Instant? instant) => instant is { } i
-        ? $"TIMESTAMPTZ '{i.ToDateTime().ToString("yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture)}+00'"
-        : "NULL::timestamptz";
+    private static string Literal(Instant? instant) => instant is { } i ? TimescaleSql.Literal(i) : "NULL::timestamptz";
 
     private static async Task<long> LongAsync(NpgsqlConnection connection, SqlParts parts, string sql, CancellationToken cancellationToken)
     {
