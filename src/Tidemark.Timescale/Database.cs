@@ -129,6 +129,7 @@ internal sealed class Database : IAsyncDisposable
         """
         SET client_min_messages = warning;
         SET timezone = 'UTC';
+        SET search_path = public;
         SET jit = off;
         SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
         SET timescaledb.materializations_per_refresh_window = 1000

@@ -25,7 +25,7 @@ public sealed class DatabaseOutageTests
     [Fact]
     public async Task A_database_killed_under_load_loses_nothing_acknowledged()
     {
-        Assert.SkipWhen(WasmTimescale.Unavailable is not null && Environment.GetEnvironmentVariable("CI") != "true", WasmTimescale.Unavailable ?? "");
+        WasmPool.SkipIfUnavailable();
         var folder = Directory.CreateTempSubdirectory("tidemark-test-").FullName;
         var database = await WasmTimescale.StartAsync(folder);
         try
