@@ -46,6 +46,7 @@ internal static class ConnectionString
             }
 
             builder.NoResetOnClose = true;
+            builder.TcpKeepAlive = true;
             if (builder.MaxAutoPrepare == 0)
             {
                 (builder.MaxAutoPrepare, builder.AutoPrepareMinUsages) = (100, 2);
@@ -110,7 +111,14 @@ internal static class ConnectionString
             throw Invalid($"there is no parameter '{name}'", null);
         }
 
-        builder[keyword] = keyword is "SSL Mode" ? value.Replace("-", "", StringComparison.Ordinal) : value;
+        try
+        {
+            builder[keyword] = keyword is "SSL Mode" ? value.Replace("-", "", StringComparison.Ordinal) : value;
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or InvalidCastException)
+        {
+            throw Invalid($"its parameter {name} can't be '{(keyword.Contains("Password", StringComparison.Ordinal) ? "***" : value)}'", e);
+        }
     }
 
     private static string? Cut(ref string text, char separator)

@@ -8,7 +8,8 @@ namespace Tidemark.Timescale;
 /// </summary>
 internal sealed class Database : IAsyncDisposable
 {
-    private const int Attempts = 6;
+    // With pauses of up to two seconds: what is busy for more than half a minute is reported so.
+    private const int Attempts = 24;
 
     private readonly bool _several;
     private long _written;
@@ -108,7 +109,8 @@ internal sealed class Database : IAsyncDisposable
     {
         if (attempt < Attempts && TimescaleErrors.IsConflict(failure))
         {
-            await Task.Delay(Random.Shared.Next(10 << attempt, 20 << attempt), cancellationToken);
+            var pause = Math.Min(1000, 5 << Math.Min(attempt, 8));
+            await Task.Delay(Random.Shared.Next(pause, 2 * pause), cancellationToken);
             return true;
         }
 

@@ -183,8 +183,7 @@ public sealed partial class TimescaleStore
             $"ALTER TABLE {TimescaleSql.Raw} ADD PRIMARY KEY (sensor_id, time)",
         })
         {
-            await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
-            await command.ExecuteNonQueryAsync(cancellationToken);
+            await ExecuteAsync(connection, sql, cancellationToken);
         }
     }
 }

@@ -263,7 +263,8 @@ public sealed partial class TimescaleStore
 
     private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] parameters)
     {
-        var command = new NpgsqlCommand(sql, connection);
+        // Maintenance takes as long as it takes; who waits for it can cancel it.
+        var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
         foreach (var parameter in parameters)
         {
             command.Parameters.Add(new NpgsqlParameter { Value = parameter });

@@ -30,12 +30,7 @@ public sealed partial class TimescaleStore
                 async connection =>
                 {
                     await ExecuteAsync(connection, AvoidWaiting, cancellationToken, chunk.Name);
-                    await using var command = new NpgsqlCommand("SELECT compress_chunk($1::regclass, if_not_compressed => true)", connection)
-                    {
-                        CommandTimeout = 0,
-                        Parameters = { new NpgsqlParameter { Value = chunk.Name } },
-                    };
-                    await command.ExecuteNonQueryAsync(cancellationToken);
+                    await ExecuteAsync(connection, "SELECT compress_chunk($1::regclass, if_not_compressed => true)", cancellationToken, chunk.Name);
                     return (await ChunksAsync(connection, cancellationToken)).FirstOrDefault(c => c.Name == chunk.Name)?.Bytes ?? 0;
                 },
                 cancellationToken);
@@ -100,6 +95,9 @@ public sealed partial class TimescaleStore
         if (result.ChunksDropped > 0)
         {
             await SkipInvalidationAsync(connection, cancellationToken);
+
+            // Who still reads these chunks is not waited for while writes wait for this: it is tried again.
+            await ExecuteAsync(connection, "SET LOCAL lock_timeout = '500ms'", cancellationToken);
             await ExecuteAsync(connection, $"SELECT drop_chunks('{TimescaleSql.Raw}', older_than => {Literal(result.RawHorizon)})", cancellationToken);
             await SetSettingAsync(connection, "raw_horizon", result.RawHorizon!.Value.Micros.ToString(CultureInfo.InvariantCulture), cancellationToken);
         }

@@ -221,8 +221,7 @@ public sealed partial class TimescaleStore
         // One pass over each invalid range: with the slices above, batches of TimescaleDB's own would only add transactions.
         var options = _refreshOptions ? ", options => '{\"buckets_per_batch\": 0}'::jsonb" : "";
         var call = $"CALL refresh_continuous_aggregate('{Identifier.Quote(aggregate.Table)}', {Literal(from)}, {Literal(to)}{options})";
-        await using var command = new NpgsqlCommand(call, connection) { CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await ExecuteAsync(connection, call, cancellationToken);
     }
 
     private static string Literal(Instant? instant) => instant is { } i ? TimescaleSql.Literal(i) : "NULL::timestamptz";

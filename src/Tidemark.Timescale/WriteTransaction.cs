@@ -81,11 +81,36 @@ public sealed partial class TimescaleStore
             _state = await store.ReadStateAsync(reader, cancellationToken);
             await reader.NextResultAsync(cancellationToken);
             _latest = new Instant[_rows.SensorIds.Length];
-            Array.Fill(_latest, new Instant(long.MinValue));
+            var found = await ReadLatestAsync(reader, cancellationToken);
+            await reader.DisposeAsync();
+            if (found.Count < _rows.SensorIds.Length)
+            {
+                await LockNewAsync(connection, [.. _rows.SensorIds.Where(id => !found.Contains(id))], cancellationToken);
+            }
+        }
+
+        /// <summary>Sensors without a row get one, before all time, to be locked by: of two that write a new sensor one waits.</summary>
+        private async Task LockNewAsync(NpgsqlConnection connection, string[] ids, CancellationToken cancellationToken)
+        {
+            await using var batch = new NpgsqlBatch(connection);
+            Add(
+                batch,
+                new NpgsqlBatchCommand("INSERT INTO tidemark.sensors SELECT id, '-infinity', '{}' FROM unnest($1) id ORDER BY id COLLATE \"C\" ON CONFLICT DO NOTHING") { Parameters = { Texts(ids) } },
+                new NpgsqlBatchCommand("SELECT sensor_id, time FROM tidemark.sensors WHERE sensor_id = ANY ($1) ORDER BY sensor_id FOR UPDATE") { Parameters = { Texts(ids) } });
+            await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+            await ReadLatestAsync(reader, cancellationToken);
+        }
+
+        private async Task<HashSet<string>> ReadLatestAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+        {
+            var found = new HashSet<string>(StringComparer.Ordinal);
             while (await reader.ReadAsync(cancellationToken))
             {
+                found.Add(reader.GetString(0));
                 _latest[_rows.Key(reader.GetString(0))] = reader.GetInstant(1);
             }
+
+            return found;
         }
 
         /// <summary>Finds the stored values of readings that are not newer than their sensor's last.</summary>
