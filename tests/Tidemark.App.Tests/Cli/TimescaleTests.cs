@@ -65,16 +65,6 @@ public sealed class TimescaleTests : IAsyncLifetime
         Assert.Equal(0, (await server.TerminateAsync()).ExitCode);
     }
 
-    [Fact]
-    public async Task A_server_that_is_not_there_is_one_line_without_the_password()
-    {
-        var result = await _folder.RunAsync("status", "--store", "postgresql://u:s3cret@127.0.0.1:9/x");
-        Assert.Equal(1, result.ExitCode);
-        Assert.StartsWith("tidemark: postgresql://127.0.0.1:9/x can't be reached: check that the server is up, its host and port", result.Error, StringComparison.Ordinal);
-        Assert.Single(result.Error.TrimEnd().Split('\n'));
-        Assert.DoesNotContain("s3cret", result.Error, StringComparison.Ordinal);
-    }
-
     private (string, string)[] Environment => [("PGPASSWORD", _password)];
 
     private async Task<string> SucceedAsync(params string[] arguments)
