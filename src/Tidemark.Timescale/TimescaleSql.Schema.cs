@@ -24,7 +24,7 @@ internal sealed partial class TimescaleSql
         return $"""
             CREATE TABLE {Raw} (time timestamptz NOT NULL, sensor_id varchar(50) COLLATE "C" NOT NULL, {metrics}, PRIMARY KEY (sensor_id, time));
             SELECT create_hypertable('{Raw}', by_range('time', INTERVAL '{Micros(chunkInterval)} microseconds'), create_default_indexes => false);
-            CREATE INDEX sensor_data_time ON {Raw} USING brin (time) WITH (pages_per_range = 32, autosummarize = on);
+            CREATE INDEX sensor_data_time ON {Raw} USING brin (time) WITH (autosummarize = on);
             ALTER TABLE {Raw} SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor_id', timescaledb.compress_orderby = 'time');
             """;
     }

@@ -185,15 +185,26 @@ public sealed partial class TimescaleStore
             await RebuildAggregatesAsync(connection, kept, cancellationToken);
         }
 
+        foreach (var aggregate in kept)
+        {
+            await ExecuteAsync(connection, $"ALTER MATERIALIZED VIEW {Identifier.Quote(aggregate.Table)} SET (timescaledb.materialized_only = {(IsLive ? "false" : "true")})", cancellationToken);
+        }
+
         foreach (var aggregate in Schema.Aggregates.Except(kept))
         {
             await CreateAggregateAsync(connection, aggregate, cancellationToken);
         }
     }
 
+    /// <summary>
+    /// Whether the views themselves show what isn't materialised yet. The database's own jobs need it: what they build from an aggregate may come before
+    /// that one's refresh. Tidemark's refreshes end at the source's watermark, and without the live part they take a fraction of the time.
+    /// </summary>
+    private bool IsLive => _options is { RealTime: true, Maintenance: Configuration.MaintenanceOwner.Database };
+
     private async Task CreateAggregateAsync(NpgsqlConnection connection, AggregateDefinition aggregate, CancellationToken cancellationToken)
     {
-        await ExecuteAsync(connection, _sql.CreateAggregate(aggregate, _options.RealTime), cancellationToken);
+        await ExecuteAsync(connection, _sql.CreateAggregate(aggregate, IsLive), cancellationToken);
         await ExecuteAsync(
             connection,
             $"""

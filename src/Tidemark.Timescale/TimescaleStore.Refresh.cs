@@ -7,7 +7,7 @@ public sealed partial class TimescaleStore
 {
     // What one call of a refresh takes on: between two of them it can be stopped and tells its progress.
     private const long BytesPerSlice = 256L << 20;
-    private static readonly TimeSpan RollupSlice = TimeSpan.FromDays(31);
+    private const int SourceBucketsPerSlice = 31 * 24;
 
     public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
@@ -137,7 +137,7 @@ public sealed partial class TimescaleStore
         if (aggregate.Source is { } source)
         {
             first = await EdgeOfBucketsAsync(connection, source, rest, "min", cancellationToken);
-            end = first is null ? rest.From : aggregate.Bucket.Floor(first.Value + RollupSlice);
+            end = first is null ? rest.From : aggregate.Bucket.Floor(first.Value + (source.Bucket.Approximate * SourceBucketsPerSlice));
         }
         else
         {

@@ -191,29 +191,16 @@ public sealed partial class TimescaleStore
         /// <summary>Copies readings of which none is stored; one that is fails the whole.</summary>
         private void Copy(NpgsqlConnection connection, List<int> rows)
         {
-            using var writer = connection.BeginBinaryImport($"COPY {TimescaleSql.Raw} (time, sensor_id, {store._sql.MetricColumns}) FROM STDIN (FORMAT BINARY)");
-            var metrics = store.Schema.Metrics.Count;
+            using var stream = connection.BeginRawBinaryCopy($"COPY {TimescaleSql.Raw} (time, sensor_id, {store._sql.MetricColumns}) FROM STDIN (FORMAT BINARY)");
+            var copy = new BinaryCopy(stream, store.Schema.Metrics.Count);
+            copy.Begin();
             foreach (var row in rows)
             {
                 var (batch, place) = _rows.Locate(row);
-                writer.StartRow();
-                writer.Write(ReaderExtensions.ToPostgres(batch.TimesMicros[place]), NpgsqlDbType.TimestampTz);
-                writer.Write(batch.SensorIds[place], NpgsqlDbType.Text);
-                for (var m = 0; m < metrics; m++)
-                {
-                    var value = batch.Metric(m)[place];
-                    if (double.IsNaN(value))
-                    {
-                        writer.WriteNull();
-                    }
-                    else
-                    {
-                        writer.Write(value, NpgsqlDbType.Double);
-                    }
-                }
+                copy.Add(batch, place);
             }
 
-            writer.Complete();
+            copy.End();
         }
 
         private async Task UpsertAsync(NpgsqlConnection connection, List<int> rows, CancellationToken cancellationToken)
