@@ -8,7 +8,7 @@ internal static class MaintainCommand
     public static Command Create()
     {
         var command = new Command("maintain", "Apply retention and compression once, as the server's schedule would; retention refreshes first.");
-        command.SetAction(RunAsync);
+        command.SetScheduledAction(RunAsync);
         return command;
     }
 

@@ -29,6 +29,7 @@ internal static class OptionsWriter
         ["server"] = new JsonObject
         {
             ["urls"] = options.Server.Urls,
+            ["keys"] = options.Server.Keys,
             ["max_body"] = TypedText.Format(options.Server.MaxBody),
             ["max_line"] = TypedText.Format((long)options.Server.MaxLine),
             ["max_rows"] = options.Server.MaxRows,

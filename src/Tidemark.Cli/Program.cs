@@ -17,10 +17,12 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
     ClientCommand.Create(),
     ExportCommand.Create(),
     StatusCommand.Create(),
+    HealthCommand.Create(),
     MaintainCommand.Create(),
     VerifyCommand.Create(),
     CheckCommand.Create(),
     DemoCommand.Create(),
+    KeyCommand.Create(),
 };
 GlobalOptions.AddTo(root);
 root.SetAction(_ =>

@@ -13,7 +13,7 @@ internal static class RefreshCommand
     public static Command Create()
     {
         var command = new Command("refresh", "Bring aggregates up to date: what is new or invalid and nothing else.") { Aggregates, From, To, DryRun };
-        command.SetAction(RunAsync);
+        command.SetScheduledAction(RunAsync);
         return command;
     }
 

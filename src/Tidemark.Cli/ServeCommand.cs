@@ -19,7 +19,7 @@ internal static class ServeCommand
         command.SetAction(async (arguments, cancellationToken) =>
         {
             var options = GlobalOptions.Load(arguments, ("server:urls", arguments.GetValue(urls)));
-            TidemarkServer.RefuseOpenAddress(options.Server.Urls, arguments.GetValue(Insecure));
+            TidemarkServer.RefuseOpenAddress(options.Server, arguments.GetValue(Insecure));
             await using var store = await OpenAsync(options, cancellationToken);
             return await RunAsync(options, store, _ => { }, cancellationToken);
         });
@@ -63,7 +63,7 @@ internal static class ServeCommand
         var embedded = options.Store.Kind == StoreKind.DuckDb;
         if (embedded)
         {
-            ServerFile.Write(options.Store.Value, url);
+            ServerFile.Write(options.Store.Value, url, TidemarkServer.LocalKey(server));
         }
 
         try

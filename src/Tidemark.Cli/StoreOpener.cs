@@ -34,7 +34,7 @@ internal static class StoreOpener
         {
             if (ServerFile.Find(options.Store.Value) is { } server)
             {
-                return await HttpTelemetryStore.ConnectAsync(new Uri(server.Url), cancellationToken);
+                return await HttpTelemetryStore.ConnectAsync(new Uri(server.Url), server.Key, cancellationToken);
             }
 
             throw;
@@ -45,7 +45,7 @@ internal static class StoreOpener
     public static Task<ITelemetryStore> OpenOwnAsync(TidemarkOptions options, CancellationToken cancellationToken) => options.Store.Kind switch
     {
         StoreKind.DuckDb => OpenDuckDbAsync(options, cancellationToken),
-        StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), cancellationToken),
+        StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), options.Key, cancellationToken),
         _ => OpenTimescaleAsync(options, cancellationToken),
     };
 

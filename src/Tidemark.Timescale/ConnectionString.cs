@@ -26,6 +26,7 @@ internal static class ConnectionString
         ["application_name"] = "Application Name",
         ["options"] = "Options",
         ["channel_binding"] = "Channel Binding",
+        ["gssencmode"] = "GSS Encryption Mode",
     };
 
     /// <exception cref="StoreException">The URI has a part that means nothing here; it is named, never a password.</exception>
@@ -38,6 +39,12 @@ internal static class ConnectionString
                 : new NpgsqlConnectionStringBuilder(connection);
             builder.ApplicationName ??= "tidemark";
             builder.IncludeErrorDetail = false;
+            if (!builder.ContainsKey("GSS Encryption Mode") && Environment.GetEnvironmentVariable("PGGSSENCMODE") is null)
+            {
+                // Asked for only where it is wanted: without Kerberos on the machine its library says so on standard error.
+                builder.GssEncryptionMode = GssEncryptionMode.Disable;
+            }
+
             builder.NoResetOnClose = true;
             builder.TcpKeepAlive = true;
             if (builder.MaxAutoPrepare == 0)

@@ -11,6 +11,9 @@ internal sealed class Database : IAsyncDisposable
     // With pauses of up to two seconds: what is busy for more than half a minute is reported so.
     private const int Attempts = 24;
 
+    private readonly bool _several;
+    private long _written;
+
     private readonly NpgsqlDataSource _all;
     private readonly NpgsqlDataSource _primary;
     private readonly NpgsqlDataSource _standby;
@@ -18,13 +21,13 @@ internal sealed class Database : IAsyncDisposable
     public Database(string connection)
     {
         var settings = ConnectionString.Parse(connection);
-        var several = settings.Host!.Contains(',', StringComparison.Ordinal);
+        _several = settings.Host!.Contains(',', StringComparison.Ordinal);
         Location = $"postgresql://{settings.Host}{(settings.Host.Contains(':', StringComparison.Ordinal) ? "" : $":{settings.Port}")}/{settings.Database ?? settings.Username}";
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         builder.UsePhysicalConnectionInitializer(
             connection => Settings(connection).ExecuteNonQuery(),
             connection => Settings(connection).ExecuteNonQueryAsync());
-        if (several)
+        if (_several)
         {
             var hosts = builder.BuildMultiHost();
             (_all, _primary, _standby) = (hosts, hosts.WithTargetSession(TargetSessionAttributes.Primary), hosts.WithTargetSession(TargetSessionAttributes.PreferStandby));
@@ -54,7 +57,24 @@ internal sealed class Database : IAsyncDisposable
             },
             cancellationToken);
 
-    /// <summary>Opens what holds on to its connection and closes it in the end.</summary>
+    /// <summary>Remembers how far the primary's log is, after a change of which this process's next reads must know.</summary>
+    public async Task NoteWrittenAsync(NpgsqlConnection primary, CancellationToken cancellationToken)
+    {
+        if (_several)
+        {
+            await using var command = new NpgsqlCommand("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint", primary);
+            var position = (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+            for (long written; (written = Volatile.Read(ref _written)) < position && Interlocked.CompareExchange(ref _written, position, written) != written;)
+            {
+            }
+        }
+    }
+
+    /// <summary>An SQL condition that holds on a standby that hasn't replayed yet what this process wrote.</summary>
+    public string IsBehind(SqlParts parts)
+        => _several ? $"(pg_is_in_recovery() AND (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint < {parts.Add(Volatile.Read(ref _written))})" : "false";
+
+    /// <summary>Opens what holds on to its connection and closes it in the end; on the primary when the standby asked is behind.</summary>
     public async Task<T> OpenAsync<T>(bool standby, Func<NpgsqlConnection, Task<T>> open, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
@@ -64,6 +84,11 @@ internal sealed class Database : IAsyncDisposable
             {
                 connection = await (standby ? _standby : _primary).OpenConnectionAsync(cancellationToken);
                 return await open(connection);
+            }
+            catch (StandbyBehindException) when (standby)
+            {
+                await connection!.DisposeAsync();
+                standby = false;
             }
             catch (Exception e)
             {
@@ -106,9 +131,13 @@ internal sealed class Database : IAsyncDisposable
         """
         SET client_min_messages = warning;
         SET timezone = 'UTC';
+        SET search_path = public;
         SET jit = off;
         SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
         SET timescaledb.materializations_per_refresh_window = 1000
         """,
         connection);
 }
+
+/// <summary>A standby doesn't have yet what this process wrote: the primary is asked instead.</summary>
+internal sealed class StandbyBehindException : Exception;

@@ -17,6 +17,8 @@ internal sealed class SqlParts(StoreState? state = null)
 
     public string Add(string text) => Add(NpgsqlDbType.Text, text);
 
+    public string Add(long number) => Add(NpgsqlDbType.Bigint, number);
+
     public string Add(long[] numbers) => Add(NpgsqlDbType.Array | NpgsqlDbType.Bigint, numbers);
 
     public string Add(string[] texts) => Add(NpgsqlDbType.Array | NpgsqlDbType.Text, texts);

@@ -86,7 +86,7 @@ public sealed partial class TimescaleStore
     public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireInitialized();
-        await using var read = await _database.OpenAsync(MayAskStandby, connection => OpenRawAsync(connection, sensorId, range, cancellationToken), cancellationToken);
+        await using var read = await _database.OpenAsync(standby: true, connection => OpenRawAsync(connection, sensorId, range, cancellationToken), cancellationToken);
         var metrics = Schema.Metrics.Count;
         var values = new double[metrics];
         var ids = new IdCache(sensorId);
@@ -165,27 +165,26 @@ public sealed partial class TimescaleStore
 
     private async Task<OpenRead> OpenRawAsync(NpgsqlConnection connection, string? sensorId, TimeRange range, CancellationToken cancellationToken)
     {
+        var (facts, parts) = (new SqlParts(), new SqlParts());
         var batch = new NpgsqlBatch(connection);
-        if (sensorId is null)
-        {
-            var all = new SqlParts();
-            Add(batch, all.ToBatchCommand($"SELECT time, sensor_id, {_sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(all, "time", range)}"));
-            return new OpenRead(this, batch, await batch.ExecuteReaderAsync(cancellationToken), cancellationToken);
-        }
-
-        var (known, parts) = (new SqlParts(), new SqlParts());
-        var sql = $"SELECT time, {_sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE sensor_id = {parts.Sensor(sensorId)} AND {TimescaleSql.Within(parts, "time", range)} ORDER BY time";
-        Add(batch, known.ToBatchCommand($"SELECT EXISTS (SELECT FROM tidemark.sensors WHERE sensor_id = {known.Sensor(sensorId)})"), parts.ToBatchCommand(sql));
+        Add(batch, facts.ToBatchCommand($"SELECT {IsKnown(facts, sensorId)}, {_database.IsBehind(facts)}"));
+        Add(batch, parts.ToBatchCommand(sensorId is null
+            ? $"SELECT time, sensor_id, {_sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", range)}"
+            : $"SELECT time, {_sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE sensor_id = {parts.Sensor(sensorId)} AND {TimescaleSql.Within(parts, "time", range)} ORDER BY time"));
         var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        if (!reader.GetBoolean(0))
-        {
-            await reader.DisposeAsync();
-            throw StoreException.UnknownSensor(sensorId);
-        }
-
+        await RequireAsync(reader, known: reader.GetBoolean(0), behind: reader.GetBoolean(1), sensorId);
         await reader.NextResultAsync(cancellationToken);
         return new OpenRead(this, batch, reader, cancellationToken);
+    }
+
+    private static async Task RequireAsync(NpgsqlDataReader reader, bool known, bool behind, string? sensorId)
+    {
+        if (behind || !known)
+        {
+            await reader.DisposeAsync();
+            throw behind ? new StandbyBehindException() : StoreException.UnknownSensor(sensorId!);
+        }
     }
 
     /// <summary>
@@ -195,7 +194,7 @@ public sealed partial class TimescaleStore
     private Task<OpenRead> OpenAggregateAsync(
         AggregateDefinition aggregate, string? sensorId, TimeRange range, bool fromRaw, Func<SqlParts, StoreState, string> sql, CancellationToken cancellationToken)
         => _database.OpenAsync(
-            MayAskStandby,
+            standby: true,
             async connection =>
             {
                 while (true)
@@ -209,31 +208,31 @@ public sealed partial class TimescaleStore
                     var state = await ReadStateAsync(reader, cancellationToken);
                     await reader.NextResultAsync(cancellationToken);
                     await reader.ReadAsync(cancellationToken);
-                    var (known, pending) = (reader.GetBoolean(0), reader.GetBoolean(1));
-                    if (known && state.HasWatermarksOf(made))
+                    var pending = reader.GetBoolean(1);
+                    await RequireAsync(reader, known: reader.GetBoolean(0), behind: reader.GetBoolean(2), sensorId);
+                    if (state.HasWatermarksOf(made))
                     {
                         await reader.NextResultAsync(cancellationToken);
                         return new OpenRead(this, batch, reader, cancellationToken) { State = state, Pending = pending };
                     }
 
                     await reader.DisposeAsync();
-                    if (!known)
-                    {
-                        throw StoreException.UnknownSensor(sensorId!);
-                    }
                 }
             },
             cancellationToken);
 
-    /// <summary>Whether the sensor is known, and whether a late write below a watermark touched what the answer is made of.</summary>
-    private static string Facts(SqlParts parts, AggregateDefinition aggregate, string? sensorId, TimeRange range, bool fromRaw)
+    private static string IsKnown(SqlParts parts, string? sensorId)
+        => sensorId is null ? "true" : $"EXISTS (SELECT FROM tidemark.sensors WHERE sensor_id = {parts.Sensor(sensorId)})";
+
+    /// <summary>Whether the sensor is known, whether a late write below a watermark touched what the answer is made of, and whether it comes from a standby that is behind.</summary>
+    private string Facts(SqlParts parts, AggregateDefinition aggregate, string? sensorId, TimeRange range, bool fromRaw)
     {
-        var known = sensorId is null ? "true" : $"EXISTS (SELECT FROM tidemark.sensors WHERE sensor_id = {parts.Sensor(sensorId)})";
+        var known = IsKnown(parts, sensorId);
         var buckets = new TimeRange(aggregate.Bucket.Ceiling(range.From), aggregate.Bucket.Ceiling(range.To));
         var ofSensor = sensorId is null ? "" : $" AND sensor_id = {parts.Sensor(sensorId)}";
         return fromRaw
-            ? $"SELECT {known}, false"
-            : $"SELECT {known}, EXISTS (SELECT FROM tidemark.pending WHERE aggregate = ANY ({parts.Add(Chain(aggregate))}) AND {TimescaleSql.Within(parts, "bucket", buckets)}{ofSensor})";
+            ? $"SELECT {known}, false, {_database.IsBehind(parts)}"
+            : $"SELECT {known}, EXISTS (SELECT FROM tidemark.pending WHERE aggregate = ANY ({parts.Add(Chain(aggregate))}) AND {TimescaleSql.Within(parts, "bucket", buckets)}{ofSensor}), {_database.IsBehind(parts)}";
     }
 
     /// <summary>A batch whose statements see one snapshot, in one round trip.</summary>

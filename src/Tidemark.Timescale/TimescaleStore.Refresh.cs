@@ -57,6 +57,7 @@ public sealed partial class TimescaleStore
             async connection =>
             {
                 await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET last_refresh = $1 WHERE name = $2", cancellationToken, Now.Micros, aggregate.Name);
+                await _database.NoteWrittenAsync(connection, cancellationToken);
                 return (await LoadStateAsync(connection, cancellationToken)).Aggregate(aggregate).Watermark;
             },
             cancellationToken);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Npgsql;
 
 namespace Tidemark.Timescale;
@@ -53,8 +52,8 @@ public sealed partial class TimescaleStore
     private async Task<VerifyReport> CompareAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange slice, VerifyReport report, CancellationToken cancellationToken)
     {
         var (differences, count, total) = (report.Differences.ToList(), report.DifferenceCount, report.BucketsChecked);
-        var columns = aggregate.Columns.Prepend("reading_count").ToArray();
-        var (stored, raw) = (new double[columns.Length], new double[columns.Length]);
+        var columns = 1 + aggregate.Columns.Count;
+        var (stored, raw) = (new double[columns], new double[columns]);
         var parts = new SqlParts();
         await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
         Add(batch, parts.ToBatchCommand(_sql.Compare(parts, aggregate, slice, Chain(aggregate))));
@@ -63,26 +62,15 @@ public sealed partial class TimescaleStore
         {
             total++;
             reader.GetDoubles(2, stored);
-            reader.GetDoubles(2 + columns.Length, raw);
-            var different = Enumerable.Range(0, columns.Length).Where(c => !Equal(columns[c], stored[c], raw[c])).ToList();
-            if (different.Count > 0 && ++count <= MaxDifferences)
+            reader.GetDoubles(2 + columns, raw);
+            if (BucketComparison.Difference(aggregate, stored, raw) is { } difference && ++count <= MaxDifferences)
             {
-                var text = string.Join(", ", different.Select(c => string.Create(CultureInfo.InvariantCulture, $"{columns[c]} {Text(stored[c])}, from raw {Text(raw[c])}")));
-                differences.Add(new BucketDifference(aggregate.Name, reader.GetString(1), reader.GetInstant(0), text));
+                differences.Add(new BucketDifference(aggregate.Name, reader.GetString(1), reader.GetInstant(0), difference));
             }
         }
 
         return new VerifyReport(total, 0, count, differences);
     }
-
-    private static string Text(double value) => double.IsNaN(value) ? "null" : value.ToString("R", CultureInfo.InvariantCulture);
-
-    /// <summary>Sums and averages depend on the order of addition, so they may differ by 1e-9; the rest may not.</summary>
-    private static bool Equal(string column, double a, double b)
-        => double.IsNaN(a) || double.IsNaN(b)
-            ? double.IsNaN(a) && double.IsNaN(b)
-            : a == b || (!column.StartsWith("min_", StringComparison.Ordinal) && !column.StartsWith("max_", StringComparison.Ordinal) && column != "reading_count"
-                && Math.Abs(a - b) <= 1e-9 * Math.Max(1, Math.Max(Math.Abs(a), Math.Abs(b))));
 
     private static IEnumerable<Instant> Horizons(StoreState state, AggregateDefinition aggregate)
     {

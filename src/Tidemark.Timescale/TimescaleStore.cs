@@ -7,9 +7,6 @@ namespace Tidemark.Timescale;
 /// </summary>
 public sealed partial class TimescaleStore : ITelemetryStore
 {
-    // After a write of this process reads ask the primary, which a standby may trail.
-    private static readonly TimeSpan StandbyLag = TimeSpan.FromSeconds(10);
-
     private readonly TimescaleOptions _options;
     private readonly Database _database;
     private readonly TimescaleSql _sql;
@@ -20,7 +17,6 @@ public sealed partial class TimescaleStore : ITelemetryStore
     private bool _refreshOptions;
     private bool _skipInvalidation;
     private int _rawId;
-    private long? _lastWrite;
     private volatile bool _initialized;
     private int _disposed;
 
@@ -65,8 +61,6 @@ public sealed partial class TimescaleStore : ITelemetryStore
     private TimeSpan ChunkWidth { get; }
 
     private Instant Now => Instant.From(_options.Clock.GetUtcNow());
-
-    private bool MayAskStandby => _lastWrite is not { } last || _options.Clock.GetElapsedTime(last) > StandbyLag;
 
     private void RequireInitialized()
     {

@@ -81,6 +81,7 @@ public sealed class OptionsLoader
             Retention = OptionalDuration("retention", null),
             MaxSkew = Duration("max_skew") ?? TimeSpan.FromHours(1),
             RealTime = Boolean("real_time", true),
+            Key = Text("key"),
             Maintenance = BindMaintenance(store),
             KeepAggregatesAs = Name("keep_aggregates_as"),
             Schedule = new ScheduleOptions
@@ -92,6 +93,7 @@ public sealed class OptionsLoader
             Server = new ServerOptions
             {
                 Urls = Text("server:urls") ?? new ServerOptions().Urls,
+                Keys = Text("server:keys") ?? new ServerOptions().Keys,
                 MaxBody = Size("server:max_body", new ServerOptions().MaxBody),
                 MaxLine = (int)Math.Min(Size("server:max_line", new ServerOptions().MaxLine), 16 << 20),
                 MaxRows = Whole("server:max_rows", new ServerOptions().MaxRows),
@@ -354,7 +356,7 @@ public sealed class OptionsLoader
     [
         "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
-        "server", "server:urls", "server:max_body", "server:max_line", "server:max_rows",
+        "key", "server", "server:urls", "server:keys", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
         "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift", "metrics:#:shape:noise",
         "aggregates", "aggregates:#", "aggregates:#:name", "aggregates:#:table", "aggregates:#:bucket", "aggregates:#:bucket_column",

@@ -172,7 +172,8 @@ public sealed class BridgeTests : IAsyncLifetime
         await second.AskAsync(WireClient.Query("SET SESSION AUTHORIZATION plain"));
         foreach (var (client, name) in ((WireClient, string)[])[(first, "first"), (second, "second")])
         {
-            await client.AskAsync(WireClient.Parse("same", $"SELECT '{name}', current_setting('application_name'), current_setting('timezone'), current_setting('work_mem'), session_user"), WireClient.Sync);
+            var sql = $"SELECT '{name}', current_setting('application_name'), current_setting('timezone'), current_setting('work_mem'), session_user";
+            await client.AskAsync(WireClient.Parse("same", sql), WireClient.Sync);
         }
 
         for (var i = 0; i < 3; i++)

@@ -26,7 +26,8 @@ public sealed class TimescaleDatabaseTests : IAsyncLifetime
     public async Task It_is_the_community_edition_on_PostgreSQL()
     {
         Assert.Equal("timescale", await ScalarAsync("SHOW timescaledb.license"));
-        Assert.InRange(new Version(((string)(await ScalarAsync("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"))!).Split('-')[0]), new Version(2, 23), new Version(3, 0));
+        var version = (string)(await ScalarAsync("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"))!;
+        Assert.InRange(new Version(version.Split('-')[0]), new Version(2, 23), new Version(3, 0));
         Assert.InRange(int.Parse((string)(await ScalarAsync("SHOW server_version_num"))!, System.Globalization.CultureInfo.InvariantCulture), 150000, 999999);
     }
 
@@ -56,7 +57,10 @@ public sealed class TimescaleDatabaseTests : IAsyncLifetime
         Assert.Equal(4L, await ScalarAsync("SELECT number_compressed_chunks FROM hypertable_compression_stats('s')"));
         Assert.Equal(Expected, await ScalarAsync(Months));
 
-        await ExecuteAsync("INSERT INTO s VALUES ('2026-01-30 00:03Z', 's0', 1003), ('2026-01-30 00:04Z', 's0', 1) ON CONFLICT (sensor, time) DO UPDATE SET value = excluded.value");
+        await ExecuteAsync("""
+            INSERT INTO s VALUES ('2026-01-30 00:03Z', 's0', 1003), ('2026-01-30 00:04Z', 's0', 1)
+            ON CONFLICT (sensor, time) DO UPDATE SET value = excluded.value
+            """);
         Assert.Equal(Expected, await ScalarAsync(Months));
         await RefreshAsync();
         Assert.Equal("961 1381961, 960 4145760", await ScalarAsync(Months));
@@ -69,7 +73,11 @@ public sealed class TimescaleDatabaseTests : IAsyncLifetime
     [Fact]
     public async Task Policies_can_be_added_and_run()
     {
-        await ExecuteAsync("CREATE TABLE s (time timestamptz NOT NULL); SELECT create_hypertable('s', by_range('time', INTERVAL '1 day')); INSERT INTO s VALUES (now()), (now() - INTERVAL '9 days')");
+        await ExecuteAsync("""
+            CREATE TABLE s (time timestamptz NOT NULL);
+            SELECT create_hypertable('s', by_range('time', INTERVAL '1 day'));
+            INSERT INTO s VALUES (now()), (now() - INTERVAL '9 days')
+            """);
         var job = (int)(await ScalarAsync("SELECT add_retention_policy('s', INTERVAL '7 days')"))!;
         await ExecuteAsync($"CALL run_job({job})");
         Assert.Equal(1L, await ScalarAsync("SELECT count(*) FROM s"));

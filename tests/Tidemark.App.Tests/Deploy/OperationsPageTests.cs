@@ -1,0 +1,62 @@
+using System.Runtime.Versioning;
+using System.Text.RegularExpressions;
+using Tidemark.App.Tests.Cli;
+
+namespace Tidemark.App.Tests.Deploy;
+
+/// <summary>What docs/operations.md tells people to write or run, as far as it goes without a database.</summary>
+[UnsupportedOSPlatform("windows")]
+public sealed partial class OperationsPageTests : IDisposable
+{
+    private static readonly string Page = Repository.Read("docs/operations.md");
+
+    private readonly CliFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Its_verbs_are_the_program_s()
+    {
+        var help = (await _folder.RunAsync()).Output;
+        var verbs = Verb().Matches(Page).Select(m => m.Groups[1].Value).Distinct().ToList();
+        Assert.True(verbs.Count >= 10, string.Join(' ', verbs));
+        Assert.All(verbs, verb => Assert.Contains($"\n  {verb} ", help, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Its_scripts_are_in_the_folder()
+        => Assert.All(Script().Matches(Page).Select(m => m.Groups[1].Value).Distinct(), name => Assert.True(File.Exists(Repository.PathOf($"deploy/docker/{name}")), name));
+
+    [Fact]
+    public async Task Its_configuration_is_accepted()
+    {
+        _folder.Write("tidemark.json", Assert.Single(Blocks("json")));
+        Assert.Contains("\"retention\": \"90d\"", await _folder.SucceedAsync("check"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Its_units_are_ones_that_systemd_runs()
+    {
+        Assert.SkipWhen(Tool.Find("systemd-analyze") is null, "systemd-analyze is not on this machine");
+        foreach (var unit in Blocks("ini"))
+        {
+            _folder.Write(unit.Split('\n')[0].TrimStart('#', ' '), unit.Replace("/usr/bin/docker", "/bin/true", StringComparison.Ordinal));
+        }
+
+        _folder.Write("docker.service", "[Unit]\nDescription=Stands for Docker's own\n[Service]\nExecStart=/bin/true\n");
+        var result = await Tool.RunAsync("systemd-analyze", ["verify", "./tidemark-refresh.service", "./tidemark-refresh.timer"], _folder.Path, null, []);
+        Assert.True(result is { ExitCode: 0, Error: "" }, result.Error);
+    }
+
+    private static List<string> Blocks(string language)
+        => [.. Block().Matches(Page).Where(m => m.Groups[1].Value == language).Select(m => m.Groups[2].Value)];
+
+    [GeneratedRegex(@"(?:`| api | tidemark |^)tidemark (?!is\b|in\b)([a-z]+)", RegexOptions.Multiline)]
+    private static partial Regex Verb();
+
+    [GeneratedRegex(@"([a-z-]+\.sh)\b")]
+    private static partial Regex Script();
+
+    [GeneratedRegex("```([a-z]+)\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Block();
+}
