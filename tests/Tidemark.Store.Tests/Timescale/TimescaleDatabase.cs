@@ -80,22 +80,22 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
     }
 
     private Task EmptyAsync() => ExecuteAsync(
-            ConnectionString,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
-            """
-            DO $$
-            DECLARE name text;
-            BEGIN
-                FOR name IN SELECT format('%I.%I', user_view_schema, user_view_name) FROM _timescaledb_catalog.continuous_agg ORDER BY mat_hypertable_id DESC LOOP
-                    EXECUTE 'DROP MATERIALIZED VIEW ' || name;
-                END LOOP;
-                FOR name IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'tidemark') LOOP
-                    EXECUTE 'DROP TABLE ' || name || ' CASCADE';
-                END LOOP;
-                DROP SCHEMA IF EXISTS tidemark CASCADE;
-                PERFORM delete_job(job_id) FROM timescaledb_information.jobs WHERE job_id >= 1000;
-            END $$
-            """);
+        ConnectionString,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        """
+        DO $$
+        DECLARE name text;
+        BEGIN
+            FOR name IN SELECT format('%I.%I', user_view_schema, user_view_name) FROM _timescaledb_catalog.continuous_agg ORDER BY mat_hypertable_id DESC LOOP
+                EXECUTE 'DROP MATERIALIZED VIEW ' || name;
+            END LOOP;
+            FOR name IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'tidemark') LOOP
+                EXECUTE 'DROP TABLE ' || name || ' CASCADE';
+            END LOOP;
+            DROP SCHEMA IF EXISTS tidemark CASCADE;
+            PERFORM delete_job(job_id) FROM timescaledb_information.jobs WHERE job_id >= 1000;
+        END $$
+        """);
 
     public static async Task DropAllAsync()
     {
