@@ -61,7 +61,7 @@ if [ -s "$data/keys/tidemark-keys.json" ]; then
   systemctl start tidemark-refresh.timer tidemark-maintain.timer tidemark-backup.timer
   echo "Tidemark runs: https://$TIDEMARK_SITE"
 else
-  echo "Tidemark is set up. It needs a key before it starts:"
-  echo "  cd $compose && docker compose run --rm admin key add --help"
-  echo "then run $0 again"
+  echo "Tidemark is set up. It starts once there is a key, which is shown this once:"
+  echo "  cd $compose && docker compose run --rm admin key add me --scope read write admin"
+  echo "then run this again"
 fi
