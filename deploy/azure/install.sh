@@ -18,14 +18,17 @@ mountpoint -q "$data" || fail "the data disk isn't mounted at $data: systemctl s
 # shellcheck source=/dev/null
 . /etc/tidemark/azure.env
 
-# The images' user is 1654. The database's folder gets its owner from the image, when the volume is first used.
-install -d -m 0755 "$data/postgres"
+# The database's folder gets owner and mode from the image, when the volume is first used, and keeps them: PostgreSQL
+# refuses any other. The other images' user is 1654.
+mkdir -p "$data/postgres"
 install -d -m 0700 "$data/backups"
 install -d -m 0700 -o 1654 -g 1654 "$data/keys" "$data/caddy"
 
 # Six tenths of the memory for the database; the rest is for the API, the proxy, Docker and Ubuntu.
 if [ ! -e "$compose/.env" ]; then
   "$compose/create-env.sh" "$(awk '/^MemTotal/ { print int($2 / 1024 * 0.6) }' /proc/meminfo)"
+fi
+if ! grep -q '^COMPOSE_FILE=' "$compose/.env"; then
   cat >> "$compose/.env" <<END
 
 # The production overlay.
