@@ -65,6 +65,6 @@ if [ -s "$data/keys/tidemark-keys.json" ]; then
   echo "Tidemark runs: https://$TIDEMARK_SITE"
 else
   echo "Tidemark is set up. It starts once there is a key, which is shown this once:"
-  echo "  cd $compose && docker compose run --rm admin key add me --scope read write admin"
+  echo "  cd $compose && docker compose run --rm admin key add me --scope admin"
   echo "then run this again"
 fi
