@@ -14,7 +14,7 @@ internal static class GenerateProcess
             async run =>
             {
                 var store = Path.Combine(folder, $"generate-{run}");
-                await TidemarkProcess.RunAsync(store, ["generate", "--days", "30", "--sensors", "10", "--interval", "60"], cancellationToken);
+                await TidemarkProcess.RunAsync($"duckdb:{store}", ["generate", "--days", "30", "--sensors", "10", "--interval", "60"], null, cancellationToken);
                 Directory.Delete(store, recursive: true);
             },
             cancellationToken);

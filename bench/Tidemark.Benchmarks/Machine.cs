@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using DuckDB.NET.Data;
+using Npgsql;
 
 namespace Tidemark.Benchmarks;
 
@@ -13,6 +14,20 @@ internal static class Machine
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{Cpu()}, {Environment.ProcessorCount} cores, {memory:F0} GiB memory, {System()} ({RuntimeInformation.OSArchitecture}), .NET {Environment.Version}, DuckDB {DuckDb()}");
+    }
+
+    /// <summary>The server and its settings that matter for the figures.</summary>
+    public static async Task<string> DescribeAsync(string server, CancellationToken cancellationToken)
+    {
+        await using var connection = new NpgsqlConnection(server);
+        await connection.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(
+            """
+            SELECT format('PostgreSQL %s, TimescaleDB %s, shared_buffers %s, fsync %s', current_setting('server_version'),
+                (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'), current_setting('shared_buffers'), current_setting('fsync'))
+            """,
+            connection);
+        return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     private static string Cpu() => Field("/proc/cpuinfo", "model name", ':') ?? "unknown CPU";

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Tidemark.Benchmarks;
+using Tidemark.Benchmarks.Timescale;
 
 var sensors = new Option<int>("--sensors") { Description = "Sensors of the data set. Default 1000.", DefaultValueFactory = _ => 1000 };
 var days = new Option<int>("--days") { Description = "Days of readings, one a minute, at least 10. Default 30.", DefaultValueFactory = _ => 30 };
@@ -12,26 +13,37 @@ days.Validators.Add(result => Require(result, result.GetValue(days) >= 10, "--da
 only.AcceptOnlyFromAmong(Plan.Workloads);
 
 var root = new RootCommand("Measures Tidemark against its bounds. Exit code 0 when all are met, 1 when not.") { sensors, days, only, folder, markdown };
+var timescale = new Command("timescale", "Measures the engine on a TimescaleDB server, in databases of its own that are dropped in the end. Needs psql and pgbench.") { sensors, days, only, markdown };
+var server = new Option<string?>("--server") { Description = "Npgsql's connection string of a superuser. Default TIDEMARK_TEST_TIMESCALE.", HelpName = "CONNECTION" };
+timescale.Options.Add(server);
+timescale.SetAction(async (arguments, cancellationToken) => await RunAsync(
+    new Plan(arguments.GetValue(sensors), arguments.GetValue(days), arguments.GetValue(only) ?? [], null, arguments.GetValue(markdown)),
+    arguments.GetValue(server) ?? Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE") ?? throw new InvalidOperationException("name a server by --server or TIDEMARK_TEST_TIMESCALE"),
+    cancellationToken));
+root.Subcommands.Add(timescale);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(arguments.GetValue(sensors), arguments.GetValue(days), arguments.GetValue(only) ?? [], arguments.GetValue(folder), arguments.GetValue(markdown)),
+    null,
     cancellationToken));
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(60) });
 
-static async Task<int> RunAsync(Plan plan, CancellationToken cancellationToken)
+static async Task<int> RunAsync(Plan plan, string? server, CancellationToken cancellationToken)
 {
     var workload = string.Create(
         CultureInfo.InvariantCulture,
         $"Data set: {plan.Sensors:N0} sensors × {plan.Days} days × 60 s = {(long)plan.Sensors * plan.Days * 1440:N0} readings of {DataSet.Schema.Metrics.Count} metrics, up to the minute of the run.");
-    var report = new Report(workload, $"Machine: {Machine.Describe()}.");
+    var report = new Report(workload, $"Machine: {Machine.Describe()}{(server is null ? "" : $", {await Machine.DescribeAsync(server, cancellationToken)}")}.", server is null ? "figures" : "timescale figures");
     var folder = plan.Folder ?? Directory.CreateTempSubdirectory("tidemark-bench-").FullName;
     var complete = false;
     try
     {
         Directory.CreateDirectory(folder);
-        await new Suite(plan, folder, report).RunAsync(cancellationToken);
+        await (server is null
+            ? new Suite(plan, folder, report).RunAsync(cancellationToken)
+            : new TimescaleSuite(plan, server, folder, report).RunAsync(cancellationToken));
         complete = true;
     }
-    catch (Exception e) when (e is InvalidOperationException or HttpRequestException or StoreException or IOException)
+    catch (Exception e) when (e is InvalidOperationException or HttpRequestException or StoreException or IOException or Npgsql.NpgsqlException)
     {
         Report.Note($"stopped: {e.Message}");
     }

@@ -4,14 +4,16 @@ using Spectre.Console;
 namespace Tidemark.Benchmarks;
 
 /// <summary>Collects figures and prints them as one table, on the terminal and as Markdown.</summary>
-internal sealed class Report(string workload, string machine)
+/// <param name="workload">What was measured on.</param>
+/// <param name="machine">Where.</param>
+/// <param name="name">Of the marks between which a document holds the figures.</param>
+internal sealed class Report(string workload, string machine, string name)
 {
-    private const string BeginMark = "<!-- figures -->";
-    private const string EndMark = "<!-- end of figures -->";
-
     private static readonly string[] Columns = ["what", "figure", "reach", "met", "beside"];
 
     private readonly List<Figure> _figures = [];
+    private readonly string _beginMark = $"<!-- {name} -->";
+    private readonly string _endMark = $"<!-- end of {name} -->";
 
     public bool AllMet => _figures.All(f => f.Met != false);
 
@@ -56,8 +58,8 @@ internal sealed class Report(string workload, string machine)
     public void WriteMarkdown(string file)
     {
         var old = File.Exists(file) ? File.ReadAllText(file) : "";
-        var (begin, end) = (old.IndexOf(BeginMark, StringComparison.Ordinal), old.IndexOf(EndMark, StringComparison.Ordinal));
-        File.WriteAllText(file, begin < 0 || end < begin ? ToMarkdown() : $"{old[..(begin + BeginMark.Length)]}\n{ToMarkdown()}{old[end..]}");
+        var (begin, end) = (old.IndexOf(_beginMark, StringComparison.Ordinal), old.IndexOf(_endMark, StringComparison.Ordinal));
+        File.WriteAllText(file, begin < 0 || end < begin ? ToMarkdown() : $"{old[..(begin + _beginMark.Length)]}\n{ToMarkdown()}{old[end..]}");
     }
 
     private string ToMarkdown()

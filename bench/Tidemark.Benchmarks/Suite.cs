@@ -64,7 +64,7 @@ internal sealed class Suite(Plan plan, string folder, Report report)
 
             if (plan.Includes("fleet"))
             {
-                report.Add(await FleetQueries.MeasureAsync(store, _data, cancellationToken));
+                report.Add(await FleetQueries.MeasureAsync(store, _data, "raw not yet compressed", bound: true, cancellationToken));
             }
         }
 
@@ -73,7 +73,7 @@ internal sealed class Suite(Plan plan, string folder, Report report)
             SensorQuery[] asWritten = [SensorQuery.RawLastDay(_data.End, "raw last day, as written")];
             var queries = new SensorQueries(_data, _store);
             await queries.MeasureBelowAsync(asWritten, cancellationToken);
-            await using var server = await TidemarkProcess.ServeAsync(_store, cancellationToken);
+            await using var server = await TidemarkProcess.ServeAsync($"duckdb:{_store}", null, cancellationToken);
             report.Add(await queries.MeasureHttpAsync(server.Url, asWritten, cancellationToken));
         }
     }
@@ -104,7 +104,7 @@ internal sealed class Suite(Plan plan, string folder, Report report)
             await queries.MeasureBelowAsync(all, cancellationToken);
         }
 
-        await using var server = await TidemarkProcess.ServeAsync(_store, cancellationToken);
+        await using var server = await TidemarkProcess.ServeAsync($"duckdb:{_store}", null, cancellationToken);
         if (plan.Includes("memory"))
         {
             report.Add(await IdleMemoryAsync(server, all, cancellationToken));

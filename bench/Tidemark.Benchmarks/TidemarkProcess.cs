@@ -8,9 +8,9 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
 {
     private readonly Process _process;
 
-    private TidemarkProcess(string folder, string[] arguments)
+    private TidemarkProcess(string store, string[] arguments, IReadOnlyDictionary<string, string>? environment)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "tidemark.dll"), .. arguments, "--store", $"duckdb:{folder}"])
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "tidemark.dll"), .. arguments, "--store", store])
         {
             // No tidemark.json of the caller's folder is read.
             WorkingDirectory = AppContext.BaseDirectory,
@@ -20,6 +20,11 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("TIDEMARK_", StringComparison.OrdinalIgnoreCase)).ToList())
         {
             start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
         }
 
         _process = Process.Start(start)!;
@@ -38,10 +43,10 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a command to its end.</summary>
-    public static async Task RunAsync(string folder, string[] arguments, CancellationToken cancellationToken)
+    /// <summary>Runs a command on a store, named by its URI, to its end.</summary>
+    public static async Task RunAsync(string store, string[] arguments, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
     {
-        await using var process = new TidemarkProcess(folder, arguments);
+        await using var process = new TidemarkProcess(store, arguments, environment);
         var errors = process._process.StandardError.ReadToEndAsync(cancellationToken);
         await process._process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process._process.WaitForExitAsync(cancellationToken);
@@ -52,9 +57,9 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a server on a free port of the loopback and waits until it listens.</summary>
-    public static async Task<TidemarkProcess> ServeAsync(string folder, CancellationToken cancellationToken)
+    public static async Task<TidemarkProcess> ServeAsync(string store, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
     {
-        var server = new TidemarkProcess(folder, ["serve", "--urls", "http://127.0.0.1:0"]);
+        var server = new TidemarkProcess(store, ["serve", "--urls", "http://127.0.0.1:0"], environment);
         try
         {
             var errors = server._process.StandardError.ReadToEndAsync(cancellationToken);

@@ -24,7 +24,7 @@ internal static class DemoCommand
             var serve = !arguments.GetValue(NoServe);
             if (serve)
             {
-                TidemarkServer.RefuseOpenAddress(options.Server.Urls, insecure: false);
+                TidemarkServer.RefuseOpenAddress(options.Server, insecure: false);
             }
 
             var watch = Stopwatch.StartNew();

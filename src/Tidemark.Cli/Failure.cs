@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Tidemark.Configuration;
 using Tidemark.Server.Hosting;
+using Tidemark.Server.Keys;
 
 namespace Tidemark.Cli;
 
@@ -24,7 +25,7 @@ internal static class Failure
     public static string Describe(Exception e) => OneLine(e switch
     {
         OptionsException options => string.Join("; ", options.Errors),
-        CommandFailedException or StoreException or AddressException or IOException or UnauthorizedAccessException => e.Message,
+        CommandFailedException or StoreException or AddressException or KeyException or IOException or UnauthorizedAccessException => e.Message,
         _ => $"unexpected {e.GetType().Name}: {e.Message}",
     });
 

@@ -15,7 +15,7 @@ internal static class HealthCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        using var client = new ApiClient(arguments.GetRequiredValue(ClientCommand.Host), arguments.GetValue(ClientCommand.Port));
+        using var client = new ApiClient(arguments.GetRequiredValue(ClientCommand.Host), arguments.GetValue(ClientCommand.Port), key: null);
         var answer = await client.GetAsync("/api/health", cancellationToken);
         if (!answer.IsSuccess)
         {

@@ -8,9 +8,15 @@ internal static class InitCommand
     public static Command Create()
     {
         var command = new Command("init", "Create the store, or upgrade it to the configured schema; safe to run again.");
+        var keep = new Option<string?>("--keep-aggregates-as")
+        {
+            Description = "On a TimescaleDB database made by other scripts: keep an aggregate that raw readings no longer give as NAME_SUFFIX instead of refusing.",
+            HelpName = "SUFFIX",
+        };
+        command.Options.Add(keep);
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            var options = GlobalOptions.Load(arguments);
+            var options = GlobalOptions.Load(arguments, ("keep_aggregates_as", arguments.GetValue(keep)));
             await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
             var aggregates = store.Schema.Aggregates.Select(a => a.Name).ToList();
             if (arguments.GetValue(GlobalOptions.Json))

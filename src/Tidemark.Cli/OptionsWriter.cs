@@ -19,6 +19,7 @@ internal static class OptionsWriter
         ["retention"] = Duration(options.Retention),
         ["max_skew"] = TypedText.Format(options.MaxSkew),
         ["real_time"] = options.RealTime,
+        ["maintenance"] = options.Maintenance.ToString().ToLowerInvariant(),
         ["schedule"] = new JsonObject
         {
             ["refresh"] = options.Schedule.Refresh ?? "never",
@@ -28,6 +29,7 @@ internal static class OptionsWriter
         ["server"] = new JsonObject
         {
             ["urls"] = options.Server.Urls,
+            ["keys"] = options.Server.Keys,
             ["max_body"] = TypedText.Format(options.Server.MaxBody),
             ["max_line"] = TypedText.Format((long)options.Server.MaxLine),
             ["max_rows"] = options.Server.MaxRows,

@@ -22,6 +22,7 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
     VerifyCommand.Create(),
     CheckCommand.Create(),
     DemoCommand.Create(),
+    KeyCommand.Create(),
 };
 GlobalOptions.AddTo(root);
 root.SetAction(_ =>

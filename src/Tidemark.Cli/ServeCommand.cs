@@ -19,7 +19,7 @@ internal static class ServeCommand
         command.SetAction(async (arguments, cancellationToken) =>
         {
             var options = GlobalOptions.Load(arguments, ("server:urls", arguments.GetValue(urls)));
-            TidemarkServer.RefuseOpenAddress(options.Server.Urls, arguments.GetValue(Insecure));
+            TidemarkServer.RefuseOpenAddress(options.Server, arguments.GetValue(Insecure));
             await using var store = await OpenAsync(options, cancellationToken);
             return await RunAsync(options, store, _ => { }, cancellationToken);
         });
@@ -60,7 +60,12 @@ internal static class ServeCommand
         await using var server = TidemarkServer.Create(options, store);
         await StartAsync(server, options.Server.Urls, cancellationToken);
         var url = LocalUrl(server.Urls.First());
-        ServerFile.Write(options.Store.Value, url);
+        var embedded = options.Store.Kind == StoreKind.DuckDb;
+        if (embedded)
+        {
+            ServerFile.Write(options.Store.Value, url, TidemarkServer.LocalKey(server));
+        }
+
         try
         {
             Terminal.Line($"listening on {string.Join(", ", server.Urls)}; Ctrl+C ends");
@@ -69,7 +74,10 @@ internal static class ServeCommand
         }
         finally
         {
-            ServerFile.Delete(options.Store.Value);
+            if (embedded)
+            {
+                ServerFile.Delete(options.Store.Value);
+            }
         }
 
         return ExitCode.Success;

@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Tidemark.Server.Keys;
 
 namespace Tidemark.Cli;
 
 /// <summary>
-/// <c>server.json</c> in the folder of an embedded store: where the server listens that has the store open. The other
-/// commands find it there. Only its owner may read it.
+/// <c>server.json</c> in the folder of an embedded store: where the server listens that has the store open, and the key that opens
+/// it to the other commands. Only its owner may read it.
 /// </summary>
-internal sealed record ServerFile(string Url, int Pid)
+internal sealed record ServerFile(string Url, int Pid, string Key)
 {
     public const string Name = "server.json";
 
@@ -28,23 +29,8 @@ internal sealed record ServerFile(string Url, int Pid)
     }
 
     /// <summary>Names this process; whoever reads the file sees all of it or none.</summary>
-    public static void Write(string folder, string url)
-    {
-        var path = Path.Combine(folder, Name);
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        File.Delete(path + ".new");
-        using (var stream = new FileStream(path + ".new", options))
-        {
-            JsonSerializer.Serialize(stream, new ServerFile(url, Environment.ProcessId), JsonOptions);
-        }
-
-        File.Move(path + ".new", path, overwrite: true);
-    }
+    public static void Write(string folder, string url, string key) => OwnersFile.Write(
+        Path.Combine(folder, Name), stream => JsonSerializer.Serialize(stream, new ServerFile(url, Environment.ProcessId, key), JsonOptions));
 
     public static void Delete(string folder) => File.Delete(Path.Combine(folder, Name));
 

@@ -1,6 +1,7 @@
 using Tidemark.Configuration;
 using Tidemark.DuckDb;
 using Tidemark.Server.Remote;
+using Tidemark.Timescale;
 
 namespace Tidemark.Cli;
 
@@ -33,7 +34,7 @@ internal static class StoreOpener
         {
             if (ServerFile.Find(options.Store.Value) is { } server)
             {
-                return await HttpTelemetryStore.ConnectAsync(new Uri(server.Url), cancellationToken);
+                return await HttpTelemetryStore.ConnectAsync(new Uri(server.Url), server.Key, cancellationToken);
             }
 
             throw;
@@ -44,23 +45,44 @@ internal static class StoreOpener
     public static Task<ITelemetryStore> OpenOwnAsync(TidemarkOptions options, CancellationToken cancellationToken) => options.Store.Kind switch
     {
         StoreKind.DuckDb => OpenDuckDbAsync(options, cancellationToken),
-        StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), cancellationToken),
-        _ => throw new CommandFailedException("TimescaleDB is not in this build yet: name duckdb:FOLDER or a running server with --store"),
+        StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), options.Key, cancellationToken),
+        _ => OpenTimescaleAsync(options, cancellationToken),
     };
 
-    private static async Task<ITelemetryStore> OpenDuckDbAsync(TidemarkOptions options, CancellationToken cancellationToken)
-    {
-        var store = await DuckDbStore.OpenAsync(
-            new DuckDbOptions
-            {
-                Folder = options.Store.Value,
-                Schema = options.Schema,
-                ChunkInterval = options.ChunkInterval,
-                CompressAfter = options.CompressAfter,
-                Retention = options.Retention,
-                RealTime = options.RealTime,
-            },
+    private static async Task<ITelemetryStore> OpenTimescaleAsync(TidemarkOptions options, CancellationToken cancellationToken)
+        => await InitializedAsync(
+            await TimescaleStore.OpenAsync(
+                new TimescaleOptions
+                {
+                    Connection = options.Store.Value,
+                    Schema = options.Schema,
+                    ChunkInterval = options.ChunkInterval,
+                    CompressAfter = options.CompressAfter,
+                    Retention = options.Retention,
+                    RealTime = options.RealTime,
+                    Maintenance = options.Maintenance,
+                    KeepAggregatesAs = options.KeepAggregatesAs,
+                },
+                cancellationToken),
             cancellationToken);
+
+    private static async Task<ITelemetryStore> OpenDuckDbAsync(TidemarkOptions options, CancellationToken cancellationToken)
+        => await InitializedAsync(
+            await DuckDbStore.OpenAsync(
+                new DuckDbOptions
+                {
+                    Folder = options.Store.Value,
+                    Schema = options.Schema,
+                    ChunkInterval = options.ChunkInterval,
+                    CompressAfter = options.CompressAfter,
+                    Retention = options.Retention,
+                    RealTime = options.RealTime,
+                },
+                cancellationToken),
+            cancellationToken);
+
+    private static async Task<ITelemetryStore> InitializedAsync(ITelemetryStore store, CancellationToken cancellationToken)
+    {
         try
         {
             await store.InitializeAsync(cancellationToken);

@@ -1,4 +1,3 @@
-using System.Globalization;
 
 namespace Tidemark.DuckDb;
 
@@ -57,35 +56,18 @@ public sealed partial class DuckDbStore
     {
         var (differences, count, total) = (report.Differences.ToList(), report.DifferenceCount, report.BucketsChecked);
         using var rows = session.Query(_sql.Compare(state, aggregate, slice), streaming: true);
-        var columns = aggregate.Columns.Prepend("reading_count").ToArray();
+        var columns = 1 + aggregate.Columns.Count;
         while (rows.Read())
         {
             total++;
-            var stored = rows.Doubles(2, columns.Length);
-            var raw = rows.Doubles(2 + columns.Length, columns.Length);
-            var different = Enumerable.Range(0, columns.Length).Where(c => !Equal(columns[c], stored[c], raw[c])).ToList();
-            if (different.Count > 0)
+            if (BucketComparison.Difference(aggregate, rows.Doubles(2, columns), rows.Doubles(2 + columns, columns)) is { } difference && ++count <= MaxDifferences)
             {
-                count++;
-                if (differences.Count < MaxDifferences)
-                {
-                    var text = string.Join(", ", different.Select(c => string.Create(CultureInfo.InvariantCulture, $"{columns[c]} {Text(stored[c])}, from raw {Text(raw[c])}")));
-                    differences.Add(new BucketDifference(aggregate.Name, _sensors.Id(rows.GetInt32(1)), new Instant(rows.GetInt64(0)), text));
-                }
+                differences.Add(new BucketDifference(aggregate.Name, _sensors.Id(rows.GetInt32(1)), new Instant(rows.GetInt64(0)), difference));
             }
         }
 
         return new VerifyReport(total, 0, count, differences);
     }
-
-    private static string Text(double value) => double.IsNaN(value) ? "null" : value.ToString("R", CultureInfo.InvariantCulture);
-
-    /// <summary>Sums and averages depend on the order of addition, so they may differ by 1e-9; the rest may not.</summary>
-    private static bool Equal(string column, double a, double b)
-        => double.IsNaN(a) || double.IsNaN(b)
-            ? double.IsNaN(a) && double.IsNaN(b)
-            : a == b || (!column.StartsWith("min_", StringComparison.Ordinal) && !column.StartsWith("max_", StringComparison.Ordinal) && column != "reading_count"
-                && Math.Abs(a - b) <= 1e-9 * Math.Max(1, Math.Max(Math.Abs(a), Math.Abs(b))));
 
     private static IEnumerable<Instant> Horizons(StoreState state, AggregateDefinition aggregate)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Http.Headers;
 using System.Text.Json;
 
 namespace Tidemark.Cli.Client;
@@ -26,14 +27,18 @@ internal sealed class ApiClient : IDisposable
 {
     private readonly HttpClient _http;
 
-    public ApiClient(string host, int port)
+    /// <param name="host">A name or an address.</param>
+    /// <param name="port">443 for TLS.</param>
+    /// <param name="key">For a server that asks for one.</param>
+    public ApiClient(string host, int port, string? key)
     {
         if (Uri.CheckHostName(host) == UriHostNameType.Unknown)
         {
             throw new UsageException($"--host '{host}' is not a host name or address, such as 127.0.0.1");
         }
 
-        _http = new HttpClient { BaseAddress = new UriBuilder("http", host, port).Uri, Timeout = TimeSpan.FromMinutes(5) };
+        _http = new HttpClient { BaseAddress = new UriBuilder(port == 443 ? "https" : "http", host, port).Uri, Timeout = TimeSpan.FromMinutes(5) };
+        _http.DefaultRequestHeaders.Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key);
     }
 
     /// <summary>The server, as in <c>http://127.0.0.1:5000</c>.</summary>

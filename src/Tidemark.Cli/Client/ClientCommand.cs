@@ -8,7 +8,7 @@ internal static class ClientCommand
 {
     public static readonly Option<string> Host = new("--host") { Description = "The server. Default 127.0.0.1.", HelpName = "HOST", DefaultValueFactory = _ => "127.0.0.1" };
 
-    public static readonly Option<int> Port = TypedOption.Whole("--port", 5000, 1, 65535, "Its port.");
+    public static readonly Option<int> Port = TypedOption.Whole("--port", 5000, 1, 65535, "Its port; 443 is asked over TLS. The key, if the server asks for one, is in TIDEMARK_KEY.");
 
     private static readonly Option<string?> Chart = new("--chart") { Description = "Draw the comparison into a .svg or .png file.", HelpName = "FILE" };
 
@@ -29,7 +29,7 @@ internal static class ClientCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        using var client = new ApiClient(arguments.GetRequiredValue(Host), arguments.GetValue(Port));
+        using var client = new ApiClient(arguments.GetRequiredValue(Host), arguments.GetValue(Port), GlobalOptions.Load(arguments).Key);
         var json = arguments.GetValue(GlobalOptions.Json);
         var walk = await EndpointWalk.RunAsync(client, cancellationToken);
         if (!json)

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Tidemark.Server.Keys;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Wire;
 
@@ -11,7 +12,7 @@ internal static class AdminEndpoints
 {
     public static void MapAdmin(this IEndpointRouteBuilder app)
     {
-        var group = app.MapGroup("/api/admin");
+        var group = app.MapGroup("/api/admin").RequireScope(Scope.Admin);
         group.AddEndpointFilter(async (context, next) =>
         {
             RefusePlainPosts(context.HttpContext.Request);

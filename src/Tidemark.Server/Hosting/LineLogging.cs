@@ -13,6 +13,8 @@ internal static class LineLogging
         logging.AddFilter("Microsoft", LogLevel.Warning);
         // A start that fails is thrown to the command, which says it in one line.
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+        // A request without a valid key is the client's matter; too many of them are answered as such.
+        logging.AddFilter("Tidemark.Server.Keys", LogLevel.Warning);
         // A body that breaks off and the like: the client knows, the answer said it.
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);

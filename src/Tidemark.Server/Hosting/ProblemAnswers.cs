@@ -49,7 +49,7 @@ internal static partial class ProblemAnswers
         };
         if (problem.Status >= 500)
         {
-            LogFailed(logger, context.Request.Method, context.Request.Path, problem.Kind is null ? error.ToString() : error.Message);
+            LogFailed(logger, context.Request.Method, context.Request.Path, error is RequestException or StoreException ? error.Message : error.ToString());
         }
 
         if (context.Response.HasStarted)

@@ -8,7 +8,8 @@ namespace Tidemark.Server.Hosting;
 
 /// <summary>
 /// Refreshes, compresses and retains on their cron expressions (UTC), one job at a time in this order. A run that fails
-/// is logged and counted, and the next one comes as planned; runs that fell due meanwhile are not made up for.
+/// is logged and counted, and the next one comes as planned; runs that fell due meanwhile are not made up for. With another owner of
+/// maintenance it has no jobs.
 /// </summary>
 public sealed partial class Scheduler : BackgroundService
 {
@@ -23,6 +24,11 @@ public sealed partial class Scheduler : BackgroundService
     {
         _clock = clock;
         _logger = logger;
+        if (options.Maintenance != MaintenanceOwner.Server)
+        {
+            return;
+        }
+
         Add("refresh", options.Schedule.Refresh, token => RefreshAsync(store, token));
         Add("compress", options.Schedule.Compress, token => CompressAsync(store, token));
         Add("retain", options.Schedule.Retain, token => RetainAsync(store, token));

@@ -9,6 +9,7 @@ using Microsoft.Extensions.Hosting;
 using Tidemark.Configuration;
 using Tidemark.Server.Admin;
 using Tidemark.Server.Aggregates;
+using Tidemark.Server.Keys;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Readings;
 using Tidemark.Server.Sensors;
@@ -48,9 +49,14 @@ public static class TidemarkServer
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
         builder.Services.AddApiDocument();
+        builder.Services.AddKeys();
 
         var app = builder.Build();
+        // A file of keys that can't be read is told now, not to the first client.
+        app.Services.GetRequiredService<Gate>();
         app.UseProblemAnswers();
+        app.UseAuthentication();
+        app.UseAuthorization();
         app.MapHealth();
         app.MapSensors();
         app.MapRaw();
@@ -64,12 +70,16 @@ public static class TidemarkServer
         return app;
     }
 
-    /// <summary>Refuses addresses that other machines can reach, because nothing but the address guards the server.</summary>
-    /// <param name="urls">Separated by semicolons, as in <see cref="ServerOptions.Urls"/>.</param>
+    /// <summary>The key that opens this server to the command line of its owner.</summary>
+    public static string LocalKey(WebApplication server) => server.Services.GetRequiredService<Gate>().LocalKey;
+
+    /// <summary>Refuses addresses that other machines can reach while there are no keys: nothing but the address would guard the server.</summary>
+    /// <param name="options">With the addresses, separated by semicolons, and the file of keys.</param>
     /// <param name="insecure">Whether such addresses were asked for expressly.</param>
     /// <exception cref="AddressException">An address is malformed or refused; the message is one line for people.</exception>
-    public static void RefuseOpenAddress(string urls, bool insecure)
+    public static void RefuseOpenAddress(ServerOptions options, bool insecure)
     {
+        var urls = options.Urls;
         var addresses = urls.Split([';', ','], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         if (addresses.Length == 0)
         {
@@ -79,9 +89,10 @@ public static class TidemarkServer
         foreach (var url in addresses)
         {
             var address = Parse(url);
-            if (!insecure && !IsLoopback(address))
+            if (!insecure && !IsLoopback(address) && new KeyFile(options.Keys).IsEmpty)
             {
-                throw new AddressException($"{url} can be reached from other machines and nothing would guard it: use http://127.0.0.1:{address.Port}, or --insecure if that is meant");
+                throw new AddressException(
+                    $"{url} can be reached from other machines and nothing would guard it: make a key with tidemark key add, use http://127.0.0.1:{address.Port}, or --insecure if that is meant");
             }
         }
     }

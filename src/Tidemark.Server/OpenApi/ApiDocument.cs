@@ -16,6 +16,12 @@ internal static class ApiDocument
             document.Info.Title = "Tidemark";
             document.Info.Description = "A telemetry store for IoT: readings in, continuous aggregates out. Times are RFC 3339 in UTC; errors are problem details (RFC 9457).";
             document.Servers = [];
+            document.Components ??= new OpenApiComponents();
+            document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+            {
+                ["key"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A key of tidemark key add, where the server asks for one." },
+            };
+            document.Security = [new OpenApiSecurityRequirement(), new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("key", document)] = [] }];
             return Task.CompletedTask;
         });
         options.AddSchemaTransformer((schema, context, _) =>
@@ -27,7 +33,7 @@ internal static class ApiDocument
 
     public static void MapApiDocument(this WebApplication app)
     {
-        app.MapOpenApi();
+        app.MapOpenApi().AllowAnonymous();
         app.MapScalarApiReference("/docs", options => options
             .WithTitle("Tidemark API")
             .WithOpenApiRoutePattern("/openapi/v1.json")
@@ -35,7 +41,7 @@ internal static class ApiDocument
             .DisableTelemetry()
             .HideDeveloperTools()
             .DisableAgent()
-            .DisableMcp());
+            .DisableMcp()).AllowAnonymous();
     }
 
     /// <summary>Types that have a converter of their own say nothing of their shape.</summary>

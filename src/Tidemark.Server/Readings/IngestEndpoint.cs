@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Tidemark.Configuration;
+using Tidemark.Server.Keys;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Wire;
 
@@ -13,6 +14,7 @@ internal static class IngestEndpoint
 {
     public static void MapIngest(this IEndpointRouteBuilder app)
         => app.MapPost("/api/readings", WriteAsync)
+            .RequireScope(Scope.Write)
             .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; readings that were sent before change nothing, so sending again is always safe.")
             .TakesReadings()
             .Produces<IngestAnswer>();

@@ -21,11 +21,12 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
 
     /// <summary>Connects and takes over the server's telemetry schema.</summary>
     /// <param name="baseAddress">Such as <c>http://127.0.0.1:5000</c>.</param>
+    /// <param name="key">For a server that asks for one.</param>
     /// <param name="cancellationToken">Gives the connecting up.</param>
     /// <exception cref="StoreException">
     /// <see cref="StoreErrorKind.Unavailable"/> when nobody answers, <see cref="StoreErrorKind.NotAStore"/> when it isn't a Tidemark server.
     /// </exception>
-    public static async Task<ITelemetryStore> ConnectAsync(Uri baseAddress, CancellationToken cancellationToken)
+    public static async Task<ITelemetryStore> ConnectAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
     {
         // Operations take as long as they take, and each has a token of its own.
         var client = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout, UseProxy = false })
@@ -33,6 +34,7 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
             BaseAddress = new Uri($"{baseAddress.AbsoluteUri.TrimEnd('/')}/"),
             Timeout = Timeout.InfiniteTimeSpan,
         };
+        client.DefaultRequestHeaders.Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key);
         try
         {
             var server = new RemoteServer(client);

@@ -29,8 +29,9 @@ internal static class StatusEndpoints
 
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/", Index).Describe("Status", "What there is", "Lists the useful addresses.");
+        app.MapGet("/", Index).AllowAnonymous().Describe("Status", "What there is", "Lists the useful addresses.");
         app.MapGet("/api/health", CheckAsync)
+            .AllowAnonymous()
             .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`.")
             .Produces<HealthAnswer>()
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
@@ -69,5 +70,8 @@ internal static class StatusEndpoints
     }
 
     private static async Task<StoreStatus> ReadAsync(ITelemetryStore store, Scheduler scheduler, CancellationToken cancellationToken)
-        => await store.ReadStatusAsync(cancellationToken) with { Jobs = scheduler.Jobs };
+    {
+        var status = await store.ReadStatusAsync(cancellationToken);
+        return status with { Jobs = [.. status.Jobs, .. scheduler.Jobs] };
+    }
 }

@@ -71,15 +71,19 @@ public sealed class OptionsLoader
     {
         var metrics = BindMetrics();
         var chunkInterval = Duration("chunk_interval") ?? TimeSpan.FromDays(7);
+        var store = BindStore();
         var options = new TidemarkOptions
         {
-            Store = BindStore(),
+            Store = store,
             Schema = new SchemaBinder(_errors).Bind(_configuration.GetSection("aggregates"), metrics),
             ChunkInterval = chunkInterval,
             CompressAfter = OptionalDuration("compress_after", TimeSpan.FromDays(7)),
             Retention = OptionalDuration("retention", null),
             MaxSkew = Duration("max_skew") ?? TimeSpan.FromHours(1),
             RealTime = Boolean("real_time", true),
+            Key = Text("key"),
+            Maintenance = BindMaintenance(store),
+            KeepAggregatesAs = Name("keep_aggregates_as"),
             Schedule = new ScheduleOptions
             {
                 Refresh = Cron("schedule:refresh", new ScheduleOptions().Refresh),
@@ -89,6 +93,7 @@ public sealed class OptionsLoader
             Server = new ServerOptions
             {
                 Urls = Text("server:urls") ?? new ServerOptions().Urls,
+                Keys = Text("server:keys") ?? new ServerOptions().Keys,
                 MaxBody = Size("server:max_body", new ServerOptions().MaxBody),
                 MaxLine = (int)Math.Min(Size("server:max_line", new ServerOptions().MaxLine), 16 << 20),
                 MaxRows = Whole("server:max_rows", new ServerOptions().MaxRows),
@@ -107,6 +112,29 @@ public sealed class OptionsLoader
         }
 
         return uri;
+    }
+
+    private MaintenanceOwner BindMaintenance(StoreUri store)
+    {
+        var fallback = store.Kind == StoreKind.Timescale ? MaintenanceOwner.Database : MaintenanceOwner.Server;
+        var text = Text("maintenance");
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        if (!Enum.TryParse<MaintenanceOwner>(text, ignoreCase: true, out var owner) || !Enum.IsDefined(owner) || text.AsSpan().ContainsAnyInRange('0', '9'))
+        {
+            _errors.Add($"maintenance: '{text}' is not database, server or external");
+            return fallback;
+        }
+
+        if (owner == MaintenanceOwner.Database && store.Kind == StoreKind.DuckDb)
+        {
+            _errors.Add("maintenance: an embedded database runs no jobs by itself: choose server or external");
+        }
+
+        return owner;
     }
 
     private List<Metric> BindMetrics()
@@ -192,6 +220,17 @@ public sealed class OptionsLoader
         var from = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
         var runs = expression.GetOccurrences(from, from.AddYears(5)).Take(100).ToList();
         return runs.Count < 2 ? TimeSpan.FromDays(366) : runs.Zip(runs.Skip(1), (a, b) => b - a).Max();
+    }
+
+    private string? Name(string key)
+    {
+        var text = Text(key);
+        if (text is not null && !Identifier.IsValid(text))
+        {
+            _errors.Add($"{key}: '{text}' is not {Identifier.Form}");
+        }
+
+        return text;
     }
 
     private string? Text(string key) => _configuration[key];
@@ -315,9 +354,9 @@ public sealed class OptionsLoader
 
     private static readonly HashSet<string> KnownKeys =
     [
-        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time",
+        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
-        "server", "server:urls", "server:max_body", "server:max_line", "server:max_rows",
+        "key", "server", "server:urls", "server:keys", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
         "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift", "metrics:#:shape:noise",
         "aggregates", "aggregates:#", "aggregates:#:name", "aggregates:#:table", "aggregates:#:bucket", "aggregates:#:bucket_column",

@@ -32,22 +32,20 @@ public sealed partial record StoreUri(StoreKind Kind, string Value)
             return uri.Value.Length > 0;
         }
 
+        // Of PostgreSQL's URIs only the engine knows the form: they may name several hosts, or none.
+        if (text.StartsWith("postgresql://", StringComparison.Ordinal) || text.StartsWith("postgres://", StringComparison.Ordinal))
+        {
+            uri = new StoreUri(StoreKind.Timescale, text);
+            return true;
+        }
+
         if (!Uri.TryCreate(text, UriKind.Absolute, out var absolute))
         {
             return false;
         }
 
-        switch (absolute.Scheme)
-        {
-            case "postgresql" or "postgres":
-                uri = new StoreUri(StoreKind.Timescale, text);
-                return true;
-            case "http" or "https":
-                uri = new StoreUri(StoreKind.Http, text.TrimEnd('/'));
-                return true;
-            default:
-                return false;
-        }
+        uri = new StoreUri(StoreKind.Http, text.TrimEnd('/'));
+        return absolute.Scheme is "http" or "https";
     }
 
     /// <summary>The URI without user name and password, wherever they stand in it.</summary>
@@ -58,11 +56,12 @@ public sealed partial record StoreUri(StoreKind Kind, string Value)
             return $"duckdb:{Value}";
         }
 
-        var masked = Uri.TryCreate(Value, UriKind.Absolute, out var uri) && uri.UserInfo.Length > 0
-            ? Value.Replace($"{uri.UserInfo}@", "***@", StringComparison.Ordinal)
-            : Value;
-        return PasswordParameter().Replace(masked, "$1***");
+        return PasswordParameter().Replace(UserInfo().Replace(Value, "://***@"), "$1***");
     }
+
+    // Up to the last @ before the path: a password may hold one that isn't escaped.
+    [GeneratedRegex("://[^/?#]*@")]
+    private static partial Regex UserInfo();
 
     [GeneratedRegex("([?&](?:ssl)?password=)[^&]*", RegexOptions.IgnoreCase)]
     private static partial Regex PasswordParameter();

@@ -26,9 +26,30 @@ public sealed record TidemarkOptions
     /// <summary>Whether aggregate answers add the tail that is not materialised yet. Default true.</summary>
     public bool RealTime { get; init; } = true;
 
+    /// <summary>Who refreshes, compresses and drops. Default the database where it has jobs of its own, else the server.</summary>
+    public MaintenanceOwner Maintenance { get; init; } = MaintenanceOwner.Server;
+
+    /// <summary>The API key for a store that is a server, <c>http(s)://…</c>. A secret: it belongs into the environment, as <c>TIDEMARK_KEY</c>.</summary>
+    public string? Key { get; init; }
+    /// <summary>What <c>init</c> appends to the name of an aggregate made by SQL that raw readings no longer give. Default null: it refuses.</summary>
+    public string? KeepAggregatesAs { get; init; }
+
     public required ScheduleOptions Schedule { get; init; }
 
     public required ServerOptions Server { get; init; }
+}
+
+/// <summary>The one that runs maintenance by itself; whoever it is, commands still do it when asked.</summary>
+public enum MaintenanceOwner
+{
+    /// <summary>The database's own jobs.</summary>
+    Database,
+
+    /// <summary>The schedule of <c>tidemark serve</c>.</summary>
+    Server,
+
+    /// <summary>Commands that something else runs, such as cron.</summary>
+    External,
 }
 
 /// <summary>Cron expressions of five fields, in UTC; null for never.</summary>
@@ -48,6 +69,9 @@ public sealed record ServerOptions
 {
     /// <summary>Where the server listens. Default <c>http://127.0.0.1:5000</c>.</summary>
     public string Urls { get; init; } = "http://127.0.0.1:5000";
+
+    /// <summary>The file of API keys, hashed. Default <c>tidemark-keys.json</c> in the working directory.</summary>
+    public string Keys { get; init; } = "tidemark-keys.json";
 
     /// <summary>The largest request body in bytes. Default 64 MiB.</summary>
     public long MaxBody { get; init; } = 64L << 20;

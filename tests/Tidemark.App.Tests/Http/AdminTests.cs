@@ -52,7 +52,7 @@ public sealed class AdminTests
             ("aggregates:0:name", "quarter"), ("aggregates:0:bucket", "15 minutes"), ("aggregates:2:retention", "90d"),
             ("aggregates:1:name", "yearly"), ("aggregates:1:bucket", "1 year"),
             ("aggregates:2:name", "gusts"), ("aggregates:2:bucket", "1 day"), ("aggregates:2:bucket_column", "day"), ("aggregates:2:columns:wind_range", "max(wind) - min(wind)"));
-        await using var store = await HttpTelemetryStore.ConnectAsync(server.Address, CancellationToken.None);
+        await using var store = await HttpTelemetryStore.ConnectAsync(server.Address, null, CancellationToken.None);
         var (here, there) = (store.Schema, server.Store.Schema);
         Assert.Equal(there.Metrics, here.Metrics);
         Assert.Equal(there.Aggregates.Select(Text), here.Aggregates.Select(Text));

@@ -48,7 +48,7 @@ public sealed class RunningServer : IAsyncDisposable
     public async Task<RunningServer> StartBehindAsync(params (string Key, string Value)[] settings)
     {
         var clock = NewClock();
-        var store = await HttpTelemetryStore.ConnectAsync(Address, CancellationToken.None);
+        var store = await HttpTelemetryStore.ConnectAsync(Address, null, CancellationToken.None);
         return new RunningServer(await StartAsync(Options(settings), store, clock), null, store, clock);
     }
 

@@ -7,6 +7,9 @@ public interface IStoreFixture : IAsyncDisposable
 {
     FakeTimeProvider Clock { get; }
 
+    /// <summary>An instant at which a chunk of any interval begins: the engine's choice, which horizons show.</summary>
+    Instant ChunkOrigin => Instant.Utc(2000, 1, 3);
+
     /// <summary>Opens and initialises the fixture's store; what it had opened before is closed first.</summary>
     Task<ITelemetryStore> OpenAsync(StoreSettings settings, CancellationToken cancellationToken);
 }
@@ -17,6 +20,9 @@ public sealed record StoreSettings
     public TelemetrySchema Schema { get; init; } = TestSchema.Default;
 
     public TimeSpan ChunkInterval { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>See <see cref="IStoreFixture.ChunkOrigin"/>.</summary>
+    public Instant ChunkOrigin { get; init; } = Instant.Utc(2000, 1, 3);
 
     public TimeSpan? CompressAfter { get; init; } = TimeSpan.FromDays(7);
 

@@ -61,6 +61,7 @@ internal sealed class RandomSequence
             CompressAfter = Chance(0.8) ? TimeSpan.FromDays(_random.Next(1, 8)) : null,
             Retention = Chance(0.6) ? TimeSpan.FromDays(_random.Next(4, 20)) : null,
             RealTime = Chance(0.85),
+            ChunkOrigin = _fixture.ChunkOrigin,
         };
         _log.Add($"aggregates {string.Join(", ", entries.Select(e => $"{e.Name} {e.Bucket} {e.Retention}"))}; chunks {settings.ChunkInterval}, compress {settings.CompressAfter}, retention {settings.Retention}, tail {settings.RealTime}");
         return settings;

@@ -5,7 +5,7 @@ internal sealed partial class ReferenceStore
 {
     public Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken) => Locked(() =>
     {
-        var closed = settings.CompressAfter is null ? [] : Chunks().Where(c => Chunk.End(c) <= Now - settings.CompressAfter.Value).ToList();
+        var closed = settings.CompressAfter is null ? [] : Chunks().Where(c => ChunkEnd(c) <= Now - settings.CompressAfter.Value).ToList();
         return new CompressResult(closed.Count(state.CompressedChunks.Add), 0, 0);
     }, cancellationToken);
 
@@ -20,9 +20,9 @@ internal sealed partial class ReferenceStore
         return new RetainResult(chunks, readings, Schema.Aggregates.Sum(DropBuckets), state.RawHorizon);
     }, cancellationToken);
 
-    private IEnumerable<Instant> Chunks() => state.Readings.Keys.Select(k => Chunk.Floor(k.Time)).Distinct();
+    private IEnumerable<Instant> Chunks() => state.Readings.Keys.Select(k => ChunkOf(k.Time)).Distinct();
 
-    private IEnumerable<Instant> DueChunks() => Chunks().Where(c => Chunk.End(c) <= Now - settings.Retention);
+    private IEnumerable<Instant> DueChunks() => Chunks().Where(c => ChunkEnd(c) <= Now - settings.Retention);
 
     private IEnumerable<Instant> DueBuckets(AggregateDefinition aggregate)
         => Of(aggregate).Rows.Keys.Select(k => k.Bucket).Distinct().Where(b => aggregate.Bucket.End(b) <= Now - aggregate.Retention);
@@ -32,7 +32,7 @@ internal sealed partial class ReferenceStore
         var (chunks, before) = (0, state.Readings.Count);
         foreach (var start in DueChunks().ToList())
         {
-            var range = new TimeRange(start, Chunk.End(start));
+            var range = new TimeRange(start, ChunkEnd(start));
             var inside = state.Readings.Keys.Where(k => range.Contains(k.Time)).ToList();
             if (!Schema.BuiltFrom(null).All(a => inside.All(k => IsMaterialised(a, k.Time)) && !HasInvalid(a, range)))
             {

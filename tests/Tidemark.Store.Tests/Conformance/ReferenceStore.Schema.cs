@@ -80,8 +80,8 @@ internal sealed partial class ReferenceStore
 
     public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken) => Locked(() =>
     {
-        var chunks = state.Readings.Keys.GroupBy(k => Chunk.Floor(k.Time)).OrderBy(c => c.Key)
-            .Select(c => new ChunkStatus(c.Key.ToString(), new TimeRange(c.Key, Chunk.End(c.Key)), c.Count(), 0, state.CompressedChunks.Contains(c.Key))).ToList();
+        var chunks = state.Readings.Keys.GroupBy(k => ChunkOf(k.Time)).OrderBy(c => c.Key)
+            .Select(c => new ChunkStatus(c.Key.ToString(), new TimeRange(c.Key, ChunkEnd(c.Key)), c.Count(), 0, state.CompressedChunks.Contains(c.Key))).ToList();
         var raw = new HypertableStatus(TelemetrySchema.RawTable, state.Readings.Count, chunks.Count, chunks.Count(c => c.Compressed), 0, 0);
         var aggregates = Schema.Aggregates.Select(a => (Definition: a, Kept: Of(a))).Select(a => new AggregateStatus(
             a.Definition.Name, a.Definition.Table, a.Definition.Bucket.ToString(), a.Definition.Source?.Name ?? "raw",

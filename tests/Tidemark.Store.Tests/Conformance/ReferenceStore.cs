@@ -16,7 +16,13 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
 
     private Instant Now => Instant.From(clock.GetUtcNow());
 
-    private BucketWidth Chunk => BucketWidth.Fixed(settings.ChunkInterval);
+    private Instant ChunkOf(Instant time)
+    {
+        var (width, offset) = ((long)settings.ChunkInterval.TotalMicroseconds, time.Micros - settings.ChunkOrigin.Micros);
+        return new Instant(time.Micros - (((offset % width) + width) % width));
+    }
+
+    private Instant ChunkEnd(Instant start) => start + settings.ChunkInterval;
 
     public Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken) => Locked(() =>
     {
@@ -50,7 +56,7 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             state.Latest[reading.SensorId] = reading;
         }
 
-        state.CompressedChunks.Remove(Chunk.Floor(reading.Time));
+        state.CompressedChunks.Remove(ChunkOf(reading.Time));
         Invalidate(null, reading.SensorId, reading.Time);
         return exists ? new WriteResult(0, 1, 0) : new WriteResult(1, 0, 0);
     }

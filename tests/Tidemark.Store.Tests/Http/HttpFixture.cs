@@ -27,7 +27,7 @@ internal sealed class HttpFixture : IStoreFixture
         var store = await _engine.OpenAsync(settings, cancellationToken);
         _server = TidemarkServer.Create(options, store, Clock);
         await _server.StartAsync(cancellationToken);
-        _store = await HttpTelemetryStore.ConnectAsync(new Uri(_server.Urls.Single()), cancellationToken);
+        _store = await HttpTelemetryStore.ConnectAsync(new Uri(_server.Urls.Single()), null, cancellationToken);
         await _store.InitializeAsync(cancellationToken);
         return _store;
     }

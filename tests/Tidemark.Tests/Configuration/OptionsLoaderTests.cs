@@ -21,6 +21,17 @@ public class OptionsLoaderTests
         Assert.Equal("duckdb:./tidemark-data", options.Store.ToString());
     }
 
+    [Theory]
+    [InlineData("duckdb:./x", null, MaintenanceOwner.Server), InlineData("postgresql://h/db", null, MaintenanceOwner.Database)]
+    [InlineData("postgresql://h/db", "server", MaintenanceOwner.Server), InlineData("duckdb:./x", "external", MaintenanceOwner.External)]
+    public void The_database_owns_maintenance_where_it_has_jobs(string store, string? maintenance, MaintenanceOwner owner)
+        => Assert.Equal(owner, Load($$"""{ "store": "{{store}}"{{(maintenance is null ? "" : $", \"maintenance\": \"{maintenance}\"")}} }""").Maintenance);
+
+    [Theory]
+    [InlineData("duckdb:./x", "database"), InlineData("postgresql://h/db", "cron"), InlineData("postgresql://h/db", "1")]
+    public void An_owner_that_can_not_be_is_refused(string store, string maintenance)
+        => Assert.StartsWith("maintenance:", Assert.Single(Assert.Throws<OptionsException>(() => Load($$"""{ "store": "{{store}}", "maintenance": "{{maintenance}}" }""")).Errors), StringComparison.Ordinal);
+
     [Fact]
     public void Peak_hours_is_one_entry_built_from_raw()
     {

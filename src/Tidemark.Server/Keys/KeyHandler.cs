@@ -1,0 +1,118 @@
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+using Tidemark.Configuration;
+using Tidemark.Server.Wire;
+
+namespace Tidemark.Server.Keys;
+
+/// <summary>Who may come in, for as long as a server runs.</summary>
+internal sealed class Gate(TidemarkOptions options) : IDisposable
+{
+    private const int WrongKeysPerMinute = 20;
+
+    private readonly byte[] _local = RandomNumberGenerator.GetBytes(32);
+
+    private readonly PartitionedRateLimiter<string> _wrongKeys = PartitionedRateLimiter.Create<string, string>(address => RateLimitPartition.GetFixedWindowLimiter(
+        address, _ => new FixedWindowRateLimiterOptions { PermitLimit = WrongKeysPerMinute, Window = TimeSpan.FromMinutes(1) }));
+
+    private readonly bool _guarded = !new KeyFile(options.Server.Keys).IsEmpty;
+
+    public KeyFile Keys { get; } = new(options.Server.Keys);
+
+    /// <summary>Whether a key is asked for: when there were keys at the start or are now, so that revoking the last one opens nothing.</summary>
+    public bool IsGuarded => _guarded || !Keys.IsEmpty;
+
+    /// <summary>The key of this machine's command line, told by a file that the server's owner alone may read; new with every start.</summary>
+    public string LocalKey => Convert.ToHexStringLower(_local);
+
+    public bool IsLocal(string token) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(LocalKey));
+
+    /// <summary>Counts a wrong key; false when there were too many from there.</summary>
+    public bool MayTryAgain(string address)
+    {
+        using var lease = _wrongKeys.AttemptAcquire(address);
+        return lease.IsAcquired;
+    }
+
+    public void Dispose() => _wrongKeys.Dispose();
+}
+
+/// <summary>Asks for a key in <c>Authorization: Bearer KEY</c>, where the server is guarded.</summary>
+internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, Gate gate)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    public const string SchemeName = "Bearer";
+
+    private const string Bearer = SchemeName + " ";
+
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        try
+        {
+            return Task.FromResult(Authenticate());
+        }
+        catch (KeyException e)
+        {
+            throw new RequestException([e.Message], StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        var wrong = (await HandleAuthenticateOnceSafeAsync()).Failure;
+        if (wrong is not null && !gate.MayTryAgain(Context.Connection.RemoteIpAddress?.ToString() ?? ""))
+        {
+            Response.Headers.RetryAfter = "60";
+            await Problem.Of(StatusCodes.Status429TooManyRequests, "too many wrong keys came from there: try again in a minute").WriteAsync(Response);
+            return;
+        }
+
+        Response.Headers.WWWAuthenticate = wrong is null ? SchemeName : $"{SchemeName} error=\"invalid_token\"";
+        await Problem.Of(
+            StatusCodes.Status401Unauthorized,
+            wrong?.Message ?? "this server asks for a key: send Authorization: Bearer KEY; tidemark key add makes one").WriteAsync(Response);
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
+    {
+        var scopes = Context.User.FindAll(KeyAccess.ScopeClaim).Select(c => c.Value);
+        return Problem.Of(StatusCodes.Status403Forbidden, $"the key '{Context.User.Identity?.Name}' is for {string.Join(" and ", scopes)} only, which does not allow {Request.Method} {Request.Path}")
+            .WriteAsync(Response);
+    }
+
+    private AuthenticateResult Authenticate()
+    {
+        if (!gate.IsGuarded)
+        {
+            return Success("anybody", [Scope.Admin]);
+        }
+
+        var header = Request.Headers[HeaderNames.Authorization].ToString();
+        if (!header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        {
+            return AuthenticateResult.NoResult();
+        }
+
+        var token = header[Bearer.Length..].Trim();
+        if (gate.Keys.Find(token) is { } key)
+        {
+            return Success(key.Name, key.Scopes);
+        }
+
+        return gate.IsLocal(token) ? Success("command line", [Scope.Admin]) : AuthenticateResult.Fail("the key is not valid: it was mistyped or revoked");
+    }
+
+    private AuthenticateResult Success(string name, IReadOnlyList<string> scopes)
+    {
+        var identity = new ClaimsIdentity([new Claim(ClaimTypes.Name, name), .. scopes.Select(s => new Claim(KeyAccess.ScopeClaim, s))], SchemeName);
+        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName));
+    }
+}

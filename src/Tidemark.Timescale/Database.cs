@@ -1,0 +1,143 @@
+using Npgsql;
+
+namespace Tidemark.Timescale;
+
+/// <summary>
+/// Connections to the servers: writes and what must be fresh go to the primary, other reads to a standby when the store names several hosts.
+/// No operation holds more than one connection at a time, so a pool of one is enough.
+/// </summary>
+internal sealed class Database : IAsyncDisposable
+{
+    // With pauses of up to two seconds: what is busy for more than half a minute is reported so.
+    private const int Attempts = 24;
+
+    private readonly bool _several;
+    private long _written;
+
+    private readonly NpgsqlDataSource _all;
+    private readonly NpgsqlDataSource _primary;
+    private readonly NpgsqlDataSource _standby;
+
+    public Database(string connection)
+    {
+        var settings = ConnectionString.Parse(connection);
+        _several = settings.Host!.Contains(',', StringComparison.Ordinal);
+        Location = $"postgresql://{settings.Host}{(settings.Host.Contains(':', StringComparison.Ordinal) ? "" : $":{settings.Port}")}/{settings.Database ?? settings.Username}";
+        var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        builder.UsePhysicalConnectionInitializer(
+            connection => Settings(connection).ExecuteNonQuery(),
+            connection => Settings(connection).ExecuteNonQueryAsync());
+        if (_several)
+        {
+            var hosts = builder.BuildMultiHost();
+            (_all, _primary, _standby) = (hosts, hosts.WithTargetSession(TargetSessionAttributes.Primary), hosts.WithTargetSession(TargetSessionAttributes.PreferStandby));
+        }
+        else
+        {
+            _all = builder.Build();
+            (_primary, _standby) = (_all, _all);
+        }
+    }
+
+    /// <summary>Hosts, port and database, without user and password.</summary>
+    public string Location { get; }
+
+    /// <summary>
+    /// Runs work on a connection of its own to the primary, again when it lost a race or its connection: it must leave nothing behind when it fails.
+    /// </summary>
+    public Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
+        => OpenAsync(
+            standby: false,
+            async connection =>
+            {
+                await using (connection)
+                {
+                    return await work(connection);
+                }
+            },
+            cancellationToken);
+
+    /// <summary>Remembers how far the primary's log is, after a change of which this process's next reads must know.</summary>
+    public async Task NoteWrittenAsync(NpgsqlConnection primary, CancellationToken cancellationToken)
+    {
+        if (_several)
+        {
+            await using var command = new NpgsqlCommand("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint", primary);
+            var position = (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+            for (long written; (written = Volatile.Read(ref _written)) < position && Interlocked.CompareExchange(ref _written, position, written) != written;)
+            {
+            }
+        }
+    }
+
+    /// <summary>An SQL condition that holds on a standby that hasn't replayed yet what this process wrote.</summary>
+    public string IsBehind(SqlParts parts)
+        => _several ? $"(pg_is_in_recovery() AND (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint < {parts.Add(Volatile.Read(ref _written))})" : "false";
+
+    /// <summary>Opens what holds on to its connection and closes it in the end; on the primary when the standby asked is behind.</summary>
+    public async Task<T> OpenAsync<T>(bool standby, Func<NpgsqlConnection, Task<T>> open, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            NpgsqlConnection? connection = null;
+            try
+            {
+                connection = await (standby ? _standby : _primary).OpenConnectionAsync(cancellationToken);
+                return await open(connection);
+            }
+            catch (StandbyBehindException) when (standby)
+            {
+                await connection!.DisposeAsync();
+                standby = false;
+            }
+            catch (Exception e)
+            {
+                if (connection is not null)
+                {
+                    await connection.DisposeAsync();
+                }
+
+                if (cancellationToken.IsCancellationRequested || !await MayTryAgainAsync(e, attempt, cancellationToken))
+                {
+                    throw TimescaleErrors.Translate(e, Location, cancellationToken);
+                }
+            }
+        }
+    }
+
+    private async Task<bool> MayTryAgainAsync(Exception failure, int attempt, CancellationToken cancellationToken)
+    {
+        if (attempt < Attempts && TimescaleErrors.IsConflict(failure))
+        {
+            var pause = Math.Min(1000, 5 << Math.Min(attempt, 8));
+            await Task.Delay(Random.Shared.Next(pause, 2 * pause), cancellationToken);
+            return true;
+        }
+
+        if (attempt == 1 && TimescaleErrors.IsLostConnection(failure))
+        {
+            // After a restart of the server every pooled connection is as dead as this one.
+            _all.Clear();
+            return true;
+        }
+
+        return false;
+    }
+
+    public ValueTask DisposeAsync() => _all.DisposeAsync();
+
+    /// <summary>What holds for a connection as long as it lives: Tidemark leaves none of it changed, so the pool needn't reset it.</summary>
+    private static NpgsqlCommand Settings(NpgsqlConnection connection) => new(
+        """
+        SET client_min_messages = warning;
+        SET timezone = 'UTC';
+        SET search_path = public;
+        SET jit = off;
+        SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0;
+        SET timescaledb.materializations_per_refresh_window = 1000
+        """,
+        connection);
+}
+
+/// <summary>A standby doesn't have yet what this process wrote: the primary is asked instead.</summary>
+internal sealed class StandbyBehindException : Exception;

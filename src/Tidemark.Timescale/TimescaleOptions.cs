@@ -1,0 +1,37 @@
+using Tidemark.Configuration;
+
+namespace Tidemark.Timescale;
+
+/// <summary>What the TimescaleDB engine needs to know.</summary>
+public sealed record TimescaleOptions
+{
+    /// <summary>A <c>postgresql://</c> URI, several hosts allowed, or an Npgsql connection string.</summary>
+    public required string Connection { get; init; }
+
+    public required TelemetrySchema Schema { get; init; }
+
+    /// <summary>The time a chunk spans.</summary>
+    public TimeSpan ChunkInterval { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>How long after its end a chunk is compressed; null never.</summary>
+    public TimeSpan? CompressAfter { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>How long raw readings are kept; null for ever.</summary>
+    public TimeSpan? Retention { get; init; }
+
+    /// <summary>Whether aggregate reads add the tail that is not materialised yet.</summary>
+    public bool RealTime { get; init; } = true;
+
+    /// <summary>Who refreshes, compresses and drops.</summary>
+    public MaintenanceOwner Maintenance { get; init; } = MaintenanceOwner.Database;
+
+    /// <summary>
+    /// What Initialize appends to the name of an aggregate that it finds, made by SQL, and that raw readings no longer give; null to refuse the database.
+    /// </summary>
+    public string? KeepAggregatesAs { get; init; }
+
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>Whether the server takes COPY: builds of PostgreSQL inside other programs may not.</summary>
+    internal bool Copy { get; init; } = true;
+}

@@ -1,0 +1,286 @@
+using System.Globalization;
+using Npgsql;
+
+namespace Tidemark.Timescale;
+
+public sealed partial class TimescaleStore
+{
+    private const string FormatVersion = "1";
+    private static readonly Version Oldest = new(2, 23);
+
+    // Taken by Initialize alone: two processes that start at once create a store once.
+    private const long InitializeLock = 0x7469_6465_6d61_726b;
+
+    private int[] _metricOrder = [];
+
+    public async Task InitializeAsync(CancellationToken cancellationToken)
+    {
+        await _database.RunAsync(
+            async connection =>
+            {
+                if (!await IsCurrentAsync(connection, cancellationToken))
+                {
+                    await UpgradeAsync(connection, cancellationToken);
+                }
+
+                await LoadCatalogAsync(connection, cancellationToken);
+                await LoadStateAsync(connection, cancellationToken);
+                return true;
+            },
+            cancellationToken);
+        _initialized = true;
+    }
+
+    private Task<bool> CheckServerAsync(CancellationToken cancellationToken) => _database.RunAsync(
+        async connection =>
+        {
+            await using var command = new NpgsqlCommand(
+                """
+                SELECT (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'),
+                    (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'),
+                    current_setting('timescaledb.license', true), current_setting('server_encoding'), version()
+                """,
+                connection);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
+            string? Text(int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
+            var installed = Text(0) ?? Text(1)
+                ?? throw NotUsable("has no TimescaleDB: use the image timescale/timescaledb, or install the extension and put it into shared_preload_libraries");
+            if (Version.TryParse(installed.Split('-')[0], out var version) && version < Oldest)
+            {
+                throw NotUsable($"runs TimescaleDB {installed}, Tidemark needs {Oldest} or newer: upgrade the image, then run ALTER EXTENSION timescaledb UPDATE");
+            }
+
+            if (Text(2) == "apache")
+            {
+                throw new StoreException(StoreErrorKind.NotAStore, TimescaleErrors.ApacheEdition(_database.Location));
+            }
+
+            if (Text(3) != "UTF8")
+            {
+                throw NotUsable($"is encoded in {Text(3)}, and sensor ids are Unicode: create the database with ENCODING 'UTF8'");
+            }
+
+            // PostgreSQL inside WebAssembly is a process that COPY ends.
+            _copy &= !Text(4)!.Contains("emscripten", StringComparison.OrdinalIgnoreCase) && !Text(4)!.Contains("wasm", StringComparison.OrdinalIgnoreCase);
+            _engine = $"TimescaleDB {installed}, {string.Join(' ', Text(4)!.Split(' ').Take(2))}";
+            return true;
+        },
+        cancellationToken);
+
+    private StoreException NotUsable(string fault) => new(StoreErrorKind.NotAStore, $"{_database.Location} {fault}");
+
+    /// <summary>What was configured when the store was last brought up: while that stays, opening it changes nothing and needs no right to.</summary>
+    private string Fingerprint() => string.Join('\n',
+        [
+            FormatVersion, TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', Schema.Metrics.Select(m => m.Name)),
+            $"{_options.RealTime} {_options.Maintenance} {_options.CompressAfter} {_options.Retention}",
+            .. Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {TimescaleSql.Definition(a)}"),
+        ]);
+
+    private async Task<bool> IsCurrentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+        => await ScalarAsync(connection, "SELECT to_regclass('tidemark.settings') IS NOT NULL", cancellationToken) is true
+            && await SettingAsync(connection, "fingerprint", cancellationToken) == Fingerprint();
+
+    private async Task UpgradeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(connection, "CREATE EXTENSION IF NOT EXISTS timescaledb", cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock({InitializeLock})", cancellationToken);
+        foreach (var script in TimescaleSql.CreateCatalog)
+        {
+            await ExecuteAsync(connection, script, cancellationToken);
+        }
+
+        await ReconcileSettingsAsync(connection, cancellationToken);
+        var rebuild = await ReconcileMetricsAsync(connection, cancellationToken);
+        await ReconcileAggregatesAsync(connection, rebuild, cancellationToken);
+        await LoadMaterializationsAsync(connection, cancellationToken);
+        await ExecuteAsync(connection, _sql.CreateNoteSensors((await SettingAsync(connection, "metrics", cancellationToken))!.Split(',')), cancellationToken);
+        await ReconcileJobsAsync(connection, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        await LoadCatalogAsync(connection, cancellationToken);
+        await SettleAsync(connection, cancellationToken);
+        await SetSettingAsync(connection, "fingerprint", Fingerprint(), cancellationToken);
+    }
+
+    private async Task ReconcileSettingsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var version = await SettingAsync(connection, "format", cancellationToken);
+        if (version is null)
+        {
+            if (await ScalarAsync(connection, $"SELECT to_regclass('{TimescaleSql.Raw}') IS NOT NULL", cancellationToken) is true)
+            {
+                await AdoptAsync(connection, cancellationToken);
+            }
+            else
+            {
+                await ExecuteAsync(connection, _sql.CreateRaw(_options.ChunkInterval), cancellationToken);
+            }
+
+            await SetSettingAsync(connection, "format", FormatVersion, cancellationToken);
+        }
+        else if (version != FormatVersion)
+        {
+            throw Mismatch($"it was written in format {version}, this build reads {FormatVersion}");
+        }
+
+        var interval = TimescaleSql.Micros(_options.ChunkInterval);
+        var stored = await SettingAsync(connection, "chunk_interval_micros", cancellationToken);
+        if (stored is not null && stored != interval)
+        {
+            if (await ScalarAsync(connection, $"SELECT EXISTS (SELECT FROM show_chunks('{TimescaleSql.Raw}'))", cancellationToken) is true)
+            {
+                throw Mismatch($"its chunks span {TimeSpan.FromMicroseconds(long.Parse(stored, CultureInfo.InvariantCulture))}, the configured chunk_interval is {_options.ChunkInterval}");
+            }
+
+            await ExecuteAsync(connection, $"SELECT set_chunk_time_interval('{TimescaleSql.Raw}', INTERVAL '{interval} microseconds')", cancellationToken);
+        }
+
+        await SetSettingAsync(connection, "chunk_interval_micros", interval, cancellationToken);
+    }
+
+    /// <summary>Metrics may be added; readings written before have nulls for them.</summary>
+    /// <returns>Whether any was.</returns>
+    private async Task<bool> ReconcileMetricsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var stored = (await SettingAsync(connection, "metrics", cancellationToken))?.Split(',') ?? [];
+        var configured = Schema.Metrics.Select(m => m.Name).ToList();
+        if (stored.Except(configured).FirstOrDefault() is { } missing)
+        {
+            throw Mismatch($"it holds the metric '{missing}', which the configuration lacks");
+        }
+
+        var added = configured.Except(stored).ToList();
+        var rebuild = stored.Length > 0 && added.Count > 0;
+        foreach (var metric in rebuild ? added : [])
+        {
+            await ExecuteAsync(connection, $"ALTER TABLE {TimescaleSql.Raw} ADD COLUMN {Identifier.Quote(metric)} double precision", cancellationToken);
+        }
+
+        await SetSettingAsync(connection, "metrics", string.Join(',', [.. stored, .. added]), cancellationToken);
+        return rebuild;
+    }
+
+    private async Task ReconcileAggregatesAsync(NpgsqlConnection connection, bool rebuild, CancellationToken cancellationToken)
+    {
+        var kept = new List<AggregateDefinition>();
+        foreach (var aggregate in Schema.Aggregates)
+        {
+            var definition = TimescaleSql.Definition(aggregate);
+            var stored = (string?)await ScalarAsync(connection, "SELECT definition FROM tidemark.aggregates WHERE name = $1", cancellationToken, aggregate.Name);
+            if (stored is not null && stored != definition)
+            {
+                throw Mismatch($"its aggregate '{aggregate.Name}' is {stored}, the configured one {definition}");
+            }
+
+            if (stored is not null)
+            {
+                kept.Add(aggregate);
+            }
+        }
+
+        if (rebuild && kept.Count > 0)
+        {
+            await RebuildAggregatesAsync(connection, kept, cancellationToken);
+        }
+
+        foreach (var aggregate in kept)
+        {
+            await ExecuteAsync(connection, $"ALTER MATERIALIZED VIEW {Identifier.Quote(aggregate.Table)} SET (timescaledb.materialized_only = {(IsLive ? "false" : "true")})", cancellationToken);
+        }
+
+        foreach (var aggregate in Schema.Aggregates.Except(kept))
+        {
+            await CreateAggregateAsync(connection, aggregate, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Whether the views themselves show what isn't materialised yet. The database's own jobs need it: what they build from an aggregate may come before
+    /// that one's refresh. Tidemark's refreshes end at the source's watermark, and without the live part they take a fraction of the time.
+    /// </summary>
+    private bool IsLive => _options is { RealTime: true, Maintenance: Configuration.MaintenanceOwner.Database };
+
+    private async Task CreateAggregateAsync(NpgsqlConnection connection, AggregateDefinition aggregate, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(connection, _sql.CreateAggregate(aggregate, IsLive), cancellationToken);
+        await ExecuteAsync(
+            connection,
+            $"""
+            INSERT INTO tidemark.aggregates (name, definition, source, width, materialization)
+            SELECT $1, $2, nullif($4, ''), INTERVAL '{aggregate.Bucket.Sql}', h.id FROM timescaledb_information.continuous_aggregates c
+            JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema AND h.table_name = c.materialization_hypertable_name
+            WHERE format('%I.%I', c.view_schema, c.view_name)::regclass = to_regclass($3)
+            ON CONFLICT (name) DO UPDATE SET materialization = excluded.materialization
+            """,
+            cancellationToken,
+            aggregate.Name, TimescaleSql.Definition(aggregate), Identifier.Quote(aggregate.Table), aggregate.Source?.Name ?? "");
+    }
+
+    private async Task LoadMaterializationsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var materializations = new Dictionary<string, string>();
+        await using var command = new NpgsqlCommand(
+            "SELECT a.name, format('%I.%I', h.schema_name, h.table_name) FROM tidemark.aggregates a JOIN _timescaledb_catalog.hypertable h ON h.id = a.materialization", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            materializations[reader.GetString(0)] = reader.GetString(1);
+        }
+
+        _sql.Materializations = materializations;
+    }
+
+    /// <summary>Reads what statements need to know: names and numbers that TimescaleDB gave, the order of metrics, what this version can do.</summary>
+    private async Task LoadCatalogAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await LoadMaterializationsAsync(connection, cancellationToken);
+        if (Schema.Aggregates.FirstOrDefault(a => !_sql.Materializations.ContainsKey(a.Name)) is { } lost)
+        {
+            throw Mismatch($"its aggregate '{lost.Name}' was dropped or replaced outside Tidemark");
+        }
+
+        _metricOrder = [.. (await SettingAsync(connection, "metrics", cancellationToken))!.Split(',').Select(name => Schema.MetricIndex(name))];
+        _rawId = (int)(await ScalarAsync(
+            connection,
+            $"SELECT h.id FROM _timescaledb_catalog.hypertable h WHERE format('%I.%I', h.schema_name, h.table_name)::regclass = '{TimescaleSql.Raw}'::regclass",
+            cancellationToken))!;
+        await LoadPoliciesAsync(connection, cancellationToken);
+        _refreshOptions = await ScalarAsync(connection, "SELECT max(pronargs) FROM pg_proc WHERE proname = 'refresh_continuous_aggregate'", cancellationToken) is short and >= 5;
+        _skipInvalidation = await ScalarAsync(connection, "SELECT EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.skip_cagg_invalidation')", cancellationToken) is true;
+    }
+
+    private static async Task<string?> SettingAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
+        => (string?)await ScalarAsync(connection, "SELECT value FROM tidemark.settings WHERE name = $1", cancellationToken, name);
+
+    private static Task SetSettingAsync(NpgsqlConnection connection, string name, string value, CancellationToken cancellationToken)
+        => ExecuteAsync(connection, "INSERT INTO tidemark.settings VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", cancellationToken, name, value);
+
+    private StoreException Mismatch(string difference)
+        => new(StoreErrorKind.SchemaMismatch, $"the store {_database.Location} does not fit the configuration: {difference}; change the configuration back or name another database");
+
+    private static async Task<object?> ScalarAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    {
+        await using var command = Command(connection, sql, parameters);
+        return await command.ExecuteScalarAsync(cancellationToken) is { } value and not DBNull ? value : null;
+    }
+
+    private static async Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    {
+        await using var command = Command(connection, sql, parameters);
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, object[] parameters)
+    {
+        // Maintenance takes as long as it takes; who waits for it can cancel it.
+        var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(new NpgsqlParameter { Value = parameter });
+        }
+
+        return command;
+    }
+}

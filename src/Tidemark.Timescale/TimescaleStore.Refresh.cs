@@ -1,0 +1,235 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace Tidemark.Timescale;
+
+public sealed partial class TimescaleStore
+{
+    // What one call of a refresh takes on: between two of them it can be stopped and tells its progress.
+    private const long BytesPerSlice = 256L << 20;
+    private const int SourceBucketsPerSlice = 31 * 24;
+
+    public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    {
+        RequireInitialized();
+        var chain = WithSources(Schema.Aggregate(aggregate), range).ToList();
+        await _maintenance.WaitAsync(cancellationToken);
+        try
+        {
+            var results = new List<RefreshResult>();
+            foreach (var (part, partRange) in chain)
+            {
+                results.Add(await RefreshOneAsync(part, partRange, progress, cancellationToken));
+            }
+
+            return results;
+        }
+        finally
+        {
+            _maintenance.Release();
+        }
+    }
+
+    /// <summary>The aggregate after its sources, each with the range widened to whole buckets of the coarsest.</summary>
+    private static IEnumerable<(AggregateDefinition Aggregate, TimeRange? Range)> WithSources(AggregateDefinition aggregate, TimeRange? range)
+    {
+        var widened = range is { } r ? r.Widen(aggregate.Bucket) : (TimeRange?)null;
+        return (aggregate.Source is null ? [] : WithSources(aggregate.Source, widened)).Append((aggregate, widened));
+    }
+
+    private async Task<RefreshResult> RefreshOneAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var rows = await _database.RunAsync(connection => RefreshInvalidAsync(connection, aggregate, range, cancellationToken), cancellationToken);
+        Instant? first = null;
+        var searched = Instant.MinValue;
+        while (await _database.RunAsync(connection => RefreshNewAsync(connection, aggregate, range, searched, cancellationToken), cancellationToken) is { } slice)
+        {
+            rows += slice.Rows;
+            searched = slice.Range.To;
+            first ??= slice.Range.From;
+            progress?.Report(new StoreProgress($"refresh {aggregate.Name}", slice.End <= first ? 1 : Math.Clamp((slice.Range.To - first.Value) / (slice.End - first.Value), 0, 1)));
+        }
+
+        progress?.Report(new StoreProgress($"refresh {aggregate.Name}", 1));
+        cancellationToken.ThrowIfCancellationRequested();
+        var watermark = await _database.RunAsync(
+            async connection =>
+            {
+                await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET last_refresh = $1 WHERE name = $2", cancellationToken, Now.Micros, aggregate.Name);
+                await _database.NoteWrittenAsync(connection, cancellationToken);
+                return (await LoadStateAsync(connection, cancellationToken)).Aggregate(aggregate).Watermark;
+            },
+            cancellationToken);
+        return new RefreshResult(aggregate.Name, rows, watermark, Stopwatch.GetElapsedTime(started));
+    }
+
+    /// <summary>Writes invalid buckets again and passes on what that makes invalid.</summary>
+    /// <returns>The rows written.</returns>
+    private async Task<long> RefreshInvalidAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange? range, CancellationToken cancellationToken)
+    {
+        var state = await LoadStateAsync(connection, cancellationToken);
+        var window = (range ?? TimeRange.All).Intersect(new TimeRange(
+            aggregate.Bucket.Ceiling(state.FrozenBefore(aggregate)), state.Aggregate(aggregate).Watermark ?? Instant.MinValue));
+        if (window.IsEmpty)
+        {
+            return 0;
+        }
+
+        // What was noted until now is seen by the refresh that follows; what is noted later stays.
+        var (noted, rows) = await NotedAsync(connection, "tidemark.pending", aggregate, window, cancellationToken);
+        if (noted.Length == 0 && !await IsLoggedAsync(connection, aggregate, window, cancellationToken))
+        {
+            return 0;
+        }
+
+        await CallRefreshAsync(connection, aggregate, window.From, window.To, cancellationToken);
+        await ForgetAsync(connection, state, aggregate, noted, passOn: true, cancellationToken);
+        return rows;
+    }
+
+    /// <summary>Materialises the next slice from the watermark on; up to <paramref name="searched"/> nothing is left.</summary>
+    /// <returns>What it covered, the rows written and where closed buckets end; null when nothing is left.</returns>
+    private async Task<(TimeRange Range, Instant End, long Rows)?> RefreshNewAsync(
+        NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange? range, Instant searched, CancellationToken cancellationToken)
+    {
+        var state = await LoadStateAsync(connection, cancellationToken);
+        var rest = new TimeRange(state.Aggregate(aggregate).Watermark ?? Instant.MinValue, NewEnd(state, aggregate, range));
+        var search = rest with { From = Instant.Max(rest.From, searched) };
+        if (search.IsEmpty || await NextSliceAsync(connection, aggregate, search, cancellationToken) is not { } slice)
+        {
+            return null;
+        }
+
+        if (aggregate.Source is null)
+        {
+            await AnnounceAsync(connection, aggregate, slice.To, cancellationToken);
+        }
+
+        // The window begins at the watermark, whatever was found: a reading that arrives meanwhile is never skipped.
+        var window = rest with { To = slice.To };
+        var (noted, _) = await NotedAsync(connection, "tidemark.invalidations", aggregate, window, cancellationToken);
+        await CallRefreshAsync(connection, aggregate, state.Aggregate(aggregate).Watermark, window.To, cancellationToken);
+        await ForgetAsync(connection, state, aggregate, noted, passOn: false, cancellationToken);
+        var watermark = (await LoadStateAsync(connection, cancellationToken)).Aggregate(aggregate).Watermark ?? rest.From;
+        if (aggregate.Source is null)
+        {
+            await ExecuteAsync(connection, $"SELECT tidemark.note_sensors({Literal(rest.From)})", cancellationToken);
+        }
+
+        var parts = new SqlParts();
+        var rows = await LongAsync(connection, parts, $"SELECT count(*) FROM {_sql.Table(aggregate)} WHERE {TimescaleSql.Within(parts, Identifier.Quote(aggregate.BucketColumn), rest with { To = watermark })}", cancellationToken);
+        return (slice, rest.To, rows);
+    }
+
+    /// <summary>Where closed buckets end: at now, the source's watermark and the range's end.</summary>
+    private Instant NewEnd(StoreState state, AggregateDefinition aggregate, TimeRange? range)
+    {
+        var end = aggregate.Source is null ? Now : Instant.Min(Now, state.Aggregate(aggregate.Source).Watermark ?? Instant.MinValue);
+        return Instant.Min(aggregate.Bucket.Floor(end), range?.To ?? Instant.MaxValue);
+    }
+
+    /// <summary>From the first chunk or bucket of the source on, as much as one call takes on; null when there is none.</summary>
+    private async Task<TimeRange?> NextSliceAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange rest, CancellationToken cancellationToken)
+    {
+        Instant? first = null;
+        Instant end;
+        if (aggregate.Source is { } source)
+        {
+            first = await EdgeOfBucketsAsync(connection, source, rest, "min", cancellationToken);
+            end = first is null ? rest.From : aggregate.Bucket.Floor(first.Value + (source.Bucket.Approximate * SourceBucketsPerSlice));
+        }
+        else
+        {
+            var bytes = 0L;
+            end = rest.From;
+            foreach (var chunk in (await ChunksAsync(connection, cancellationToken)).Where(c => c.Range.Overlaps(rest)).TakeWhile(_ => bytes < BytesPerSlice))
+            {
+                first ??= chunk.Range.From;
+                end = aggregate.Bucket.Floor(chunk.Range.To);
+                bytes += chunk.Bytes;
+            }
+
+            end = bytes < BytesPerSlice ? rest.To : end;
+        }
+
+        return first is null
+            ? null
+            : new TimeRange(Instant.Max(first.Value, rest.From), Instant.Min(rest.To, Instant.Max(end, aggregate.Bucket.End(aggregate.Bucket.Floor(Instant.Max(first.Value, rest.From))))));
+    }
+
+    /// <summary>Makes it known to writes that readings before the instant are late from now on, and lets those finish that don't know it.</summary>
+    private static async Task AnnounceAsync(NpgsqlConnection connection, AggregateDefinition aggregate, Instant target, CancellationToken cancellationToken)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock({WriteFence})", cancellationToken);
+        await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET target = greatest(target, $1) WHERE name = $2", cancellationToken, target.Micros, aggregate.Name);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>Rows of the bookkeeping of invalid buckets, and how many buckets they tell of.</summary>
+    private static async Task<(long[] Ids, long Buckets)> NotedAsync(NpgsqlConnection connection, string table, AggregateDefinition aggregate, TimeRange window, CancellationToken cancellationToken)
+    {
+        var parts = new SqlParts();
+        await using var batch = new NpgsqlBatch(connection);
+        Add(batch, parts.ToBatchCommand($"""
+            SELECT coalesce(array_agg(id), ARRAY[]::bigint[]), count(DISTINCT (sensor_id, bucket)) FROM {table}
+            WHERE aggregate = {parts.Add(aggregate.Name)} AND {TimescaleSql.Within(parts, "bucket", window)}
+            """));
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (reader.GetFieldValue<long[]>(0), reader.GetInt64(1));
+    }
+
+    /// <summary>Whether TimescaleDB's own logs tell of changes in the window: they know of writes by SQL too.</summary>
+    private async Task<bool> IsLoggedAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange window, CancellationToken cancellationToken)
+        => await ScalarAsync(
+            connection,
+            "SELECT EXISTS (SELECT FROM tidemark.outstanding WHERE aggregate = $1 AND lowest < $3 AND greatest >= $2)",
+            cancellationToken,
+            aggregate.Name, window.From.Micros, window.To.Micros) is true;
+
+    /// <summary>Deletes what was noted before a refresh, once it is done; what is built from the aggregate learns of it in the same transaction.</summary>
+    private async Task ForgetAsync(NpgsqlConnection connection, StoreState state, AggregateDefinition aggregate, long[] noted, bool passOn, CancellationToken cancellationToken)
+    {
+        var dependents = passOn ? Schema.BuiltFrom(aggregate).ToList() : [];
+        await using var batch = new NpgsqlBatch(connection);
+        Add(batch, new NpgsqlBatchCommand("BEGIN"));
+        if (noted.Length > 0)
+        {
+            var parts = new SqlParts();
+            var deleted = $"DELETE FROM tidemark.invalidations WHERE id = ANY ({parts.Add(noted)})";
+            var passed = dependents.Select(d =>
+                $"SELECT DISTINCT {parts.Add(d.Name)}, sensor_id, {TimescaleSql.Bucket(d.Bucket, "bucket")} FROM done WHERE {TimescaleSql.Bucket(d.Bucket, "bucket")} >= {parts.Add(state.FrozenBefore(d))}");
+            Add(batch, parts.ToBatchCommand(dependents.Count == 0
+                ? deleted
+                : $"WITH done AS ({deleted} RETURNING sensor_id, bucket) INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) {string.Join(" UNION ALL ", passed)}"));
+        }
+
+        if (passOn)
+        {
+            var parts = new SqlParts();
+            Add(batch, parts.ToBatchCommand($"UPDATE tidemark.aggregates SET rewrites = rewrites + 1 WHERE name = {parts.Add(aggregate.Name)}"));
+        }
+
+        Add(batch, new NpgsqlBatchCommand("COMMIT"));
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private async Task CallRefreshAsync(NpgsqlConnection connection, AggregateDefinition aggregate, Instant? from, Instant to, CancellationToken cancellationToken)
+    {
+        // One pass over each invalid range: with the slices above, batches of TimescaleDB's own would only add transactions.
+        var options = _refreshOptions ? ", options => '{\"buckets_per_batch\": 0}'::jsonb" : "";
+        var call = $"CALL refresh_continuous_aggregate('{Identifier.Quote(aggregate.Table)}', {Literal(from)}, {Literal(to)}{options})";
+        await ExecuteAsync(connection, call, cancellationToken);
+    }
+
+    private static string Literal(Instant? instant) => instant is { } i ? TimescaleSql.Literal(i) : "NULL::timestamptz";
+
+    private static async Task<long> LongAsync(NpgsqlConnection connection, SqlParts parts, string sql, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        Add(batch, parts.ToBatchCommand(sql));
+        return (long)(await batch.ExecuteScalarAsync(cancellationToken))!;
+    }
+}

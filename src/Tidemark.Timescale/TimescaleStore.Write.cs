@@ -1,0 +1,166 @@
+using System.Collections.Concurrent;
+
+namespace Tidemark.Timescale;
+
+public sealed partial class TimescaleStore
+{
+    // Batches that wait while one commits share the next commit, up to this many readings.
+    private const int GroupReadings = 100_000;
+
+    private readonly ConcurrentQueue<WriteJob> _waiting = new();
+    private readonly SemaphoreSlim _writer = new(1);
+
+    private sealed record WriteJob(ReadingBatch Batch, CancellationToken Cancellation)
+    {
+        public TaskCompletionSource<WriteResult> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    public async Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken)
+    {
+        RequireInitialized();
+        if (batch.MetricCount != Schema.Metrics.Count)
+        {
+            throw new StoreException(StoreErrorKind.Invalid, $"a batch of {batch.MetricCount} metrics was written to a store of {Schema.Metrics.Count}");
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        if (batch.Count == 0)
+        {
+            return default;
+        }
+
+        var job = new WriteJob(batch, cancellationToken);
+        _waiting.Enqueue(job);
+
+        // Not on the caller's thread, which may prepare the next batch meanwhile.
+        _ = Task.Run(WriteWaitingAsync, CancellationToken.None);
+        return await job.Done.Task;
+    }
+
+    /// <summary>Commits what waits, several batches at once; on a failure each alone, so that one never takes another down.</summary>
+    private async Task WriteWaitingAsync()
+    {
+        await _writer.WaitAsync();
+        try
+        {
+            var group = NextGroup();
+            if (group.Count > 0 && await TryWriteAsync(group) is { } failure)
+            {
+                if (group.Count == 1)
+                {
+                    group[0].Done.SetException(failure);
+                }
+                else
+                {
+                    await WriteEachAsync(group);
+                }
+            }
+        }
+        finally
+        {
+            _writer.Release();
+        }
+    }
+
+    private async Task WriteEachAsync(List<WriteJob> group)
+    {
+        foreach (var job in group)
+        {
+            if (await TryWriteAsync([job]) is { } failure)
+            {
+                job.Done.SetException(failure);
+            }
+        }
+    }
+
+    /// <summary>
+    /// The next batches in order that may share a transaction. TimescaleDB notes what a transaction changed as one range a chunk,
+    /// so a batch that reaches below a watermark, whose range a refresh works through, shares it with none.
+    /// </summary>
+    private List<WriteJob> NextGroup()
+    {
+        var group = new List<WriteJob>();
+        var readings = 0;
+        while (readings < GroupReadings && _waiting.TryPeek(out var job))
+        {
+            var late = IsLate(job.Batch);
+            if (late && group.Count > 0)
+            {
+                break;
+            }
+
+            _waiting.TryDequeue(out _);
+            if (job.Cancellation.IsCancellationRequested)
+            {
+                job.Done.SetCanceled(job.Cancellation);
+                continue;
+            }
+
+            group.Add(job);
+            readings += job.Batch.Count;
+            if (late)
+            {
+                break;
+            }
+        }
+
+        return group;
+    }
+
+    private bool IsLate(ReadingBatch batch)
+    {
+        if (_state?.Threshold is not { } threshold)
+        {
+            return false;
+        }
+
+        foreach (var time in batch.TimesMicros)
+        {
+            if (time < threshold.Micros)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private async Task<Exception?> TryWriteAsync(IReadOnlyList<WriteJob> group)
+    {
+        try
+        {
+            var write = new WriteTransaction(this, [.. group.Select(job => job.Batch)]);
+            var cancellation = group.Count == 1 ? group[0].Cancellation : CancellationToken.None;
+            var results = await _database.RunAsync(
+                async connection =>
+                {
+                    var written = await write.RunAsync(connection, cancellation);
+                    await _database.NoteWrittenAsync(connection, CancellationToken.None);
+                    return written;
+                },
+                cancellation);
+            for (var i = 0; i < group.Count; i++)
+            {
+                group[i].Done.SetResult(results[i]);
+            }
+
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+    }
+
+    /// <summary>Lets what has begun finish.</summary>
+    private async Task StopWritesAsync()
+    {
+        await _writer.WaitAsync();
+        while (_waiting.TryDequeue(out var job))
+        {
+            job.Done.SetException(new ObjectDisposedException(nameof(TimescaleStore)));
+        }
+
+        _writer.Release();
+    }
+}

@@ -1,0 +1,129 @@
+using Npgsql;
+namespace Tidemark.Timescale;
+
+/// <summary>
+/// The engine of a TimescaleDB server: readings in a hypertable, aggregates in real continuous aggregates, Tidemark's own
+/// bookkeeping in the schema <c>tidemark</c>, changed in the transactions of what it tells of. Several processes may have one database open.
+/// </summary>
+public sealed partial class TimescaleStore : ITelemetryStore
+{
+    private readonly TimescaleOptions _options;
+    private readonly Database _database;
+    private readonly TimescaleSql _sql;
+    private readonly SemaphoreSlim _maintenance = new(1);
+    private StoreState? _state;
+    private string _engine = "TimescaleDB";
+    private bool _copy;
+    private bool _refreshOptions;
+    private bool _skipInvalidation;
+    private int _rawId;
+    private volatile bool _initialized;
+    private int _disposed;
+
+    private TimescaleStore(TimescaleOptions options)
+    {
+        _options = options;
+        _database = new Database(options.Connection);
+        _sql = new TimescaleSql(options.Schema);
+        _copy = options.Copy;
+        ChunkWidth = options.ChunkInterval;
+    }
+
+    public TelemetrySchema Schema => _options.Schema;
+
+    /// <summary>Reaches the server and checks that it is TimescaleDB's community edition, new enough; <see cref="InitializeAsync"/> comes next.</summary>
+    /// <exception cref="StoreException">One line that says what is wrong and what to do.</exception>
+    public static async Task<ITelemetryStore> OpenAsync(TimescaleOptions options, CancellationToken cancellationToken)
+    {
+        var store = new TimescaleStore(options);
+        try
+        {
+            await store.CheckServerAsync(cancellationToken);
+            return store;
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            await StopWritesAsync();
+            await _database.DisposeAsync();
+            _maintenance.Dispose();
+        }
+    }
+
+    private TimeSpan ChunkWidth { get; }
+
+    private Instant Now => Instant.From(_options.Clock.GetUtcNow());
+
+    private void RequireInitialized()
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        if (!_initialized)
+        {
+            throw new StoreException(StoreErrorKind.Invalid, $"the store {_database.Location} is not initialised: run 'tidemark init'");
+        }
+    }
+
+    /// <summary>The start of the chunk that holds the instant: TimescaleDB counts chunks from the epoch.</summary>
+    private Instant ChunkStart(Instant instant)
+    {
+        var width = (long)ChunkWidth.TotalMicroseconds;
+        return new Instant(instant.Micros - (((instant.Micros % width) + width) % width));
+    }
+
+    private async Task<StoreState> LoadStateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(StateSql, connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await ReadStateAsync(reader, cancellationToken);
+    }
+
+    /// <summary>One row for raw readings, then one for each aggregate: name, watermark or threshold, horizon, target, last refresh, rewrites.</summary>
+    private string StateSql => $"""
+        SELECT '', (SELECT watermark FROM _timescaledb_catalog.continuous_aggs_invalidation_threshold WHERE hypertable_id = {_rawId}),
+            (SELECT value::bigint FROM tidemark.settings WHERE name = 'raw_horizon'), NULL::bigint, NULL::bigint, 0::bigint
+        UNION ALL SELECT name, watermark, horizon, target, last_refresh, rewrites FROM tidemark.watermarks
+        """;
+
+    private async Task<StoreState> ReadStateAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        var (threshold, horizon) = (default(Instant?), default(Instant?));
+        var aggregates = new Dictionary<string, AggregateState>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var name = reader.GetString(0);
+            if (name.Length == 0)
+            {
+                (threshold, horizon) = (reader.GetMicrosOrNull(1), reader.GetMicrosOrNull(2));
+            }
+            else if (Schema.HasAggregate(name))
+            {
+                aggregates[name] = new AggregateState(
+                    Schema.Aggregate(name), reader.GetMicrosOrNull(1), Horizon(Schema.Aggregate(name), reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5));
+            }
+        }
+
+        var state = new StoreState(RawHorizon(horizon), threshold, [.. Schema.Aggregates.Select(a => aggregates[a.Name])]);
+        _state = state;
+        return state;
+    }
+
+    /// <summary>The stored horizon or, where a policy drops chunks, the end of the last one that it may have dropped.</summary>
+    private Instant? RawHorizon(Instant? stored)
+        => _policyRetention.TryGetValue("", out var retention) ? Later(stored, ChunkStart(Now - retention)) : stored;
+
+    private Instant? Horizon(AggregateDefinition aggregate, Instant? stored)
+        => _policyRetention.TryGetValue(aggregate.Name, out var retention) ? Later(stored, aggregate.Bucket.Floor(Now - retention)) : stored;
+
+    private static Instant Later(Instant? stored, Instant dropped) => stored is { } s && s > dropped ? s : dropped;
+
+    private static string[] Chain(AggregateDefinition aggregate)
+        => aggregate.Source is null ? [aggregate.Name] : [.. Chain(aggregate.Source), aggregate.Name];
+}

@@ -1,0 +1,76 @@
+using System.Text.Json;
+using Npgsql;
+using Tidemark.Store.Tests.Timescale;
+
+namespace Tidemark.App.Tests.Cli;
+
+/// <summary>The same commands on a TimescaleDB store, named by its URI; the password comes from the environment.</summary>
+public sealed class TimescaleTests : IAsyncLifetime
+{
+    private readonly CliFolder _folder = new();
+    private TimescaleDatabase _database = null!;
+    private string _uri = null!;
+    private string _password = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await TimescaleDatabase.CreateAsync();
+        var settings = new NpgsqlConnectionStringBuilder(_database.ConnectionString);
+        _uri = $"postgresql://{settings.Username}@{settings.Host}:{settings.Port}/{settings.Database}{(_database.IsReal ? "" : "?sslmode=disable")}";
+        _password = settings.Password ?? "any";
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _folder.Dispose();
+        if (_database is not null)
+        {
+            await _database.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Every_verb_works()
+    {
+        Assert.Contains("is ready: 3 metrics, aggregates hourly, daily, monthly", await SucceedAsync("init"), StringComparison.Ordinal);
+        Assert.Contains(": 98 written, 0 replaced, 0 unchanged", await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"), StringComparison.Ordinal);
+        Assert.Matches(@"generate: .*: \d written, 0 replaced, 9\d unchanged", await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"));
+        _folder.Write("more.csv", "time,sensor_id,temperature\n2026-01-01T00:00:00Z,boiler,61.5\n2026-01-01T01:00:00Z,boiler,62\n");
+        Assert.Contains("2 written", await SucceedAsync("import", "more.csv"), StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^would refresh hourly: new \[", await SucceedAsync("refresh", "--dry-run"));
+        Assert.Matches(@"(?m)^refresh hourly: \d+ rows? in ", await SucceedAsync("refresh"));
+        Assert.Matches(@"(?m)^verify: \d+ buckets checked, 0 differ", await SucceedAsync("verify"));
+        Assert.Matches(@"(?m)^retain: dropped 0 chunks ", await SucceedAsync("maintain"));
+        await SucceedAsync("export", "hourly", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z", "--output", "hours.csv");
+        var lines = await File.ReadAllLinesAsync(Path.Combine(_folder.Path, "hours.csv"));
+        Assert.Equal(3, lines.Length);
+        Assert.Contains("boiler", lines[1], StringComparison.Ordinal);
+        var status = JsonDocument.Parse(await SucceedAsync("status", "--json")).RootElement;
+        Assert.Equal((3, 3), (status.GetProperty("sensors").GetInt32(), status.GetProperty("aggregates").GetArrayLength()));
+        Assert.DoesNotContain(_password + "@", status.GetProperty("location").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_over_it_answers_like_any_other()
+    {
+        await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600");
+        var server = _folder.Start(Environment, "serve", "--urls", "http://127.0.0.1:0", "--store", _uri);
+        using var http = new HttpClient { BaseAddress = new Uri(await server.UrlAsync()) };
+        var hours = JsonDocument.Parse(await http.GetStringAsync("/api/sensors/sensor_001/hourly?period=1d")).RootElement;
+        Assert.Equal(24, hours.GetProperty("data_points").GetInt32());
+        Assert.Equal(1, hours.GetProperty("data")[0].GetProperty("reading_count").GetInt32());
+        Assert.Contains("healthy", await http.GetStringAsync("/api/health"), StringComparison.Ordinal);
+        var jobs = JsonDocument.Parse(await http.GetStringAsync("/api/status")).RootElement.GetProperty("jobs").EnumerateArray().Select(j => j.GetProperty("name").GetString());
+        Assert.Equal(["compress", "forget", "refresh daily", "refresh hourly", "refresh monthly"], jobs);
+        Assert.Equal(0, (await server.TerminateAsync()).ExitCode);
+    }
+
+    private (string, string)[] Environment => [("PGPASSWORD", _password)];
+
+    private async Task<string> SucceedAsync(params string[] arguments)
+    {
+        var result = await _folder.Start(Environment, [.. arguments, "--store", _uri]).EndAsync();
+        Assert.True(result.ExitCode == 0, $"{string.Join(' ', arguments)} ended with {result.ExitCode}: {result.Error}{result.Output}");
+        return result.Output;
+    }
+}

@@ -1,0 +1,21 @@
+using Tidemark.Store.Tests.Conformance;
+
+namespace Tidemark.Store.Tests.Timescale;
+
+public sealed class TimescaleWrite() : WriteSuite(new TimescaleFixture());
+
+public sealed class TimescaleTime() : TimeSuite(new TimescaleFixture());
+
+public sealed class TimescaleRefresh() : RefreshSuite(new TimescaleFixture());
+
+public sealed class TimescaleAggregateRead() : AggregateReadSuite(new TimescaleFixture());
+
+public sealed class TimescaleRawRead() : RawReadSuite(new TimescaleFixture());
+
+public sealed class TimescaleHistory() : HistorySuite(new TimescaleFixture());
+
+public sealed class TimescaleCompression() : CompressionSuite(new TimescaleFixture());
+
+public sealed class TimescaleSchema() : SchemaSuite(new TimescaleFixture());
+
+public sealed class TimescaleRandom() : RandomSequences(() => new TimescaleFixture(), 100);
