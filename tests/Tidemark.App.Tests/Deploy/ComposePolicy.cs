@@ -55,9 +55,12 @@ internal static partial class ComposePolicy
 
     /// <summary>A variable may name a file with a secret in it, and a URI may name a user.</summary>
     private static bool IsNoSecret(JsonProperty variable)
-        => variable.Name is "POSTGRES_PASSWORD_FILE" or "PGPASSFILE"
-            ? $"{variable.Value}".StartsWith("/run/secrets/", StringComparison.Ordinal)
-            : !SecretName().IsMatch(variable.Name) && !PasswordInUri().IsMatch($"{variable.Value}");
+        => variable.Name switch
+        {
+            "POSTGRES_PASSWORD_FILE" or "PGPASSFILE" => $"{variable.Value}".StartsWith("/run/secrets/", StringComparison.Ordinal),
+            "TIDEMARK_SERVER__KEYS" => $"{variable.Value}".StartsWith("/etc/tidemark/keys/", StringComparison.Ordinal),
+            _ => !SecretName().IsMatch(variable.Name) && !PasswordInUri().IsMatch($"{variable.Value}"),
+        };
 
     [GeneratedRegex(@":[^/]*\d+\.\d+\.\d+[^/]*$")]
     private static partial Regex PinnedImage();

@@ -1,0 +1,267 @@
+# What is planned, without Azure: the provider is mocked, its schema is the real one.
+mock_provider "azurerm" {
+  override_during = plan
+
+  mock_resource "azurerm_user_assigned_identity" {
+    defaults = {
+      id           = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.ManagedIdentity/userAssignedIdentities/tidemark"
+      client_id    = "11111111-2222-3333-4444-555555555555"
+      principal_id = "66666666-7777-8888-9999-000000000000"
+    }
+  }
+
+  mock_resource "azurerm_public_ip" {
+    defaults = {
+      id         = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Network/publicIPAddresses/tidemark"
+      ip_address = "198.51.100.7"
+    }
+  }
+
+  mock_resource "azurerm_subnet" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Network/virtualNetworks/tidemark/subnets/vm"
+    }
+  }
+
+  mock_resource "azurerm_storage_container" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Storage/storageAccounts/tidemark/blobServices/default/containers/backups"
+    }
+  }
+}
+
+variables {
+  subscription_id = "01234567-89ab-cdef-0123-456789abcdef"
+  dns_label       = "tidemark-test"
+  ssh_public_key  = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE9Yc0b2tL7n2m0Y1hJmQb3uXlG5pZ8w4kq6sT1vRfAa someone@example.org"
+  monthly_budget  = 100
+  alert_emails    = ["someone@example.org"]
+  tags            = { owner = "someone" }
+}
+
+run "only_web_ports_come_in" {
+  command = plan
+
+  assert {
+    condition     = toset(keys(azurerm_network_security_rule.inbound)) == toset(["http", "https"])
+    error_message = "Without admin_cidrs HTTP and HTTPS alone come in."
+  }
+  assert {
+    condition     = alltrue([for rule in azurerm_network_security_rule.inbound : contains(["80", "443"], rule.destination_port_range) && rule.destination_port_ranges == null])
+    error_message = "A rule opens a port that isn't 80 or 443."
+  }
+  assert {
+    condition     = alltrue([for rule in azurerm_network_security_rule.inbound : rule.protocol == "Tcp" && rule.access == "Allow" && rule.direction == "Inbound" && rule.priority < azurerm_network_security_rule.deny.priority])
+    error_message = "A rule is not TCP, or comes after the last one."
+  }
+  assert {
+    condition = (
+      azurerm_network_security_rule.deny.access == "Deny" && azurerm_network_security_rule.deny.direction == "Inbound" && azurerm_network_security_rule.deny.protocol == "*"
+      && azurerm_network_security_rule.deny.source_address_prefix == "*" && azurerm_network_security_rule.deny.destination_port_range == "*"
+    )
+    error_message = "The last rule doesn't close everything else."
+  }
+  assert {
+    condition     = azurerm_subnet_network_security_group_association.this.subnet_id == azurerm_subnet.this.id
+    error_message = "The rules aren't those of the subnet."
+  }
+  assert {
+    condition     = output.ssh == "closed: set admin_cidrs"
+    error_message = "The output says that SSH is open."
+  }
+}
+
+run "ssh_is_open_for_the_addresses_given" {
+  command = plan
+
+  variables {
+    admin_cidrs = ["203.0.113.7/32", "2001:db8:1:100::/56"]
+  }
+
+  assert {
+    condition     = toset([for rule in azurerm_network_security_rule.inbound : rule.destination_port_range]) == toset(["22", "80", "443"])
+    error_message = "Other ports than 22, 80 and 443 are open."
+  }
+  assert {
+    condition     = azurerm_network_security_rule.inbound["ssh"].source_address_prefixes == toset(var.admin_cidrs) && azurerm_network_security_rule.inbound["ssh"].source_address_prefix == null
+    error_message = "SSH is open for others than those given."
+  }
+  assert {
+    condition     = output.ssh == "ssh azureuser@tidemark-test.westeurope.cloudapp.azure.com"
+    error_message = "The output isn't the way in."
+  }
+}
+
+run "one_address_is_enough_for_ssh" {
+  command = plan
+
+  variables {
+    admin_cidrs = ["203.0.113.7/32"]
+  }
+
+  assert {
+    condition     = azurerm_network_security_rule.inbound["ssh"].source_address_prefix == "203.0.113.7/32"
+    error_message = "SSH is open for others than the one given."
+  }
+}
+
+run "data_outlive_the_vm" {
+  command = plan
+
+  assert {
+    condition     = azurerm_managed_disk.data.resource_group_name != azurerm_linux_virtual_machine.this.resource_group_name && azurerm_storage_account.backups.resource_group_name != azurerm_linux_virtual_machine.this.resource_group_name
+    error_message = "Data and VM lie in the same resource group."
+  }
+  assert {
+    condition     = azurerm_managed_disk.data.network_access_policy == "DenyAll" && !azurerm_managed_disk.data.public_network_access_enabled && azurerm_managed_disk.data.create_option == "Empty"
+    error_message = "The disk can be exported over the network."
+  }
+  assert {
+    condition     = azurerm_virtual_machine_data_disk_attachment.data.lun == 10 && azurerm_virtual_machine_data_disk_attachment.data.caching == "None"
+    error_message = "The disk is attached elsewhere than where the VM looks, or cached."
+  }
+  assert {
+    condition     = strcontains(base64decode(azurerm_linux_virtual_machine.this.custom_data), "TIDEMARK_DATA_LUN=${azurerm_virtual_machine_data_disk_attachment.data.lun}\n")
+    error_message = "The VM looks for its disk elsewhere than where it is attached."
+  }
+}
+
+run "the_vm_is_hardened" {
+  command = plan
+
+  assert {
+    condition     = azurerm_linux_virtual_machine.this.disable_password_authentication && azurerm_linux_virtual_machine.this.secure_boot_enabled && azurerm_linux_virtual_machine.this.vtpm_enabled
+    error_message = "Passwords are allowed, or trusted launch is off."
+  }
+  assert {
+    condition     = azurerm_linux_virtual_machine.this.source_image_reference[0].offer == "ubuntu-24_04-lts" && azurerm_linux_virtual_machine.this.source_image_reference[0].sku == "server"
+    error_message = "The image isn't Ubuntu 24.04."
+  }
+  assert {
+    condition     = azurerm_linux_virtual_machine.this.patch_mode == "AutomaticByPlatform" && azurerm_linux_virtual_machine.this.patch_assessment_mode == "AutomaticByPlatform" && azurerm_linux_virtual_machine.this.bypass_platform_safety_checks_on_user_schedule_enabled
+    error_message = "Updates aren't Azure's, in the window given."
+  }
+  assert {
+    condition     = azurerm_maintenance_configuration.patches.install_patches[0].reboot == "IfRequired" && azurerm_maintenance_configuration.patches.window[0].recur_every == "1Week Sunday"
+    error_message = "There is no window for updates and their reboot."
+  }
+  assert {
+    condition     = !azurerm_linux_virtual_machine.this.encryption_at_host_enabled && length(azurerm_dev_test_global_vm_shutdown_schedule.night) == 0
+    error_message = "Something is on that has to be asked for."
+  }
+  assert {
+    condition     = azurerm_public_ip.this.sku == "Standard" && azurerm_public_ip.this.allocation_method == "Static" && azurerm_public_ip.this.domain_name_label == "tidemark-test"
+    error_message = "The address isn't a static one with a name."
+  }
+  assert {
+    condition     = !azurerm_subnet.this.default_outbound_access_enabled
+    error_message = "The subnet has Azure's default way out."
+  }
+}
+
+run "first_boot_data_are_small_and_hold_no_secret" {
+  command = plan
+
+  assert {
+    condition     = length(azurerm_linux_virtual_machine.this.custom_data) < 32768
+    error_message = "custom_data is too long."
+  }
+  assert {
+    condition     = !can(regex("(?i)password|secret|accountkey|sig=|private key", join("\n", [for line in split("\n", base64decode(azurerm_linux_virtual_machine.this.custom_data)) : line if !startswith(trimspace(line), "#")])))
+    error_message = "custom_data names a secret."
+  }
+  assert {
+    condition     = strcontains(base64decode(azurerm_linux_virtual_machine.this.custom_data), "TIDEMARK_CLIENT_ID=11111111-2222-3333-4444-555555555555\n") && strcontains(base64decode(azurerm_linux_virtual_machine.this.custom_data), "TIDEMARK_SITE=tidemark-test.westeurope.cloudapp.azure.com\n")
+    error_message = "The VM doesn't know its identity or its name."
+  }
+}
+
+run "backups_are_reached_by_the_vm_s_identity_alone" {
+  command = plan
+
+  assert {
+    condition     = !azurerm_storage_account.backups.shared_access_key_enabled && !azurerm_storage_account.backups.allow_nested_items_to_be_public && !azurerm_storage_account.backups.local_user_enabled && azurerm_storage_account.backups.https_traffic_only_enabled && azurerm_storage_account.backups.min_tls_version == "TLS1_2"
+    error_message = "The account has keys, local users, public blobs or an old TLS."
+  }
+  assert {
+    condition     = azurerm_storage_account.backups.network_rules[0].default_action == "Deny" && azurerm_storage_account.backups.network_rules[0].virtual_network_subnet_ids == toset([azurerm_subnet.this.id])
+    error_message = "The account is reached from elsewhere than the VM's subnet."
+  }
+  assert {
+    condition     = contains([for endpoint in azurerm_subnet.this.service_endpoint : endpoint.service], "Microsoft.Storage")
+    error_message = "The subnet doesn't reach the account."
+  }
+  assert {
+    condition     = azurerm_storage_account.backups.blob_properties[0].versioning_enabled && azurerm_storage_account.backups.blob_properties[0].delete_retention_policy[0].days == 30 && azurerm_storage_account.backups.blob_properties[0].container_delete_retention_policy[0].days == 30
+    error_message = "What is deleted can't be had back."
+  }
+  assert {
+    condition     = azurerm_storage_management_policy.backups.rule[0].enabled && azurerm_storage_management_policy.backups.rule[0].actions[0].base_blob[0].delete_after_days_since_creation_greater_than == 35
+    error_message = "Backups are never removed."
+  }
+  assert {
+    condition     = azurerm_storage_container.backups.container_access_type == "private"
+    error_message = "The container is public."
+  }
+  assert {
+    condition     = azurerm_role_assignment.backups.scope == azurerm_storage_container.backups.id && azurerm_role_assignment.backups.role_definition_name == "Storage Blob Data Contributor" && azurerm_role_assignment.backups.principal_id == azurerm_user_assigned_identity.vm.principal_id
+    error_message = "The VM's rights aren't those on the container alone."
+  }
+  assert {
+    condition     = azurerm_linux_virtual_machine.this.identity[0].identity_ids == toset([azurerm_user_assigned_identity.vm.id])
+    error_message = "The VM has another identity."
+  }
+  assert {
+    condition     = length(azurerm_storage_account.backups.name) <= 24 && can(regex("^tidemark[0-9a-f]{12}$", azurerm_storage_account.backups.name)) && output.backup_container == "https://${azurerm_storage_account.backups.name}.blob.core.windows.net/backups"
+    error_message = "The account's name isn't one, or the output is another's."
+  }
+}
+
+run "every_resource_that_can_be_is_tagged" {
+  command = plan
+
+  assert {
+    condition = alltrue([for tags in [
+      azurerm_resource_group.base.tags, azurerm_resource_group.vm.tags, azurerm_virtual_network.this.tags, azurerm_network_security_group.this.tags,
+      azurerm_public_ip.this.tags, azurerm_managed_disk.data.tags, azurerm_user_assigned_identity.vm.tags, azurerm_storage_account.backups.tags,
+      azurerm_network_interface.vm.tags, azurerm_linux_virtual_machine.this.tags, azurerm_maintenance_configuration.patches.tags,
+      azurerm_dev_test_global_vm_shutdown_schedule.night[0].tags,
+    ] : tags == tomap({ application = "tidemark", managed_by = "terraform", owner = "someone" })])
+    error_message = "A resource lacks a tag."
+  }
+
+  variables {
+    night_shutdown = "2200"
+  }
+}
+
+run "the_budget_covers_both_groups" {
+  command = plan
+
+  assert {
+    condition     = one(azurerm_consumption_budget_subscription.this.filter[0].dimension).values == tolist(["tidemark", "tidemark-vm"])
+    error_message = "The budget leaves out what this makes."
+  }
+  assert {
+    condition     = toset([for mail in azurerm_consumption_budget_subscription.this.notification : mail.threshold]) == toset([50, 80, 100]) && alltrue([for mail in azurerm_consumption_budget_subscription.this.notification : mail.contact_emails == tolist(["someone@example.org"])])
+    error_message = "Nobody is told in time."
+  }
+}
+
+run "outputs_lead_to_the_api" {
+  command = plan
+
+  variables {
+    domain      = "iot.example.org"
+    admin_cidrs = ["203.0.113.7/32"]
+  }
+
+  assert {
+    condition     = output.address == "198.51.100.7" && output.api_url == "https://iot.example.org" && strcontains(output.try, "https://iot.example.org/api/sensors/sensor_001/hourly?period=1w")
+    error_message = "The outputs lead elsewhere."
+  }
+  assert {
+    condition     = strcontains(base64decode(azurerm_linux_virtual_machine.this.custom_data), "TIDEMARK_SITE=iot.example.org\n")
+    error_message = "The proxy would ask for another name's certificate."
+  }
+}

@@ -1,0 +1,78 @@
+using System.Text.RegularExpressions;
+
+namespace Tidemark.App.Tests.Deploy;
+
+/// <summary>What docs/deploy-azure.md names exists.</summary>
+public sealed partial class AzurePageTests
+{
+    private static readonly string Page = Repository.Read("docs/deploy-azure.md");
+
+    [Fact]
+    public void Its_scripts_are_in_the_folder()
+    {
+        var names = Script().Matches(Page).Select(m => m.Groups[1].Value).Distinct().ToList();
+        Assert.True(names.Count >= 6, string.Join(' ', names));
+        Assert.All(names, name => Assert.True(File.Exists(Repository.PathOf($"deploy/azure/{name}")), name));
+    }
+
+    [Fact]
+    public void Its_units_and_all_of_them_are_in_the_folder()
+    {
+        var named = Unit().Matches(Page).Select(m => m.Value).Distinct().ToList();
+        var units = Directory.GetFiles(Repository.PathOf("deploy/azure/systemd")).Select(f => Path.GetFileName(f)).ToList();
+        Assert.All(named, unit => Assert.Contains(unit, units));
+        Assert.All(units.Where(u => u.EndsWith(".timer", StringComparison.Ordinal) || !units.Contains(Path.ChangeExtension(u, ".timer"))), unit => Assert.Contains(unit, named));
+    }
+
+    [Fact]
+    public void Its_variables_and_outputs_are_Terraform_s()
+    {
+        var declared = Declaration().Matches(Repository.Read("deploy/azure/variables.tf") + Repository.Read("deploy/azure/outputs.tf")).Select(m => m.Groups[1].Value).ToHashSet();
+        foreach (var name in new[] { "subscription_id", "dns_label", "ssh_public_key", "admin_cidrs", "monthly_budget", "alert_emails", "vm_size", "data_disk_gb", "data_disk_type", "backup_days", "night_shutdown", "domain", "encryption_at_host", "address" })
+        {
+            Assert.Contains(name, Page, StringComparison.Ordinal);
+            Assert.Contains(name, declared);
+        }
+
+        Assert.Contains(Default("vm_size").Trim('"'), Page, StringComparison.Ordinal);
+        Assert.Contains($"{Default("data_disk_gb")} GiB `{Default("data_disk_type").Trim('"')}`", Page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void It_tells_what_stops_a_destroy_and_how_to_go_on()
+    {
+        Assert.Contains("`prevent_destroy`", Page, StringComparison.Ordinal);
+        Assert.Contains("Instance cannot be destroyed", Page, StringComparison.Ordinal);
+        foreach (var kept in new[] { "azurerm_managed_disk.data", "azurerm_storage_account.backups", "azurerm_resource_group.vm" })
+        {
+            Assert.Contains(kept, Page, StringComparison.Ordinal);
+            Assert.Contains($"resource \"{kept.Replace(".", "\" \"", StringComparison.Ordinal)}\"", Repository.Read("deploy/azure/main.tf"), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Its_table_has_all_thirty_requirements_with_a_check_and_a_result()
+    {
+        var rows = Row().Matches(Page).ToList();
+        Assert.Equal(Enumerable.Range(1, 30), rows.Select(m => int.Parse(m.Groups[1].Value)));
+        Assert.All(rows, m => Assert.All(m.Value.Split('|')[1..5], cell => Assert.NotEqual("", cell.Trim())));
+    }
+
+    [Fact]
+    public void It_names_no_price() => Assert.DoesNotMatch(@"[$€£]\s?\d|\d\s?(USD|EUR|dollars?|euros?)\b", Page);
+
+    private static string Default(string variable)
+        => Regex.Match(Repository.Read("deploy/azure/variables.tf"), $"variable \"{variable}\" {{.*?default += ([^\n]+)", RegexOptions.Singleline).Groups[1].Value;
+
+    [GeneratedRegex(@"deploy/azure/([a-z-]+\.sh)\b")]
+    private static partial Regex Script();
+
+    [GeneratedRegex(@"\btidemark(-[a-z]+)?\.(service|timer)\b")]
+    private static partial Regex Unit();
+
+    [GeneratedRegex("^(?:variable|output) \"([a-z_]+)\"", RegexOptions.Multiline)]
+    private static partial Regex Declaration();
+
+    [GeneratedRegex(@"^\| (\d+) \|.*\|$", RegexOptions.Multiline)]
+    private static partial Regex Row();
+}

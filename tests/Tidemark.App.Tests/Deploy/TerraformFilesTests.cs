@@ -1,0 +1,102 @@
+using System.Text.RegularExpressions;
+
+namespace Tidemark.App.Tests.Deploy;
+
+/// <summary>
+/// What holds for all of deploy/azure and can be read off its files; the plan itself is tested by deploy/azure/tests,
+/// which name every rule and resource because a test of Terraform can't list them. These tests see to it that they do.
+/// </summary>
+public sealed partial class TerraformFilesTests
+{
+    private static readonly string Main = Repository.Read("deploy/azure/main.tf");
+
+    private static readonly List<(string Type, string Name, string Body)> Resources =
+        [.. Resource().Matches(Main).Select(m => (m.Groups[1].Value, m.Groups[2].Value, m.Groups[3].Value))];
+
+    private static readonly string PlanTests = Repository.Read("deploy/azure/tests/plan.tftest.hcl");
+
+    [Fact]
+    public void Every_rule_is_one_that_the_plan_tests_judge()
+    {
+        Assert.Equal(["deny", "inbound"], Resources.Where(r => r.Type == "azurerm_network_security_rule").Select(r => r.Name).Order());
+        Assert.DoesNotContain("security_rule {", Main, StringComparison.Ordinal);
+        Assert.DoesNotContain("security_rule =", Main, StringComparison.Ordinal);
+        Assert.Single(Resources, r => r.Type == "azurerm_network_security_group");
+        Assert.Single(Resources, r => r.Type == "azurerm_public_ip");
+        Assert.Single(Resources, r => r.Type == "azurerm_network_interface");
+    }
+
+    [Fact]
+    public void Every_resource_with_tags_is_one_that_the_plan_tests_judge()
+    {
+        string[] untaggable =
+        [
+            "azurerm_consumption_budget_subscription", "azurerm_maintenance_assignment_virtual_machine", "azurerm_network_security_rule", "azurerm_role_assignment",
+            "azurerm_storage_container", "azurerm_storage_management_policy", "azurerm_subnet", "azurerm_subnet_network_security_group_association", "azurerm_virtual_machine_data_disk_attachment",
+        ];
+        foreach (var resource in Resources.Where(r => !untaggable.Contains(r.Type)))
+        {
+            Assert.Matches(@"\n  tags +=", resource.Body);
+            Assert.Matches($@"\b{resource.Type}\.{resource.Name}(\[0\])?\.tags\b", PlanTests);
+        }
+    }
+
+    [Fact]
+    public void What_holds_data_is_not_destroyed_by_Terraform()
+    {
+        var kept = Resources.Where(r => PreventDestroy().IsMatch(r.Body)).Select(r => $"{r.Type}.{r.Name}");
+        Assert.Equal(["azurerm_managed_disk.data", "azurerm_storage_account.backups"], kept.Order());
+    }
+
+    /// <summary>Otherwise every change of a script would make a new VM.</summary>
+    [Fact]
+    public void First_boot_data_make_no_new_VM()
+        => Assert.Matches(@"ignore_changes = \[custom_data\b", Resources.Single(r => r.Type == "azurerm_linux_virtual_machine").Body);
+
+    [Fact]
+    public void Nothing_makes_a_secret_or_shows_one()
+    {
+        foreach (var file in Directory.GetFiles(Repository.PathOf("deploy/azure"), "*.*", SearchOption.AllDirectories).Where(f => Path.GetExtension(f) is ".tf" or ".tftpl" or ".example"))
+        {
+            Assert.DoesNotMatch("random_password|random_id|access_key\\b(?!_enabled)|connection_string|client_secret|admin_password|sas_token", File.ReadAllText(file));
+        }
+
+        Assert.DoesNotMatch("(?i)secret|password|sensitive|primary_", Repository.Read("deploy/azure/outputs.tf"));
+        Assert.DoesNotMatch("(?m)^ *(client_|tenant_id|use_msi|use_oidc)", Repository.Read("deploy/azure/versions.tf"));
+    }
+
+    [Fact]
+    public void Versions_are_bounded()
+    {
+        var versions = Repository.Read("deploy/azure/versions.tf");
+        Assert.Contains("required_version = \">= 1.11\"", versions, StringComparison.Ordinal);
+        Assert.Matches("source += \"hashicorp/azurerm\"\n +version += \"~> 5\\.2\"", versions);
+        Assert.Equal(["azurerm"], Resources.Select(r => r.Type.Split('_')[0]).Distinct());
+    }
+
+    /// <summary>A provider that nobody registered fails on a fresh subscription only, where no test is.</summary>
+    [Fact]
+    public void Every_kind_of_resource_has_its_provider_registered()
+    {
+        var versions = Repository.Read("deploy/azure/versions.tf");
+        foreach (var name in new[] { "Compute", "Consumption", "DevTestLab", "Maintenance", "ManagedIdentity", "Network", "Storage" })
+        {
+            Assert.Contains($"\"Microsoft.{name}\"", versions, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("terraform.tfstate"), InlineData("terraform.tfstate.backup"), InlineData("terraform.tfvars"), InlineData("main.tfplan"), InlineData("main.destroy.tfplan")]
+    [InlineData(".terraform/x"), InlineData(".terraform.lock.hcl"), InlineData("backend.hcl")]
+    public async Task Git_ignores_what_may_hold_secrets_or_is_one_machine_s(string name)
+    {
+        var result = await Tool.RunAsync("git", ["check-ignore", $"deploy/azure/{name}"], Repository.Root, null, []);
+        Assert.True(result.ExitCode == 0, $"{name}: {result.Error}");
+    }
+
+    [GeneratedRegex("^resource \"([a-z_]+)\" \"([a-z_]+)\" \\{\n(.*?)^\\}$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Resource();
+
+    [GeneratedRegex(@"prevent_destroy = true\n")]
+    private static partial Regex PreventDestroy();
+}
