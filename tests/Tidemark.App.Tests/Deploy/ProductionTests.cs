@@ -1,4 +1,7 @@
+using System.Net;
+using System.Net.Http.Headers;
 using System.Text.Json;
+using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Deploy;
 
@@ -86,6 +89,35 @@ public sealed class ProductionTests : IDisposable
         }
     }
 
+    /// <summary>The commands of the two services, on a folder that stands for the mounted one and a store that stands for the database.</summary>
+    [Fact]
+    public async Task The_API_starts_once_there_is_a_key_and_asks_for_it()
+    {
+        using var cli = new CliFolder();
+        var services = (await CreatedAsync()).GetProperty("services");
+        var keys = Directory.CreateDirectory(Path.Combine(cli.Path, "keys")).FullName;
+        CliProcess Start(string service, params string[] arguments)
+        {
+            var file = Path.Combine(keys, Path.GetFileName(ComposePolicy.Text(services, service, "environment", "TIDEMARK_SERVER__KEYS")));
+            return cli.Start([("TIDEMARK_SERVER__KEYS", file), ("TIDEMARK_SERVER__URLS", "http://0.0.0.0:0")], arguments);
+        }
+
+        var command = ComposePolicy.Items(services.GetProperty("api"), "command").Select(c => $"{c}").ToArray();
+        var refused = await Start("api", command).EndAsync();
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("make a key with tidemark key add", Assert.Single(refused.Error.TrimEnd().Split('\n')), StringComparison.Ordinal);
+
+        var key = (await Start("admin", "key", "add", "me", "--scope", "admin").EndAsync()).Output.Trim();
+        var server = Start("api", command);
+        var url = (await server.UrlAsync()).Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal);
+        using var client = new HttpClient();
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync($"{url}/api/health")).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync($"{url}/api/sensors")).StatusCode);
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync($"{url}/api/sensors")).StatusCode);
+        Assert.Equal(0, (await server.TerminateAsync()).ExitCode);
+    }
+
     [Fact]
     public async Task It_starts_in_the_order_database_API_proxy()
     {
@@ -126,7 +158,7 @@ public sealed class ProductionTests : IDisposable
            select text,
     ];
 
-    private async Task<Cli.CliResult> ValidateAsync(string file)
+    private async Task<CliResult> ValidateAsync(string file)
     {
         Tool.Require(Tool.Find("caddy") is not null, "caddy");
         return await Tool.RunAsync("caddy", ["validate", "--adapter", "caddyfile", "--config", file], null, null, [("TIDEMARK_SITE", "tidemark.example.org"), ("HOME", _folder.Path)]);
