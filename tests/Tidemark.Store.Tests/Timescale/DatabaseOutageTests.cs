@@ -27,14 +27,15 @@ public sealed class DatabaseOutageTests
     {
         WasmPool.SkipIfUnavailable();
         var folder = Directory.CreateTempSubdirectory("tidemark-test-").FullName;
-        var database = await WasmTimescale.StartAsync(folder);
+        var data = Path.Combine(folder, "data");
+        var database = await WasmTimescale.StartAsync(data);
         try
         {
             await RunAsync(database.ConnectionString, copy: false, database.KillAsync, async () =>
             {
                 var port = database.Port;
                 await database.DisposeAsync();
-                database = await WasmTimescale.StartAsync(folder, port);
+                database = await WasmTimescale.StartAsync(data, port);
             });
         }
         finally
