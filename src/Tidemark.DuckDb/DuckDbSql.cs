@@ -41,6 +41,13 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
 
     public static string Bucket(BucketWidth width, string column) => $"time_bucket(INTERVAL '{width.Sql}', {column})";
 
+    /// <summary>Parameters: sensor, bucket, reading_count, then the partials in the schema's order, which need not be the table's.</summary>
+    public string InsertBucket(AggregateDefinition aggregate)
+    {
+        string[] columns = ["sensor", "bucket", "reading_count", .. PartialColumns(aggregate)];
+        return $"INSERT INTO {Table(aggregate)} ({string.Join(", ", columns)}) VALUES ({string.Join(", ", columns.Select((_, i) => $"${i + 1}"))})";
+    }
+
     /// <summary>Parameters: sensor, bucket.</summary>
     public static string DeleteBucket(AggregateDefinition aggregate) => $"DELETE FROM {Table(aggregate)} WHERE sensor = $1 AND bucket = $2";
 

@@ -158,26 +158,27 @@ public sealed partial class DuckDbStore
     private long RewriteFew(ref StoreState state, AggregateDefinition aggregate, IReadOnlyCollection<(int Sensor, Instant Bucket)> pairs)
     {
         var written = 0L;
-        using (var table = _session.Connection.CreateAppender("store", "internal", "agg_" + aggregate.Name))
+        foreach (var (sensor, bucket) in pairs)
         {
-            foreach (var (sensor, bucket) in pairs)
+            var rows = new PartialRows(Schema.Metrics.Count, aggregate.Bucket);
+            var range = new TimeRange(bucket, aggregate.Bucket.End(bucket));
+            if (aggregate.Source is { } source)
             {
-                var rows = new PartialRows(Schema.Metrics.Count, aggregate.Bucket);
-                var range = new TimeRange(bucket, aggregate.Bucket.End(bucket));
-                if (aggregate.Source is { } source)
-                {
-                    AddStored(rows, _session, source, range, sensor);
-                }
-                else
-                {
-                    AddRaw(rows, _session, state, range, sensor);
-                }
-
-                _session.ExecutePrepared(DuckDbSql.DeleteBucket(aggregate), sensor, bucket.ToDateTime());
-                _session.ExecutePrepared(DuckDbSql.DeleteInvalidation, aggregate.Name, sensor, bucket.ToDateTime());
-                rows.AppendTo(table, sensor);
-                written += rows.Count;
+                AddStored(rows, _session, source, range, sensor);
             }
+            else
+            {
+                AddRaw(rows, _session, state, range, sensor);
+            }
+
+            _session.ExecutePrepared(DuckDbSql.DeleteBucket(aggregate), sensor, bucket.ToDateTime());
+            _session.ExecutePrepared(DuckDbSql.DeleteInvalidation, aggregate.Name, sensor, bucket.ToDateTime());
+            foreach (var row in rows.ToStored(sensor))
+            {
+                _session.ExecutePrepared(_sql.InsertBucket(aggregate), row);
+            }
+
+            written += rows.Count;
         }
 
         PassOn(ref state, aggregate, (dependent, below, from) =>

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using DuckDB.NET.Data;
 
 namespace Tidemark.DuckDb;
 
@@ -61,20 +60,25 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
         }
     }
 
-    /// <summary>Appends the rows to the aggregate's table, which is made for these metrics alone; a metric without values has nulls.</summary>
-    public void AppendTo(DuckDBAppender table, int sensor)
+    /// <summary>The rows as an aggregate keeps them: sensor, bucket, reading count, then each metric's partials in the schema's order, null where it has no value.</summary>
+    public IEnumerable<object[]> ToStored(int sensor)
     {
         for (var row = 0; row < _buckets.Count; row++)
         {
-            var line = table.CreateRow().AppendValue(sensor).AppendValue(new Instant(_buckets[row]).ToDateTime()).AppendValue(_readings[row]);
+            var stored = new object[3 + Width];
+            (stored[0], stored[1], stored[2]) = (sensor, new Instant(_buckets[row]).ToDateTime(), _readings[row]);
             for (var m = 0; m < metrics; m++)
             {
                 var p = CollectionsMarshal.AsSpan(_values).Slice((row * Width) + (4 * m), 4);
-                var any = p[1] > 0;
-                line.AppendValue(any ? p[0] : null).AppendValue((long)p[1]).AppendValue(any ? p[2] : null).AppendValue(any ? p[3] : null);
+                var at = 3 + (4 * m);
+                stored[at + 1] = (long)p[1];
+                foreach (var i in (ReadOnlySpan<int>)[0, 2, 3])
+                {
+                    stored[at + i] = p[1] > 0 ? p[i] : DBNull.Value;
+                }
             }
 
-            line.EndRow();
+            yield return stored;
         }
     }
 

@@ -32,8 +32,9 @@ internal sealed record ReferenceRow(Instant Bucket, string SensorId, long Readin
     /// <summary>The values in the order of the aggregate's columns.</summary>
     public double[] Columns() => [.. Metrics.SelectMany(m => new[] { m.Average, m.Minimum, m.Maximum }), .. Extras];
 
-    public ReferenceRow WithMetrics(int count)
-        => this with { Metrics = [.. Metrics, .. Enumerable.Repeat(MetricSum.Of(double.NaN), count - Metrics.Length)] };
+    /// <param name="places">Where each metric stood before, -1 for a new one.</param>
+    public ReferenceRow WithMetrics(int[] places)
+        => this with { Metrics = [.. places.Select(p => p < 0 ? MetricSum.Of(double.NaN) : Metrics[p])] };
 
     private static MetricSum[] Sum(IEnumerable<MetricSum[]> rows)
         => rows.Aggregate((a, b) => [.. a.Zip(b, (x, y) => x + y)]);

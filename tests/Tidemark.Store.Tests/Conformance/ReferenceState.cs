@@ -43,7 +43,7 @@ internal sealed class ReferenceAggregate
 
     public Instant? LastRefresh { get; set; }
 
-    public void AddMetrics(int count) => Rows = new(Rows.ToDictionary(r => r.Key, r => r.Value.WithMetrics(count)));
+    public void MoveMetrics(int[] places) => Rows = new(Rows.ToDictionary(r => r.Key, r => r.Value.WithMetrics(places)));
 
     public ReferenceAggregate Clone() => new()
     {

@@ -22,12 +22,9 @@ internal sealed partial class ReferenceStore
 
     private void Reconcile(TelemetrySchema stored)
     {
-        for (var m = 0; m < stored.Metrics.Count; m++)
+        foreach (var metric in stored.Metrics.Where(m => Schema.MetricIndex(m.Name) < 0))
         {
-            if (m >= Schema.Metrics.Count || Schema.Metrics[m].Name != stored.Metrics[m].Name)
-            {
-                throw Mismatch($"metric {stored.Metrics[m].Name} is stored but not configured");
-            }
+            throw Mismatch($"metric {metric.Name} is stored but not configured");
         }
 
         foreach (var before in stored.Aggregates.Where(a => Schema.HasAggregate(a.Name)))
@@ -54,25 +51,26 @@ internal sealed partial class ReferenceStore
             throw Mismatch($"the chunk interval is {state.ChunkInterval}, configured is {settings.ChunkInterval}");
         }
 
-        AddMetrics(Schema.Metrics.Count);
+        MoveMetrics([.. Schema.Metrics.Select(m => stored.MetricIndex(m.Name))]);
     }
 
-    private void AddMetrics(int count)
+    /// <param name="places">Where each metric stood before, -1 for a new one.</param>
+    private void MoveMetrics(int[] places)
     {
-        Reading Widen(Reading r) => r with { Values = [.. r.Values, .. Enumerable.Repeat(double.NaN, count - r.Values.Length)] };
+        Reading Move(Reading r) => r with { Values = [.. places.Select(p => p < 0 ? double.NaN : r.Values[p])] };
         foreach (var key in state.Readings.Keys.ToList())
         {
-            state.Readings[key] = Widen(state.Readings[key]);
+            state.Readings[key] = Move(state.Readings[key]);
         }
 
         foreach (var sensorId in state.Latest.Keys.ToList())
         {
-            state.Latest[sensorId] = Widen(state.Latest[sensorId]);
+            state.Latest[sensorId] = Move(state.Latest[sensorId]);
         }
 
         foreach (var aggregate in state.Aggregates.Values)
         {
-            aggregate.AddMetrics(count);
+            aggregate.MoveMetrics(places);
         }
     }
 

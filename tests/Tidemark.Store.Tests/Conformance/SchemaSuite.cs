@@ -53,6 +53,20 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
     }
 
     [Fact]
+    public async Task A_new_metric_between_others_leaves_them_as_they_are_when_late_buckets_are_written_again()
+    {
+        await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2));
+        await RefreshAllAsync();
+        await OpenAsync(Settings with { Schema = TestSchema.Create([TestSchema.Temperature, Wind, TestSchema.Humidity], TestSchema.Chain()) });
+        await WriteAsync(new Reading(At("2026-02-08T10:30Z"), "a", [3, 4, 5]));
+        await RefreshAllAsync();
+        HasValues((await AnswerAsync("hourly")).Rows[0].Values, 2, 1, 3, 4, 4, 4, 3.5, 2, 5);
+        HasValues((await AnswerAsync("monthly")).Rows[0].Values, 2, 1, 3, 4, 4, 4, 3.5, 2, 5);
+        await AggregatesEqualRawAsync();
+        await VerifyIsCleanAsync();
+    }
+
+    [Fact]
     public async Task A_new_aggregate_is_built_from_raw()
     {
         await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2), At("2026-03-09T10:00Z", 1, 2));
