@@ -219,6 +219,77 @@ resource "azurerm_role_assignment" "backups" {
   principal_type       = "ServicePrincipal"
 }
 
+# --- Watch on the backups --------------------------------------------------------------------------------------------
+# From outside the VM, and by what arrives: it also tells when the VM, its timer or its identity is gone.
+
+resource "azurerm_log_analytics_workspace" "backups" {
+  name                         = "${var.name}-backups"
+  resource_group_name          = azurerm_resource_group.base.name
+  location                     = var.location
+  sku                          = "PerGB2018"
+  retention_in_days            = 30
+  local_authentication_enabled = false
+  tags                         = local.tags
+}
+
+resource "azurerm_monitor_diagnostic_setting" "backups" {
+  name                       = "writes"
+  target_resource_id         = "${azurerm_storage_account.backups.id}/blobServices/default"
+  log_analytics_workspace_id = azurerm_log_analytics_workspace.backups.id
+
+  enabled_log {
+    category = "StorageWrite"
+  }
+}
+
+resource "azurerm_monitor_action_group" "administrators" {
+  name                = "${var.name}-administrators"
+  resource_group_name = azurerm_resource_group.base.name
+  short_name          = "tidemark"
+  tags                = local.tags
+
+  dynamic "email_receiver" {
+    for_each = toset(var.alert_emails)
+
+    content {
+      name                    = email_receiver.value
+      email_address           = email_receiver.value
+      use_common_alert_schema = true
+    }
+  }
+}
+
+resource "azurerm_monitor_scheduled_query_rules_alert_v2" "backups" {
+  name                    = "${var.name}-no-backup"
+  display_name            = "Tidemark: no backup for 30 hours"
+  description             = "The nightly backup did not arrive in the container: on the VM, systemctl status tidemark-backup says why."
+  resource_group_name     = azurerm_resource_group.base.name
+  location                = var.location
+  scopes                  = [azurerm_log_analytics_workspace.backups.id]
+  severity                = 1
+  evaluation_frequency    = "PT1H"
+  window_duration         = "P2D"
+  auto_mitigation_enabled = true
+  tags                    = local.tags
+
+  # The log has no table before its first line: the empty one makes that count as no backup, not as an error.
+  skip_query_validation = true
+
+  criteria {
+    query                   = <<-END
+      union isfuzzy=true StorageBlobLogs, (datatable(TimeGenerated: datetime, OperationName: string, StatusCode: string)[])
+      | where TimeGenerated > ago(30h) and OperationName == "PutBlockList" and StatusCode == "201"
+    END
+    time_aggregation_method = "Count"
+    operator                = "LessThan"
+    threshold               = 1
+  }
+
+  action {
+    action_groups = [azurerm_monitor_action_group.administrators.id]
+  }
+}
+
 # --- VM --------------------------------------------------------------------------------------------------------------
 
 resource "azurerm_network_interface" "vm" {
