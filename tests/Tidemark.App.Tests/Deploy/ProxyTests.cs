@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Tidemark.App.Tests.Cli;
 using Tidemark.App.Tests.Http;
 using Tidemark.Server.Keys;
@@ -81,6 +82,19 @@ public sealed class ProxyTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("max-age=31536000", Assert.Single(answer.Headers.GetValues("Strict-Transport-Security")));
         Assert.False(answer.Headers.Contains("Server"));
+    }
+
+    [Fact]
+    public async Task What_fails_is_logged_with_the_client_s_address_and_no_key_ever()
+    {
+        using var wrong = ClientAt("127.0.0.2", "tmk_00000000_secret");
+        using var right = ClientAt("127.0.0.3", _key);
+        await right.GetAsync("/api/sensors?answered");
+        await wrong.GetAsync("/api/sensors?refused");
+        await _proxy.WaitForAsync(new Regex("handled request.*\"remote_ip\":\"127.0.0.2\".*refused.*\"status\":401"));
+        var log = (await _proxy.TerminateAsync()).Output;
+        Assert.DoesNotContain("answered", log, StringComparison.Ordinal);
+        Assert.DoesNotContain("tmk_", log, StringComparison.Ordinal);
     }
 
     /// <summary>Whoever asks from an address of its own, as clients of the Internet do.</summary>
