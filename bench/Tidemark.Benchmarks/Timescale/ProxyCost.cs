@@ -9,9 +9,9 @@ namespace Tidemark.Benchmarks.Timescale;
 /// </summary>
 internal static class ProxyCost
 {
-    private const int Rounds = 9;
+    private const int Rounds = 30;
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan Span = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan Span = TimeSpan.FromSeconds(1.5);
 
     public static async Task<IReadOnlyList<Figure>> MeasureAsync(BenchDatabase database, DataSet data, string folder, CancellationToken cancellationToken)
     {
