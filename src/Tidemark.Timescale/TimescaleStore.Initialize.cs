@@ -8,6 +8,9 @@ public sealed partial class TimescaleStore
     private const string FormatVersion = "1";
     private static readonly Version Oldest = new(2, 23);
 
+    // The first that compresses what COPY brings where continuous aggregates are kept.
+    private static readonly Version DirectCompress = new(2, 24);
+
     // Taken by Initialize alone: two processes that start at once create a store once.
     private const long InitializeLock = 0x7469_6465_6d61_726b;
 
@@ -63,6 +66,7 @@ public sealed partial class TimescaleStore
 
             // PostgreSQL inside WebAssembly is a process that COPY ends.
             _copy &= !Text(4)!.Contains("emscripten", StringComparison.OrdinalIgnoreCase) && !Text(4)!.Contains("wasm", StringComparison.OrdinalIgnoreCase);
+            _directCompress = _copy && version >= DirectCompress;
             _engine = $"TimescaleDB {installed}, {string.Join(' ', Text(4)!.Split(' ').Take(2))}";
             return true;
         },
@@ -74,7 +78,7 @@ public sealed partial class TimescaleStore
     private string Fingerprint() => string.Join('\n',
         [
             FormatVersion, TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', Schema.Metrics.Select(m => m.Name)),
-            $"{_options.RealTime} {_options.Maintenance} {_options.CompressAfter} {_options.Retention}",
+            $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention}",
             .. Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {TimescaleSql.Definition(a)}"),
         ]);
 
@@ -115,7 +119,7 @@ public sealed partial class TimescaleStore
             }
             else
             {
-                await ExecuteAsync(connection, _sql.CreateRaw(_options.ChunkInterval), cancellationToken);
+                await ExecuteAsync(connection, _sql.CreateRaw(_options.ChunkInterval, _options.AppendOnly), cancellationToken);
             }
 
             await SetSettingAsync(connection, "format", FormatVersion, cancellationToken);
@@ -125,6 +129,7 @@ public sealed partial class TimescaleStore
             throw Mismatch($"it was written in format {version}, this build reads {FormatVersion}");
         }
 
+        await ReconcileIdentityAsync(connection, isNew: version is null, cancellationToken);
         var interval = TimescaleSql.Micros(_options.ChunkInterval);
         var stored = await SettingAsync(connection, "chunk_interval_micros", cancellationToken);
         if (stored is not null && stored != interval)
@@ -138,6 +143,17 @@ public sealed partial class TimescaleStore
         }
 
         await SetSettingAsync(connection, "chunk_interval_micros", interval, cancellationToken);
+    }
+
+    private async Task ReconcileIdentityAsync(NpgsqlConnection connection, bool isNew, CancellationToken cancellationToken)
+    {
+        var stored = isNew ? _options.AppendOnly : await SettingAsync(connection, "append_only", cancellationToken) == "true";
+        if (stored != _options.AppendOnly)
+        {
+            throw Mismatch(stored ? "it is append-only, and append_only is not true" : "it knows readings by sensor and time, and append_only is true");
+        }
+
+        await SetSettingAsync(connection, "append_only", stored ? "true" : "false", cancellationToken);
     }
 
     /// <summary>Metrics may be added; readings written before have nulls for them.</summary>

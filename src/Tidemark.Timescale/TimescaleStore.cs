@@ -14,6 +14,7 @@ public sealed partial class TimescaleStore : ITelemetryStore
     private StoreState? _state;
     private string _engine = "TimescaleDB";
     private bool _copy;
+    private bool _directCompress;
     private bool _refreshOptions;
     private bool _skipInvalidation;
     private int _rawId;

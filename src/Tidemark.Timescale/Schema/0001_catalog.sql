@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS tidemark.invalidations (
 
 CREATE INDEX IF NOT EXISTS invalidations_aggregate_bucket ON tidemark.invalidations (aggregate, bucket);
 
+-- Batches of bulk loads that an append-only store has written.
+CREATE TABLE IF NOT EXISTS tidemark.imports (id varchar(200) COLLATE "C" PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
+
 -- Where each aggregate stands. TimescaleDB's watermark is its smallest time while nothing is materialised.
 CREATE OR REPLACE VIEW tidemark.watermarks AS
 SELECT a.name, w.watermark, a.horizon, a.target, a.last_refresh, a.rewrites

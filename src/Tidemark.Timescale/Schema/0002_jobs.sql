@@ -12,6 +12,11 @@ JOIN (
     UNION ALL SELECT * FROM _timescaledb_catalog.continuous_aggs_materialization_ranges
 ) l ON l.materialization_id = a.materialization;
 
+-- A load that broke off longer ago than this begins anew when it is sent again.
+CREATE OR REPLACE FUNCTION tidemark.forget_imports() RETURNS void LANGUAGE sql AS $$
+    DELETE FROM tidemark.imports WHERE at < now() - INTERVAL '90 days'
+$$;
+
 -- Run by the database beside its refresh policies: notes of late writes are taken back once TimescaleDB has materialised what they
 -- tell of, and passed on to what is built from it, sources first.
 CREATE OR REPLACE PROCEDURE tidemark.forget(job_id integer DEFAULT NULL, config jsonb DEFAULT NULL)
@@ -20,6 +25,7 @@ DECLARE
     a record;
 BEGIN
     PERFORM tidemark.note_sensors(now() - INTERVAL '1 day');
+    PERFORM tidemark.forget_imports();
     FOR a IN SELECT * FROM tidemark.aggregates w WHERE EXISTS (SELECT FROM tidemark.pending p WHERE p.aggregate = w.name) OR source IS NOT NULL ORDER BY materialization LOOP
         WITH done AS (
             DELETE FROM tidemark.invalidations i USING tidemark.pending p
