@@ -56,6 +56,12 @@ internal sealed partial class TimescaleSql
             """;
     }
 
+    public string CreateFleet() => $"""
+        CREATE MATERIALIZED VIEW {FleetView} WITH (timescaledb.continuous, timescaledb.materialized_only = true) AS
+        SELECT {Bucket(schema.Finest.Bucket, BucketColumn(schema.Finest))} AS bucket, sum(reading_count)::bigint AS reading_count, {string.Join(", ", schema.Metrics.SelectMany(m => RolledUp(m.Name)[..2]))}
+        FROM {Identifier.Quote(schema.Finest.Table)} GROUP BY 1 WITH NO DATA
+        """;
+
     /// <summary>
     /// A function that notes sensors, and last readings, that were written by SQL: those of which a bucket was materialised after all that is
     /// known of them. Where everything came through Tidemark it finds nothing, and asks for nothing more.

@@ -210,7 +210,32 @@ public sealed partial class TimescaleStore
         {
             await CreateAggregateAsync(connection, aggregate, cancellationToken);
         }
+
+        await ReconcileFleetAsync(connection, cancellationToken);
     }
+
+    /// <summary>Makes the view over all sensors, anew where the finest aggregate is another one now.</summary>
+    private async Task ReconcileFleetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (await ScalarAsync(connection, "SELECT name FROM tidemark.aggregates WHERE fleet IS NOT NULL", cancellationToken) is string of && of == Schema.Finest.Name)
+        {
+            return;
+        }
+
+        await ExecuteAsync(connection, $"DROP MATERIALIZED VIEW IF EXISTS {TimescaleSql.FleetView}", cancellationToken);
+        await ExecuteAsync(connection, _sql.CreateFleet(), cancellationToken);
+        await ExecuteAsync(
+            connection,
+            $"UPDATE tidemark.aggregates SET fleet = CASE WHEN name = $1 THEN {MaterializationOf("$2")} END",
+            cancellationToken,
+            Schema.Finest.Name, TimescaleSql.FleetView);
+    }
+
+    private static string MaterializationOf(string view) => $"""
+        (SELECT h.id FROM timescaledb_information.continuous_aggregates c
+        JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema AND h.table_name = c.materialization_hypertable_name
+        WHERE format('%I.%I', c.view_schema, c.view_name)::regclass = to_regclass({view}))
+        """;
 
     /// <summary>
     /// Whether the views themselves show what isn't materialised yet. The database's own jobs need it: what they build from an aggregate may come before
@@ -225,9 +250,7 @@ public sealed partial class TimescaleStore
             connection,
             $"""
             INSERT INTO tidemark.aggregates (name, definition, source, width, materialization)
-            SELECT $1, $2, nullif($4, ''), INTERVAL '{aggregate.Bucket.Sql}', h.id FROM timescaledb_information.continuous_aggregates c
-            JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema AND h.table_name = c.materialization_hypertable_name
-            WHERE format('%I.%I', c.view_schema, c.view_name)::regclass = to_regclass($3)
+            VALUES ($1, $2, nullif($4, ''), INTERVAL '{aggregate.Bucket.Sql}', {MaterializationOf("$3")})
             ON CONFLICT (name) DO UPDATE SET materialization = excluded.materialization
             """,
             cancellationToken,
@@ -238,7 +261,11 @@ public sealed partial class TimescaleStore
     {
         var materializations = new Dictionary<string, string>();
         await using var command = new NpgsqlCommand(
-            "SELECT a.name, format('%I.%I', h.schema_name, h.table_name) FROM tidemark.aggregates a JOIN _timescaledb_catalog.hypertable h ON h.id = a.materialization", connection);
+            """
+            SELECT CASE WHEN h.id = a.fleet THEN '' ELSE a.name END, format('%I.%I', h.schema_name, h.table_name)
+            FROM tidemark.aggregates a JOIN _timescaledb_catalog.hypertable h ON h.id IN (a.materialization, a.fleet)
+            """,
+            connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -246,15 +273,16 @@ public sealed partial class TimescaleStore
         }
 
         _sql.Materializations = materializations;
+        _sql.FleetTable = materializations.GetValueOrDefault("") ?? "";
     }
 
     /// <summary>Reads what statements need to know: names and numbers that TimescaleDB gave, the order of metrics, what this version can do.</summary>
     private async Task LoadCatalogAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await LoadMaterializationsAsync(connection, cancellationToken);
-        if (Schema.Aggregates.FirstOrDefault(a => !_sql.Materializations.ContainsKey(a.Name)) is { } lost)
+        if (Schema.Aggregates.Select(a => a.Name).Append("").FirstOrDefault(name => !_sql.Materializations.ContainsKey(name)) is { } lost)
         {
-            throw Mismatch($"its aggregate '{lost.Name}' was dropped or replaced outside Tidemark");
+            throw Mismatch($"{(lost.Length == 0 ? TimescaleSql.FleetView : $"its aggregate '{lost}'")} was dropped or replaced outside Tidemark");
         }
 
         _metricOrder = [.. (await SettingAsync(connection, "metrics", cancellationToken))!.Split(',').Select(name => Schema.MetricIndex(name))];

@@ -145,6 +145,11 @@ public sealed partial class TimescaleStore
         await SkipInvalidationAsync(connection, cancellationToken);
         var horizon = aggregate.Bucket.End(last);
         var rows = await ExecuteAsync(connection, $"DELETE FROM {_sql.Table(aggregate)} WHERE {Identifier.Quote(aggregate.BucketColumn)} < {Literal(horizon)}", cancellationToken);
+        if (aggregate == Schema.Finest)
+        {
+            await ExecuteAsync(connection, $"DELETE FROM {_sql.FleetTable} WHERE bucket < {Literal(horizon)}", cancellationToken);
+        }
+
         await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET horizon = $1, rewrites = rewrites + 1 WHERE name = $2", cancellationToken, horizon.Micros, aggregate.Name);
         await transaction.CommitAsync(cancellationToken);
         return rows;

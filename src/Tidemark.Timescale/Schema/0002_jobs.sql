@@ -1,16 +1,19 @@
 -- What TimescaleDB's own logs say is changed and not materialised again: ranges of microseconds since the epoch, both ends included.
 CREATE OR REPLACE VIEW tidemark.outstanding AS
-SELECT a.name AS aggregate, l.lowest_modified_value AS lowest, l.greatest_modified_value AS greatest
-FROM tidemark.aggregates a
-JOIN _timescaledb_catalog.continuous_agg c ON c.mat_hypertable_id = a.materialization
+WITH kept AS (
+    SELECT name AS aggregate, materialization FROM tidemark.aggregates
+    UNION ALL SELECT name || ' fleet', fleet FROM tidemark.aggregates WHERE fleet IS NOT NULL)
+SELECT k.aggregate, l.lowest_modified_value AS lowest, l.greatest_modified_value AS greatest
+FROM kept k
+JOIN _timescaledb_catalog.continuous_agg c ON c.mat_hypertable_id = k.materialization
 JOIN _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log l ON l.hypertable_id = c.raw_hypertable_id
 UNION ALL
-SELECT a.name, l.lowest_modified_value, l.greatest_modified_value
-FROM tidemark.aggregates a
+SELECT k.aggregate, l.lowest_modified_value, l.greatest_modified_value
+FROM kept k
 JOIN (
     SELECT * FROM _timescaledb_catalog.continuous_aggs_materialization_invalidation_log
     UNION ALL SELECT * FROM _timescaledb_catalog.continuous_aggs_materialization_ranges
-) l ON l.materialization_id = a.materialization;
+) l ON l.materialization_id = k.materialization;
 
 -- A load that broke off longer ago than this begins anew when it is sent again.
 CREATE OR REPLACE FUNCTION tidemark.forget_imports() RETURNS void LANGUAGE sql AS $$
