@@ -30,8 +30,14 @@ public sealed partial class OperationsPageTests : IDisposable
     [Fact]
     public async Task Its_configuration_is_accepted()
     {
-        _folder.Write("tidemark.json", Assert.Single(Blocks("json")));
-        Assert.Contains("\"retention\": \"90d\"", await _folder.SucceedAsync("check"), StringComparison.Ordinal);
+        var blocks = Blocks("json");
+        Assert.NotEmpty(blocks);
+        foreach (var block in blocks)
+        {
+            _folder.Write("tidemark.json", block);
+            var result = await _folder.Start([("TIDEMARK_STORE", "postgresql://tidemark@timescaledb:5432/iotdata")], "check").EndAsync();
+            Assert.True(result.ExitCode == 0, block + result.Error);
+        }
     }
 
     [Fact]
