@@ -8,7 +8,7 @@ namespace Tidemark.App.Tests.Deploy;
 /// </summary>
 public sealed partial class TerraformFilesTests
 {
-    private static readonly string Main = Repository.Read("deploy/azure/main.tf");
+    private static readonly string Main = string.Join('\n', Directory.GetFiles(Repository.PathOf("deploy/azure"), "*.tf").Order(StringComparer.Ordinal).Select(File.ReadAllText));
 
     private static readonly List<(string Type, string Name, string Body)> Resources =
         [.. Resource().Matches(Main).Select(m => (m.Groups[1].Value, m.Groups[2].Value, m.Groups[3].Value))];
