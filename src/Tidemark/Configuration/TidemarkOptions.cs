@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Tidemark.Configuration;
 
 /// <summary>
@@ -31,6 +33,13 @@ public sealed record TidemarkOptions
 
     /// <summary>The API key for a store that is a server, <c>http(s)://…</c>. A secret: it belongs into the environment, as <c>TIDEMARK_KEY</c>.</summary>
     public string? Key { get; init; }
+
+    /// <summary>
+    /// Whether every reading is added without looking for one of the same sensor and time: the fastest bulk loads, for data that is never sent twice.
+    /// Default false; TimescaleDB alone.
+    /// </summary>
+    public bool AppendOnly { get; init; }
+
     /// <summary>What <c>init</c> appends to the name of an aggregate made by SQL that raw readings no longer give. Default null: it refuses.</summary>
     public string? KeepAggregatesAs { get; init; }
 
@@ -72,6 +81,9 @@ public sealed record ServerOptions
 
     /// <summary>The file of API keys, hashed. Default <c>tidemark-keys.json</c> in the working directory.</summary>
     public string Keys { get; init; } = "tidemark-keys.json";
+
+    /// <summary>Where proxies are whose word about a client's address is taken. Default none.</summary>
+    public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
 
     /// <summary>The largest request body in bytes. Default 64 MiB.</summary>
     public long MaxBody { get; init; } = 64L << 20;
