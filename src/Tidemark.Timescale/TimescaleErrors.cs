@@ -24,6 +24,12 @@ internal static class TimescaleErrors
         SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable
     };
 
+    /// <summary>Whether the server lacks a table, column or function: a standby, as long as it hasn't replayed that they were made.</summary>
+    public static bool IsLacking(Exception exception) => exception is PostgresException
+    {
+        SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.InvalidSchemaName
+    };
+
     /// <summary>Whether the connection was lost, as every pooled one is after the server's restart.</summary>
     public static bool IsLostConnection(Exception exception) => exception switch
     {

@@ -51,10 +51,10 @@ public sealed partial class TimescaleStore
         await _maintenance.WaitAsync(cancellationToken);
         try
         {
-            var result = await _database.RunAsync(connection => RetainRawAsync(connection, cancellationToken), cancellationToken);
+            var result = await _database.ChangeAsync(connection => RetainRawAsync(connection, cancellationToken), cancellationToken);
             foreach (var aggregate in Schema.Aggregates.Where(a => a.Retention is not null))
             {
-                var dropped = await _database.RunAsync(connection => RetainAggregateAsync(connection, aggregate, cancellationToken), cancellationToken);
+                var dropped = await _database.ChangeAsync(connection => RetainAggregateAsync(connection, aggregate, cancellationToken), cancellationToken);
                 result = result with { BucketsDropped = result.BucketsDropped + dropped };
             }
 

@@ -40,10 +40,10 @@ public sealed partial class TimescaleStore
     private async Task<RefreshResult> RefreshOneAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        var rows = await _database.RunAsync(connection => RefreshInvalidAsync(connection, aggregate, range, cancellationToken), cancellationToken);
+        var rows = await _database.ChangeAsync(connection => RefreshInvalidAsync(connection, aggregate, range, cancellationToken), cancellationToken);
         Instant? first = null;
         var searched = Instant.MinValue;
-        while (await _database.RunAsync(connection => RefreshNewAsync(connection, aggregate, range, searched, cancellationToken), cancellationToken) is { } slice)
+        while (await _database.ChangeAsync(connection => RefreshNewAsync(connection, aggregate, range, searched, cancellationToken), cancellationToken) is { } slice)
         {
             rows += slice.Rows;
             searched = slice.Range.To;
@@ -53,11 +53,10 @@ public sealed partial class TimescaleStore
 
         progress?.Report(new StoreProgress($"refresh {aggregate.Name}", 1));
         cancellationToken.ThrowIfCancellationRequested();
-        var watermark = await _database.RunAsync(
+        var watermark = await _database.ChangeAsync(
             async connection =>
             {
                 await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET last_refresh = $1 WHERE name = $2", cancellationToken, Now.Micros, aggregate.Name);
-                await _database.NoteWrittenAsync(connection, cancellationToken);
                 return (await LoadStateAsync(connection, cancellationToken)).Aggregate(aggregate).Watermark;
             },
             cancellationToken);
