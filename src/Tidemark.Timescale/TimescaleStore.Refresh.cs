@@ -75,6 +75,11 @@ public sealed partial class TimescaleStore
             return 0;
         }
 
+        if (aggregate.Source is null)
+        {
+            await NoteChangesBySqlAsync(connection, state, cancellationToken);
+        }
+
         // What was noted until now is seen by the refresh that follows; what is noted later stays.
         var (noted, rows) = await NotedAsync(connection, "tidemark.pending", aggregate, window, cancellationToken);
         if (noted.Length == 0 && !await IsLoggedAsync(connection, aggregate, window, cancellationToken))
