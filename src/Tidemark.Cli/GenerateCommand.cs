@@ -41,7 +41,7 @@ internal static class GenerateCommand
 
         var expected = Math.Max(1.0, (double)generator.Grid(from, to).Count * plan.Sensors);
         var result = default(WriteResult);
-        var taken = 0L;
+        var (taken, part) = (0L, 0);
 
         // While one batch is being written the enumerator draws the next one.
         var write = Task.FromResult(default(WriteResult));
@@ -49,6 +49,8 @@ internal static class GenerateCommand
         {
             result += await write;
             progress.Report(new StoreProgress($"generate {Readable.Count(taken)} readings", Math.Min(1, taken / expected)));
+            batch.ImportId = FormattableString.Invariant(
+                $"generate {plan.Seed} {plan.Sensors} {plan.Interval.TotalSeconds} {plan.Late:G9} {plan.Duplicates:G9} {plan.Gaps:G9} {from} {to}/{++part}");
             write = store.WriteAsync(batch, cancellationToken);
             taken += batch.Count;
         }
@@ -73,7 +75,7 @@ internal static class GenerateCommand
         var report = await Terminal.ProgressAsync("generate", progress => WriteHistoryAsync(store, plan, length, progress, cancellationToken));
         if (arguments.GetValue(GlobalOptions.Json))
         {
-            Terminal.Json(new { report.Sensors, report.From, report.To, report.Result.Written, report.Result.Replaced, report.Result.Unchanged, report.ElapsedMs });
+            Terminal.Json(new { report.Sensors, report.From, report.To, report.Result.Written, report.Result.Replaced, report.Result.Unchanged, report.Result.AppendOnly, report.ElapsedMs });
         }
         else
         {

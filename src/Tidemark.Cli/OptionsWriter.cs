@@ -19,6 +19,7 @@ internal static class OptionsWriter
         ["retention"] = Duration(options.Retention),
         ["max_skew"] = TypedText.Format(options.MaxSkew),
         ["real_time"] = options.RealTime,
+        ["append_only"] = options.AppendOnly,
         ["maintenance"] = options.Maintenance.ToString().ToLowerInvariant(),
         ["schedule"] = new JsonObject
         {

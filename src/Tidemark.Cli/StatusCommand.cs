@@ -33,6 +33,11 @@ internal static class StatusCommand
     {
         Terminal.Line($"{status.Engine}, {status.Location}");
         Terminal.Line($"{Readable.Count(status.Sensors, "sensor")}, {Readable.Bytes(status.TotalBytes)} on disk of which {Readable.Bytes(status.FreeBytes)} free, raw horizon {Readable.Time(status.RawHorizon)}");
+        if (status.AppendOnly)
+        {
+            Terminal.Line("append-only: readings have no key, one that is sent again is stored again");
+        }
+
         foreach (var table in status.Hypertables)
         {
             var saved = table.CompressedChunks == 0 ? "" : $": {Readable.Bytes(table.BytesBeforeCompression)} before and {Readable.Bytes(table.BytesAfterCompression)} after";

@@ -61,6 +61,7 @@ internal static class StoreOpener
                     Retention = options.Retention,
                     RealTime = options.RealTime,
                     Maintenance = options.Maintenance,
+                    AppendOnly = options.AppendOnly,
                     KeepAggregatesAs = options.KeepAggregatesAs,
                 },
                 cancellationToken),

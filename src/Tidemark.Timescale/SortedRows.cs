@@ -92,6 +92,10 @@ internal sealed class SortedRows
         return (results, changed);
     }
 
+    /// <summary>The same for a store that adds every row.</summary>
+    public (WriteResult[] Results, List<int> Changed) All()
+        => ([.. _batches.Select(batch => new WriteResult(batch.Count, 0, 0) { AppendOnly = true })], [.. _rows]);
+
     private int BatchOf(int row)
     {
         if (_batches.Count == 1)

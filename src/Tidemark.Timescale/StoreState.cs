@@ -3,8 +3,15 @@ using System.Collections.Immutable;
 namespace Tidemark.Timescale;
 
 /// <summary>One aggregate as it stands: everything that answers depend on.</summary>
+/// <param name="Definition">What it is.</param>
+/// <param name="Watermark">The exclusive end of the last materialised bucket.</param>
+/// <param name="Horizon">The largest bucket end that its own retention dropped.</param>
+/// <param name="Target">The end of what a refresh has begun to materialise.</param>
+/// <param name="LastRefresh">When one last finished.</param>
+/// <param name="Rewrites">How often materialised buckets were written again or dropped.</param>
+/// <param name="Fleet">Of the finest: the watermark of its buckets over all sensors together.</param>
 internal sealed record AggregateState(
-    AggregateDefinition Definition, Instant? Watermark, Instant? Horizon, Instant? Target, Instant? LastRefresh, long Rewrites);
+    AggregateDefinition Definition, Instant? Watermark, Instant? Horizon, Instant? Target, Instant? LastRefresh, long Rewrites, Instant? Fleet);
 
 /// <summary>What the database's catalog says at one moment.</summary>
 /// <param name="RawHorizon">The largest chunk end ever dropped.</param>
@@ -29,5 +36,5 @@ internal sealed record StoreState(Instant? RawHorizon, Instant? Threshold, Immut
     }
 
     /// <summary>Whether an answer made by the other state is one by this state too.</summary>
-    public bool HasWatermarksOf(StoreState other) => Aggregates.Zip(other.Aggregates).All(pair => pair.First.Watermark == pair.Second.Watermark);
+    public bool HasWatermarksOf(StoreState other) => Aggregates.Zip(other.Aggregates).All(pair => pair.First.Watermark == pair.Second.Watermark && pair.First.Fleet == pair.Second.Fleet);
 }

@@ -15,19 +15,23 @@ internal sealed partial class TimescaleSql
     }
 
     /// <remarks>
-    /// The key (sensor_id, time) gives identity and serves reads of a sensor; a block-range index on time, of a few pages a chunk and
+    /// The key (sensor_id, time) gives identity and serves reads of a sensor; in an append-only store, where TimescaleDB compresses bulk loads
+    /// only without any unique index, an index does the latter. A block-range index on time, of a few pages a chunk and
     /// nearly free to keep, lets a refresh read new readings only. Ids compare by bytes: faster than by a language's rules, and as the domain orders them.
     /// </remarks>
-    public string CreateRaw(TimeSpan chunkInterval)
+    public string CreateRaw(TimeSpan chunkInterval, bool appendOnly)
     {
         var metrics = string.Join(", ", schema.Metrics.Select(m => $"{Identifier.Quote(m.Name)} double precision"));
         return $"""
-            CREATE TABLE {Raw} (time timestamptz NOT NULL, sensor_id varchar(50) COLLATE "C" NOT NULL, {metrics}, PRIMARY KEY (sensor_id, time));
+            CREATE TABLE {Raw} (time timestamptz NOT NULL, sensor_id varchar(50) COLLATE "C" NOT NULL, {metrics}{(appendOnly ? "" : ", PRIMARY KEY (sensor_id, time)")});
             SELECT create_hypertable('{Raw}', by_range('time', INTERVAL '{Micros(chunkInterval)} microseconds'), create_default_indexes => false);
+            {(appendOnly ? CreateSensorIndex : "")};
             CREATE INDEX sensor_data_time ON {Raw} USING brin (time) WITH (autosummarize = on);
             ALTER TABLE {Raw} SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor_id', timescaledb.compress_orderby = 'time');
             """;
     }
+
+    public const string CreateSensorIndex = $"CREATE INDEX IF NOT EXISTS sensor_data_sensor_time ON {Raw} (sensor_id, time)";
 
     public string CreateAggregate(AggregateDefinition aggregate, bool realTime)
     {
@@ -51,6 +55,12 @@ internal sealed partial class TimescaleSql
             FROM {(source is null ? Raw : Identifier.Quote(source.Table))} GROUP BY 1, 2 WITH NO DATA
             """;
     }
+
+    public string CreateFleet() => $"""
+        CREATE MATERIALIZED VIEW {FleetView} WITH (timescaledb.continuous, timescaledb.materialized_only = true) AS
+        SELECT {Bucket(schema.Finest.Bucket, BucketColumn(schema.Finest))} AS bucket, sum(reading_count)::bigint AS reading_count, {string.Join(", ", schema.Metrics.SelectMany(m => RolledUp(m.Name)[..2]))}
+        FROM {Identifier.Quote(schema.Finest.Table)} GROUP BY 1 WITH NO DATA
+        """;
 
     /// <summary>
     /// A function that notes sensors, and last readings, that were written by SQL: those of which a bucket was materialised after all that is

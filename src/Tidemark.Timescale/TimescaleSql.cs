@@ -13,10 +13,16 @@ namespace Tidemark.Timescale;
 /// </remarks>
 internal sealed partial class TimescaleSql(TelemetrySchema schema)
 {
+    /// <summary>The finest aggregate over all sensors together, kept so that questions about the fleet need not read every sensor's buckets.</summary>
+    public const string FleetView = "tidemark.fleet";
+
     public const string Raw = $"\"{TelemetrySchema.RawTable}\"";
 
     /// <summary>Where each aggregate's materialised buckets are, quoted.</summary>
     public IReadOnlyDictionary<string, string> Materializations { get; set; } = new Dictionary<string, string>();
+
+    /// <summary>Where the materialised buckets of <see cref="FleetView"/> are, quoted.</summary>
+    public string FleetTable { get; set; } = "";
 
     /// <summary>The metrics' columns in the schema's order.</summary>
     public string MetricColumns { get; } = string.Join(", ", schema.Metrics.Select(m => Identifier.Quote(m.Name)));
@@ -37,7 +43,7 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
     }
 
     /// <summary>One metric's average per bucket over all sensors: bucket, average, readings.</summary>
-    public string Fleet(SqlParts parts, StoreState state, AggregateDefinition aggregate, string metric, TimeRange range, bool fromRaw, bool realTime)
+    public string SelectFleet(SqlParts parts, StoreState state, AggregateDefinition aggregate, string metric, TimeRange range, bool fromRaw, bool realTime)
     {
         if (fromRaw)
         {
@@ -47,11 +53,37 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
                 """;
         }
 
-        var (sum, count, _, _) = Partial(metric);
         return $"""
-            SELECT bucket AS b, sum({sum}) / nullif(sum({count}), 0)::double precision, sum(reading_count)::bigint
-            FROM ({Partials(parts, state, aggregate, range, null, realTime)}) p GROUP BY b ORDER BY b
+            SELECT bucket AS b, sum(total) / nullif(sum(number), 0)::double precision, sum(reading_count)::bigint
+            FROM ({FleetPartials(parts, state, aggregate, metric, range, realTime)}) p GROUP BY b ORDER BY b
             """;
+    }
+
+    /// <summary>
+    /// Partials of one metric, several rows a bucket: from the finest aggregate those over all sensors as far as they are materialised, then those of each
+    /// sensor, then those of the source.
+    /// </summary>
+    private string FleetPartials(SqlParts parts, StoreState state, AggregateDefinition aggregate, string metric, TimeRange range, bool realTime)
+    {
+        var (sum, count, _, _) = Partial(metric);
+        var (watermark, fleet) = (state.Aggregate(aggregate).Watermark ?? Instant.MinValue, state.Aggregate(aggregate).Fleet ?? Instant.MinValue);
+        string Rows(string table, string bucket, TimeRange part)
+            => $"SELECT {bucket} AS bucket, reading_count, {sum} AS total, {count} AS number FROM {table} WHERE {Within(parts, bucket, part)}";
+        var selects = new List<string> { Rows(Table(aggregate), BucketColumn(aggregate), range.Intersect(new TimeRange(fleet, watermark))) };
+        if (range.Intersect(new TimeRange(Instant.MinValue, fleet)) is { IsEmpty: false } kept)
+        {
+            selects.Add(Rows(FleetTable, "bucket", kept));
+        }
+
+        var tail = new TimeRange(Instant.Max(aggregate.Bucket.Ceiling(range.From), watermark), aggregate.Bucket.Ceiling(range.To));
+        if (realTime && !tail.IsEmpty)
+        {
+            selects.Add(aggregate.Source is { } source
+                ? $"SELECT {Bucket(aggregate.Bucket, "bucket")} AS bucket, reading_count, total, number FROM ({FleetPartials(parts, state, source, metric, tail, realTime)}) s"
+                : $"SELECT {Bucket(aggregate.Bucket, "time")} AS bucket, count(*), sum({Identifier.Quote(metric)}), count({Identifier.Quote(metric)}) FROM {Raw} WHERE {Within(parts, "time", tail)} GROUP BY 1");
+        }
+
+        return string.Join("\nUNION ALL\n", selects);
     }
 
     /// <summary>Partials of buckets whose start lies in the range: materialised ones below the watermark, then those of the source.</summary>

@@ -29,7 +29,7 @@ public sealed partial class TimescaleStore
             throw Mismatch($"its chunks span {interval}, the configured chunk_interval is {_options.ChunkInterval}");
         }
 
-        await MakeKeyAsync(connection, cancellationToken);
+        await ReconcileKeyAsync(connection, cancellationToken);
         foreach (var metric in added)
         {
             await ExecuteAsync(connection, $"ALTER TABLE {TimescaleSql.Raw} ADD COLUMN {Identifier.Quote(metric)} double precision", cancellationToken);
@@ -151,6 +151,22 @@ public sealed partial class TimescaleStore
         if ((await ChunksAsync(connection, cancellationToken)).FirstOrDefault() is { } oldest)
         {
             await SetSettingAsync(connection, "raw_horizon", oldest.Range.From.Micros.ToString(CultureInfo.InvariantCulture), cancellationToken);
+        }
+    }
+
+    private async Task ReconcileKeyAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (!_options.AppendOnly)
+        {
+            await MakeKeyAsync(connection, cancellationToken);
+        }
+        else if (await ScalarAsync(connection, $"SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = '{TimescaleSql.Raw}'::regclass AND indisunique LIMIT 1", cancellationToken) is string key)
+        {
+            throw Mismatch($"its readings have a unique index, {key}, and append_only is true");
+        }
+        else
+        {
+            await ExecuteAsync(connection, TimescaleSql.CreateSensorIndex, cancellationToken);
         }
     }
 

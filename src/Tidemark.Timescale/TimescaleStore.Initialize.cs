@@ -8,6 +8,9 @@ public sealed partial class TimescaleStore
     private const string FormatVersion = "1";
     private static readonly Version Oldest = new(2, 23);
 
+    // The first that compresses what COPY brings where continuous aggregates are kept.
+    private static readonly Version DirectCompress = new(2, 24);
+
     // Taken by Initialize alone: two processes that start at once create a store once.
     private const long InitializeLock = 0x7469_6465_6d61_726b;
 
@@ -64,6 +67,7 @@ public sealed partial class TimescaleStore
 
             // PostgreSQL inside WebAssembly is a process that COPY ends.
             _copy &= !Text(4)!.Contains("emscripten", StringComparison.OrdinalIgnoreCase) && !Text(4)!.Contains("wasm", StringComparison.OrdinalIgnoreCase);
+            _directCompress = _copy && version >= DirectCompress;
             _engine = $"TimescaleDB {installed}, {string.Join(' ', Text(4)!.Split(' ').Take(2))}";
             return true;
         },
@@ -75,7 +79,7 @@ public sealed partial class TimescaleStore
     private string Fingerprint() => string.Join('\n',
         [
             FormatVersion, TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', Schema.Metrics.Select(m => m.Name)),
-            $"{_options.RealTime} {_options.Maintenance} {_options.CompressAfter} {_options.Retention}",
+            $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention}",
             .. Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {TimescaleSql.Definition(a)}"),
         ]);
 
@@ -116,7 +120,7 @@ public sealed partial class TimescaleStore
             }
             else
             {
-                await ExecuteAsync(connection, _sql.CreateRaw(_options.ChunkInterval), cancellationToken);
+                await ExecuteAsync(connection, _sql.CreateRaw(_options.ChunkInterval, _options.AppendOnly), cancellationToken);
             }
 
             await SetSettingAsync(connection, "format", FormatVersion, cancellationToken);
@@ -126,6 +130,7 @@ public sealed partial class TimescaleStore
             throw Mismatch($"it was written in format {version}, this build reads {FormatVersion}");
         }
 
+        await ReconcileIdentityAsync(connection, isNew: version is null, cancellationToken);
         var interval = TimescaleSql.Micros(_options.ChunkInterval);
         var stored = await SettingAsync(connection, "chunk_interval_micros", cancellationToken);
         if (stored is not null && stored != interval)
@@ -139,6 +144,17 @@ public sealed partial class TimescaleStore
         }
 
         await SetSettingAsync(connection, "chunk_interval_micros", interval, cancellationToken);
+    }
+
+    private async Task ReconcileIdentityAsync(NpgsqlConnection connection, bool isNew, CancellationToken cancellationToken)
+    {
+        var stored = isNew ? _options.AppendOnly : await SettingAsync(connection, "append_only", cancellationToken) == "true";
+        if (stored != _options.AppendOnly)
+        {
+            throw Mismatch(stored ? "it is append-only, and append_only is not true" : "it knows readings by sensor and time, and append_only is true");
+        }
+
+        await SetSettingAsync(connection, "append_only", stored ? "true" : "false", cancellationToken);
     }
 
     /// <summary>Metrics may be added; readings written before have nulls for them.</summary>
@@ -195,7 +211,32 @@ public sealed partial class TimescaleStore
         {
             await CreateAggregateAsync(connection, aggregate, cancellationToken);
         }
+
+        await ReconcileFleetAsync(connection, cancellationToken);
     }
+
+    /// <summary>Makes the view over all sensors, anew where the finest aggregate is another one now.</summary>
+    private async Task ReconcileFleetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (await ScalarAsync(connection, "SELECT name FROM tidemark.aggregates WHERE fleet IS NOT NULL", cancellationToken) is string of && of == Schema.Finest.Name)
+        {
+            return;
+        }
+
+        await ExecuteAsync(connection, $"DROP MATERIALIZED VIEW IF EXISTS {TimescaleSql.FleetView}", cancellationToken);
+        await ExecuteAsync(connection, _sql.CreateFleet(), cancellationToken);
+        await ExecuteAsync(
+            connection,
+            $"UPDATE tidemark.aggregates SET fleet = CASE WHEN name = $1 THEN {MaterializationOf("$2")} END",
+            cancellationToken,
+            Schema.Finest.Name, TimescaleSql.FleetView);
+    }
+
+    private static string MaterializationOf(string view) => $"""
+        (SELECT h.id FROM timescaledb_information.continuous_aggregates c
+        JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema AND h.table_name = c.materialization_hypertable_name
+        WHERE format('%I.%I', c.view_schema, c.view_name)::regclass = to_regclass({view}))
+        """;
 
     /// <summary>
     /// Whether the views themselves show what isn't materialised yet. The database's own jobs need it: what they build from an aggregate may come before
@@ -210,9 +251,7 @@ public sealed partial class TimescaleStore
             connection,
             $"""
             INSERT INTO tidemark.aggregates (name, definition, source, width, materialization)
-            SELECT $1, $2, nullif($4, ''), INTERVAL '{aggregate.Bucket.Sql}', h.id FROM timescaledb_information.continuous_aggregates c
-            JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema AND h.table_name = c.materialization_hypertable_name
-            WHERE format('%I.%I', c.view_schema, c.view_name)::regclass = to_regclass($3)
+            VALUES ($1, $2, nullif($4, ''), INTERVAL '{aggregate.Bucket.Sql}', {MaterializationOf("$3")})
             ON CONFLICT (name) DO UPDATE SET materialization = excluded.materialization
             """,
             cancellationToken,
@@ -223,7 +262,11 @@ public sealed partial class TimescaleStore
     {
         var materializations = new Dictionary<string, string>();
         await using var command = new NpgsqlCommand(
-            "SELECT a.name, format('%I.%I', h.schema_name, h.table_name) FROM tidemark.aggregates a JOIN _timescaledb_catalog.hypertable h ON h.id = a.materialization", connection);
+            """
+            SELECT CASE WHEN h.id = a.fleet THEN '' ELSE a.name END, format('%I.%I', h.schema_name, h.table_name)
+            FROM tidemark.aggregates a JOIN _timescaledb_catalog.hypertable h ON h.id IN (a.materialization, a.fleet)
+            """,
+            connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -231,15 +274,16 @@ public sealed partial class TimescaleStore
         }
 
         _sql.Materializations = materializations;
+        _sql.FleetTable = materializations.GetValueOrDefault("") ?? "";
     }
 
     /// <summary>Reads what statements need to know: names and numbers that TimescaleDB gave, the order of metrics, what this version can do.</summary>
     private async Task LoadCatalogAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await LoadMaterializationsAsync(connection, cancellationToken);
-        if (Schema.Aggregates.FirstOrDefault(a => !_sql.Materializations.ContainsKey(a.Name)) is { } lost)
+        if (Schema.Aggregates.Select(a => a.Name).Append("").FirstOrDefault(name => !_sql.Materializations.ContainsKey(name)) is { } lost)
         {
-            throw Mismatch($"its aggregate '{lost.Name}' was dropped or replaced outside Tidemark");
+            throw Mismatch($"{(lost.Length == 0 ? TimescaleSql.FleetView : $"its aggregate '{lost}'")} was dropped or replaced outside Tidemark");
         }
 
         _metricOrder = [.. (await SettingAsync(connection, "metrics", cancellationToken))!.Split(',').Select(name => Schema.MetricIndex(name))];

@@ -26,9 +26,8 @@ public sealed partial class TimescaleStore
 
         await ExecuteAsync(connection, "SELECT delete_job(job_id) FROM timescaledb_information.jobs WHERE proc_schema = 'tidemark'", cancellationToken);
         await ExecuteAsync(connection, $"SELECT remove_compression_policy('{TimescaleSql.Raw}', if_exists => true), remove_retention_policy('{TimescaleSql.Raw}', if_exists => true)", cancellationToken);
-        foreach (var aggregate in Schema.Aggregates)
+        foreach (var view in Schema.Aggregates.Select(a => Identifier.Quote(a.Table)).Append(TimescaleSql.FleetView))
         {
-            var view = Identifier.Quote(aggregate.Table);
             await ExecuteAsync(connection, $"SELECT remove_continuous_aggregate_policy('{view}', if_exists => true), remove_retention_policy('{view}', if_exists => true)", cancellationToken);
         }
 
@@ -48,16 +47,10 @@ public sealed partial class TimescaleStore
         var stored = await SettingAsync(connection, "raw_horizon", cancellationToken) is { } text ? new Instant(long.Parse(text, CultureInfo.InvariantCulture)) : (Instant?)null;
         foreach (var aggregate in Schema.Aggregates)
         {
-            var view = Identifier.Quote(aggregate.Table);
-            await ExecuteAsync(
-                connection,
-                $"SELECT add_continuous_aggregate_policy('{view}', start_offset => {Interval(StartOffset(aggregate, stored))}, end_offset => {Interval(EndOffset(aggregate))}, schedule_interval => {Interval(Every(aggregate))}, initial_start => now())",
-                cancellationToken);
-            if (aggregate.Retention is { } kept)
-            {
-                await ExecuteAsync(connection, $"SELECT add_retention_policy('{view}', drop_after => {Interval(kept)}, initial_start => now())", cancellationToken);
-            }
+            await AddPoliciesAsync(connection, aggregate, Identifier.Quote(aggregate.Table), StartOffset(aggregate, stored), EndOffset(aggregate), cancellationToken);
         }
+
+        await AddPoliciesAsync(connection, Schema.Finest, TimescaleSql.FleetView, Schema.Finest.Retention - Margin, EndOffsetOver(Schema.Finest), cancellationToken);
 
         if (_options.CompressAfter is { } age)
         {
@@ -70,6 +63,19 @@ public sealed partial class TimescaleStore
         }
 
         await ExecuteAsync(connection, $"SELECT add_job('tidemark.forget', {Interval(TimeSpan.FromMinutes(1))})", cancellationToken);
+    }
+
+    private static async Task AddPoliciesAsync(
+        NpgsqlConnection connection, AggregateDefinition aggregate, string view, TimeSpan? startOffset, TimeSpan endOffset, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(
+            connection,
+            $"SELECT add_continuous_aggregate_policy('{view}', start_offset => {Interval(startOffset)}, end_offset => {Interval(endOffset)}, schedule_interval => {Interval(Every(aggregate))}, initial_start => now())",
+            cancellationToken);
+        if (aggregate.Retention is { } kept)
+        {
+            await ExecuteAsync(connection, $"SELECT add_retention_policy('{view}', drop_after => {Interval(kept)}, initial_start => now())", cancellationToken);
+        }
     }
 
     /// <summary>Null where nothing that the aggregate is built from was ever dropped.</summary>
@@ -85,8 +91,10 @@ public sealed partial class TimescaleStore
         return kept - Margin;
     }
 
-    private static TimeSpan EndOffset(AggregateDefinition aggregate)
-        => aggregate.Source is { } source ? source.Bucket.Approximate + (2 * Every(source)) + EndOffset(source) : TimeSpan.Zero;
+    private static TimeSpan EndOffset(AggregateDefinition aggregate) => aggregate.Source is { } source ? EndOffsetOver(source) : TimeSpan.Zero;
+
+    /// <summary>Where the source has surely been refreshed.</summary>
+    private static TimeSpan EndOffsetOver(AggregateDefinition source) => source.Bucket.Approximate + (2 * Every(source)) + EndOffset(source);
 
     /// <summary>A dozen times a bucket, at least each hour: what isn't materialised yet is in the answers' tail anyway.</summary>
     private static TimeSpan Every(AggregateDefinition aggregate)
@@ -127,7 +135,7 @@ public sealed partial class TimescaleStore
         await using var command = new NpgsqlCommand(
             $"""
             SELECT CASE j.proc_name WHEN 'policy_refresh_continuous_aggregate' THEN 'refresh' WHEN 'policy_compression' THEN 'compress' WHEN 'policy_retention' THEN 'retain' ELSE j.proc_name::text END
-                    || coalesce(' ' || a.name, ''),
+                    || CASE WHEN a.fleet = m.id THEN ' fleet' ELSE coalesce(' ' || a.name, '') END,
                 'every ' || j.schedule_interval, s.last_run_started_at,
                 CASE t.trouble
                     WHEN 'paused' THEN 'stopped: it is not scheduled, start it with alter_job(' || j.job_id || ', scheduled => true)'
@@ -138,7 +146,8 @@ public sealed partial class TimescaleStore
                 coalesce(s.total_failures, 0), CASE WHEN j.scheduled AND s.next_start > '-infinity' THEN s.next_start END, t.trouble
             FROM timescaledb_information.jobs j
             LEFT JOIN timescaledb_information.job_stats s USING (job_id)
-            LEFT JOIN tidemark.aggregates a ON a.materialization = coalesce((j.config ->> 'mat_hypertable_id')::integer, (j.config ->> 'hypertable_id')::integer)
+            CROSS JOIN LATERAL (SELECT coalesce((j.config ->> 'mat_hypertable_id')::integer, (j.config ->> 'hypertable_id')::integer) AS id) m
+            LEFT JOIN tidemark.aggregates a ON m.id IN (a.materialization, a.fleet)
             CROSS JOIN LATERAL (SELECT CASE
                 WHEN NOT j.scheduled THEN 'paused'
                 WHEN s.next_start > '-infinity' AND s.next_start < now() - 3 * greatest(j.schedule_interval, INTERVAL '10 minutes') THEN 'overdue'

@@ -51,6 +51,7 @@ public sealed partial class TimescaleStore
         await _maintenance.WaitAsync(cancellationToken);
         try
         {
+            await _database.RunAsync(connection => ExecuteAsync(connection, "SELECT tidemark.forget_imports()", cancellationToken), cancellationToken);
             var result = await _database.ChangeAsync(connection => RetainRawAsync(connection, cancellationToken), cancellationToken);
             foreach (var aggregate in Schema.Aggregates.Where(a => a.Retention is not null))
             {
@@ -144,6 +145,11 @@ public sealed partial class TimescaleStore
         await SkipInvalidationAsync(connection, cancellationToken);
         var horizon = aggregate.Bucket.End(last);
         var rows = await ExecuteAsync(connection, $"DELETE FROM {_sql.Table(aggregate)} WHERE {Identifier.Quote(aggregate.BucketColumn)} < {Literal(horizon)}", cancellationToken);
+        if (aggregate == Schema.Finest)
+        {
+            await ExecuteAsync(connection, $"DELETE FROM {_sql.FleetTable} WHERE bucket < {Literal(horizon)}", cancellationToken);
+        }
+
         await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET horizon = $1, rewrites = rewrites + 1 WHERE name = $2", cancellationToken, horizon.Micros, aggregate.Name);
         await transaction.CommitAsync(cancellationToken);
         return rows;
@@ -165,13 +171,13 @@ public sealed partial class TimescaleStore
         }
     }
 
-    /// <summary>Raw chunks ascending by time, rows left out. One that late writes reached since its compression counts as not compressed.</summary>
+    /// <summary>Raw chunks ascending by time, rows left out. One that holds uncompressed rows or batches out of order since its compression counts as not compressed.</summary>
     private static async Task<List<ChunkStatus>> ChunksAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             $"""
             SELECT format('%I.%I', c.chunk_schema, c.chunk_name), c.range_start, c.range_end,
-                c.is_compressed AND _timescaledb_functions.chunk_status(format('%I.%I', c.chunk_schema, c.chunk_name)::regclass) & 8 = 0,
+                c.is_compressed AND _timescaledb_functions.chunk_status(format('%I.%I', c.chunk_schema, c.chunk_name)::regclass) & 10 = 0,
                 coalesce(s.total_bytes, 0)
             FROM timescaledb_information.chunks c LEFT JOIN chunks_detailed_size('{TimescaleSql.Raw}') s USING (chunk_schema, chunk_name)
             WHERE format('%I.%I', c.hypertable_schema, c.hypertable_name)::regclass = '{TimescaleSql.Raw}'::regclass ORDER BY c.range_start

@@ -129,7 +129,7 @@ public sealed partial class TimescaleStore
 
         await using var read = await OpenAggregateAsync(
             aggregate, null, query.Range, fromRaw: true,
-            (parts, state) => _sql.Fleet(parts, state, aggregate, query.Metric, query.Range, query.FromRaw, _options.RealTime),
+            (parts, state) => _sql.SelectFleet(parts, state, aggregate, query.Metric, query.Range, query.FromRaw, _options.RealTime),
             cancellationToken);
         var points = new List<FleetPoint>();
         while (await read.FillAsync(reader => points.Add(

@@ -11,6 +11,8 @@ public sealed partial class TimescaleStore
     private async Task RebuildAggregatesAsync(NpgsqlConnection connection, IReadOnlyList<AggregateDefinition> aggregates, CancellationToken cancellationToken)
     {
         await LoadMaterializationsAsync(connection, cancellationToken);
+        await ExecuteAsync(connection, $"DROP MATERIALIZED VIEW IF EXISTS {TimescaleSql.FleetView}", cancellationToken);
+        await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET fleet = NULL", cancellationToken);
         foreach (var aggregate in aggregates.Reverse())
         {
             await ExecuteAsync(connection, $"CREATE TABLE {Carried(aggregate)} AS SELECT * FROM {_sql.Table(aggregate)}", cancellationToken);
@@ -59,7 +61,7 @@ public sealed partial class TimescaleStore
             if (await ScalarAsync(connection, "SELECT carried FROM tidemark.aggregates WHERE name = $1", cancellationToken, aggregate.Name) is long micros)
             {
                 var before = new Instant(micros);
-                await CallRefreshAsync(connection, aggregate, before, aggregate.Bucket.End(before), cancellationToken);
+                await CallRefreshAsync(connection, Identifier.Quote(aggregate.Table), before, aggregate.Bucket.End(before), cancellationToken);
                 await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET carried = NULL WHERE name = $1", cancellationToken, aggregate.Name);
             }
         }

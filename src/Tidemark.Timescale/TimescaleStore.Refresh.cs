@@ -51,6 +51,11 @@ public sealed partial class TimescaleStore
             progress?.Report(new StoreProgress($"refresh {aggregate.Name}", slice.End <= first ? 1 : Math.Clamp((slice.Range.To - first.Value) / (slice.End - first.Value), 0, 1)));
         }
 
+        if (aggregate == Schema.Finest)
+        {
+            await _database.ChangeAsync(connection => RefreshFleetAsync(connection, cancellationToken), cancellationToken);
+        }
+
         progress?.Report(new StoreProgress($"refresh {aggregate.Name}", 1));
         cancellationToken.ThrowIfCancellationRequested();
         var watermark = await _database.ChangeAsync(
@@ -63,31 +68,44 @@ public sealed partial class TimescaleStore
         return new RefreshResult(aggregate.Name, rows, watermark, Stopwatch.GetElapsedTime(started));
     }
 
+    /// <summary>Brings the buckets over all sensors to where the finest aggregate is.</summary>
+    private async Task<bool> RefreshFleetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var finest = (await LoadStateAsync(connection, cancellationToken)).Aggregate(Schema.Finest);
+        var behind = finest.Watermark is { } watermark
+            && (finest.Fleet != watermark || await IsLoggedAsync(connection, $"{finest.Definition.Name} fleet", new TimeRange(finest.Horizon ?? Instant.MinValue, watermark), cancellationToken));
+        if (behind)
+        {
+            await CallRefreshAsync(connection, TimescaleSql.FleetView, finest.Horizon, finest.Watermark!.Value, cancellationToken);
+        }
+
+        return behind;
+    }
+
     /// <summary>Writes invalid buckets again and passes on what that makes invalid.</summary>
     /// <returns>The rows written.</returns>
     private async Task<long> RefreshInvalidAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange? range, CancellationToken cancellationToken)
     {
         var state = await LoadStateAsync(connection, cancellationToken);
-        var window = (range ?? TimeRange.All).Intersect(new TimeRange(
-            aggregate.Bucket.Ceiling(state.FrozenBefore(aggregate)), state.Aggregate(aggregate).Watermark ?? Instant.MinValue));
-        if (window.IsEmpty)
-        {
-            return 0;
-        }
-
         if (aggregate.Source is null)
         {
             await NoteChangesBySqlAsync(connection, state, cancellationToken);
         }
 
-        // What was noted until now is seen by the refresh that follows; what is noted later stays.
-        var (noted, rows) = await NotedAsync(connection, "tidemark.pending", aggregate, window, cancellationToken);
-        if (noted.Length == 0 && !await IsLoggedAsync(connection, aggregate, window, cancellationToken))
+        var window = (range ?? TimeRange.All).Intersect(Rewritable(state, aggregate));
+        if (window.IsEmpty)
         {
             return 0;
         }
 
-        await CallRefreshAsync(connection, aggregate, window.From, window.To, cancellationToken);
+        // What was noted until now is seen by the refresh that follows; what is noted later stays.
+        var (noted, rows) = await NotedAsync(connection, "tidemark.pending", aggregate, window, cancellationToken);
+        if (noted.Length == 0 && !await IsLoggedAsync(connection, aggregate.Name, window, cancellationToken))
+        {
+            return 0;
+        }
+
+        await CallRefreshAsync(connection, Identifier.Quote(aggregate.Table), window.From, window.To, cancellationToken);
         await ForgetAsync(connection, state, aggregate, noted, passOn: true, cancellationToken);
         return rows;
     }
@@ -113,7 +131,7 @@ public sealed partial class TimescaleStore
         // The window begins at the watermark, whatever was found: a reading that arrives meanwhile is never skipped.
         var window = rest with { To = slice.To };
         var (noted, _) = await NotedAsync(connection, "tidemark.invalidations", aggregate, window, cancellationToken);
-        await CallRefreshAsync(connection, aggregate, state.Aggregate(aggregate).Watermark, window.To, cancellationToken);
+        await CallRefreshAsync(connection, Identifier.Quote(aggregate.Table), state.Aggregate(aggregate).Watermark, window.To, cancellationToken);
         await ForgetAsync(connection, state, aggregate, noted, passOn: false, cancellationToken);
         var watermark = (await LoadStateAsync(connection, cancellationToken)).Aggregate(aggregate).Watermark ?? rest.From;
         if (aggregate.Source is null)
@@ -186,12 +204,12 @@ public sealed partial class TimescaleStore
     }
 
     /// <summary>Whether TimescaleDB's own logs tell of changes in the window: they know of writes by SQL too.</summary>
-    private async Task<bool> IsLoggedAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange window, CancellationToken cancellationToken)
+    private async Task<bool> IsLoggedAsync(NpgsqlConnection connection, string aggregate, TimeRange window, CancellationToken cancellationToken)
         => await ScalarAsync(
             connection,
             "SELECT EXISTS (SELECT FROM tidemark.outstanding WHERE aggregate = $1 AND lowest < $3 AND greatest >= $2)",
             cancellationToken,
-            aggregate.Name, window.From.Micros, window.To.Micros) is true;
+            aggregate, window.From.Micros, window.To.Micros) is true;
 
     /// <summary>Deletes what was noted before a refresh, once it is done; what is built from the aggregate learns of it in the same transaction.</summary>
     private async Task ForgetAsync(NpgsqlConnection connection, StoreState state, AggregateDefinition aggregate, long[] noted, bool passOn, CancellationToken cancellationToken)
@@ -220,11 +238,11 @@ public sealed partial class TimescaleStore
         await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private async Task CallRefreshAsync(NpgsqlConnection connection, AggregateDefinition aggregate, Instant? from, Instant to, CancellationToken cancellationToken)
+    private async Task CallRefreshAsync(NpgsqlConnection connection, string view, Instant? from, Instant to, CancellationToken cancellationToken)
     {
         // One pass over each invalid range: with the slices above, batches of TimescaleDB's own would only add transactions.
         var options = _refreshOptions ? ", options => '{\"buckets_per_batch\": 0}'::jsonb" : "";
-        var call = $"CALL refresh_continuous_aggregate('{Identifier.Quote(aggregate.Table)}', {Literal(from)}, {Literal(to)}{options})";
+        var call = $"CALL refresh_continuous_aggregate('{view}', {Literal(from)}, {Literal(to)}{options})";
         await ExecuteAsync(connection, call, cancellationToken);
     }
 

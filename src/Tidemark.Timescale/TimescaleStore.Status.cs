@@ -35,7 +35,10 @@ public sealed partial class TimescaleStore
                     await LongAsync(connection, none, "SELECT count(*) FROM tidemark.sensors", cancellationToken),
                     await LongAsync(connection, none, "SELECT pg_database_size(current_database())", cancellationToken),
                     0,
-                    state.RawHorizon);
+                    state.RawHorizon)
+                {
+                    AppendOnly = _options.AppendOnly,
+                };
             },
             cancellationToken);
     }

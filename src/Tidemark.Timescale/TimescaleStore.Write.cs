@@ -75,7 +75,7 @@ public sealed partial class TimescaleStore
 
     /// <summary>
     /// The next batches in order that may share a transaction. TimescaleDB notes what a transaction changed as one range a chunk,
-    /// so a batch that reaches below a watermark, whose range a refresh works through, shares it with none.
+    /// so a batch that reaches below a watermark, whose range a refresh works through, shares it with none; nor does one that may be there already.
     /// </summary>
     private List<WriteJob> NextGroup()
     {
@@ -83,8 +83,8 @@ public sealed partial class TimescaleStore
         var readings = 0;
         while (readings < GroupReadings && _waiting.TryPeek(out var job))
         {
-            var late = IsLate(job.Batch);
-            if (late && group.Count > 0)
+            var alone = job.Batch.ImportId is not null || IsLate(job.Batch);
+            if (alone && group.Count > 0)
             {
                 break;
             }
@@ -98,7 +98,7 @@ public sealed partial class TimescaleStore
 
             group.Add(job);
             readings += job.Batch.Count;
-            if (late)
+            if (alone)
             {
                 break;
             }

@@ -14,6 +14,7 @@ public sealed partial class TimescaleStore : ITelemetryStore
     private StoreState? _state;
     private string _engine = "TimescaleDB";
     private bool _copy;
+    private bool _directCompress;
     private bool _refreshOptions;
     private bool _skipInvalidation;
     private int _rawId;
@@ -85,11 +86,11 @@ public sealed partial class TimescaleStore : ITelemetryStore
         return await ReadStateAsync(reader, cancellationToken);
     }
 
-    /// <summary>One row for raw readings, then one for each aggregate: name, watermark or threshold, horizon, target, last refresh, rewrites.</summary>
+    /// <summary>One row for raw readings, then one for each aggregate: name, watermark or threshold, horizon, target, last refresh, rewrites, the fleet's watermark.</summary>
     private string StateSql => $"""
         SELECT '', (SELECT watermark FROM _timescaledb_catalog.continuous_aggs_invalidation_threshold WHERE hypertable_id = {_rawId}),
-            (SELECT value::bigint FROM tidemark.settings WHERE name = 'raw_horizon'), NULL::bigint, NULL::bigint, 0::bigint
-        UNION ALL SELECT name, watermark, horizon, target, last_refresh, rewrites FROM tidemark.watermarks
+            (SELECT value::bigint FROM tidemark.settings WHERE name = 'raw_horizon'), NULL::bigint, NULL::bigint, 0::bigint, NULL::bigint
+        UNION ALL SELECT name, watermark, horizon, target, last_refresh, rewrites, fleet FROM tidemark.watermarks
         """;
 
     private async Task<StoreState> ReadStateAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
@@ -106,7 +107,8 @@ public sealed partial class TimescaleStore : ITelemetryStore
             else if (Schema.HasAggregate(name))
             {
                 aggregates[name] = new AggregateState(
-                    Schema.Aggregate(name), reader.GetMicrosOrNull(1), Horizon(Schema.Aggregate(name), reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5));
+                    Schema.Aggregate(name), reader.GetMicrosOrNull(1), Horizon(Schema.Aggregate(name), reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5),
+                    reader.GetMicrosOrNull(6));
             }
         }
 

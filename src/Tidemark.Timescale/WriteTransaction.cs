@@ -13,7 +13,7 @@ public sealed partial class TimescaleStore
     /// Writes batches in one transaction. Most readings are newer than all that their sensor has, and those can't meet a stored
     /// one; only the others are looked up. The row of each sensor is locked first, so that what was seen stays true.
     /// </summary>
-    private sealed class WriteTransaction(TimescaleStore store, IReadOnlyList<ReadingBatch> batches)
+    private sealed partial class WriteTransaction(TimescaleStore store, IReadOnlyList<ReadingBatch> batches)
     {
         // From so many readings on COPY is faster than arrays.
         private const int CopyFrom = 2000;
@@ -27,6 +27,11 @@ public sealed partial class TimescaleStore
 
         public async Task<WriteResult[]> RunAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
         {
+            if (store._options.AppendOnly)
+            {
+                return await AppendAsync(connection, cancellationToken);
+            }
+
             try
             {
                 return await RunAsync(connection, store._copy, cancellationToken);
@@ -46,11 +51,6 @@ public sealed partial class TimescaleStore
         private async Task<WriteResult[]> RunAsync(NpgsqlConnection connection, bool copy, CancellationToken cancellationToken)
         {
             await BeginAsync(connection, cancellationToken);
-            if (_rows.Earliest < _state.RawHorizon)
-            {
-                throw StoreException.OlderThanRetention(_rows.Earliest, _state.RawHorizon!.Value);
-            }
-
             await LookUpAsync(connection, copy, cancellationToken);
             var (results, changed) = _rows.Fold(_stored);
             if (copy && _stored.Count == 0 && changed.Count >= CopyFrom)
@@ -86,6 +86,11 @@ public sealed partial class TimescaleStore
             if (found.Count < _rows.SensorIds.Length)
             {
                 await LockNewAsync(connection, [.. _rows.SensorIds.Where(id => !found.Contains(id))], cancellationToken);
+            }
+
+            if (_rows.Earliest < _state.RawHorizon)
+            {
+                throw StoreException.OlderThanRetention(_rows.Earliest, _state.RawHorizon!.Value);
             }
         }
 
@@ -203,13 +208,19 @@ public sealed partial class TimescaleStore
             copy.End();
         }
 
-        private async Task UpsertAsync(NpgsqlConnection connection, List<int> rows, CancellationToken cancellationToken)
+        private Task UpsertAsync(NpgsqlConnection connection, List<int> rows, CancellationToken cancellationToken)
         {
-            var metrics = store.Schema.Metrics.Select(m => Identifier.Quote(m.Name)).ToArray();
+            var metrics = store.Schema.Metrics.Select(m => Identifier.Quote(m.Name));
+            return InsertAsync(connection, rows, cancellationToken, $"ON CONFLICT (sensor_id, time) DO UPDATE SET {string.Join(", ", metrics.Select(m => $"{m} = excluded.{m}"))}");
+        }
+
+        private async Task InsertAsync(NpgsqlConnection connection, List<int> rows, CancellationToken cancellationToken, string onConflict = "")
+        {
+            var metrics = store.Schema.Metrics.Count;
             var sql = $"""
                 INSERT INTO {TimescaleSql.Raw} (time, sensor_id, {store._sql.MetricColumns})
-                SELECT t, s, {string.Join(", ", metrics.Select((_, m) => $"nullif(m{m}, 'NaN')"))} FROM {Unnest(metrics.Length)}
-                ON CONFLICT (sensor_id, time) DO UPDATE SET {string.Join(", ", metrics.Select(m => $"{m} = excluded.{m}"))}
+                SELECT t, s, {string.Join(", ", Enumerable.Range(0, metrics).Select(m => $"nullif(m{m}, 'NaN')"))} FROM {Unnest(metrics)}
+                {onConflict}
                 """;
             foreach (var slice in rows.Chunk(RowsPerInsert))
             {

@@ -50,8 +50,8 @@ internal sealed class BareTable(BenchDatabase database, string name)
         await file.WriteAsync(new byte[] { 0xFF, 0xFF }, cancellationToken);
     }
 
-    public Task CopyByPsqlAsync(string path, CancellationToken cancellationToken)
-        => database.RunAsync("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", $"\\copy {name} ({Columns}) FROM '{path}' WITH (FORMAT binary)"], cancellationToken);
+    public Task CopyByPsqlAsync(string path, CancellationToken cancellationToken, string? options = null)
+        => database.RunAsync("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", $"\\copy {name} ({Columns}) FROM '{path}' WITH (FORMAT binary)"], cancellationToken, options);
 
     public async Task CopyByDriverAsync(IEnumerable<ReadingBatch> batches, CancellationToken cancellationToken)
     {

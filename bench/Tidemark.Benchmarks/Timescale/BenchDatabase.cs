@@ -34,10 +34,10 @@ internal sealed class BenchDatabase : IAsyncDisposable
         return database;
     }
 
-    public async Task<ITelemetryStore> OpenStoreAsync(CancellationToken cancellationToken)
+    public async Task<ITelemetryStore> OpenStoreAsync(CancellationToken cancellationToken, bool appendOnly = false)
     {
         var store = await TimescaleStore.OpenAsync(
-            new TimescaleOptions { Connection = Connection, Schema = DataSet.Schema, Maintenance = MaintenanceOwner.External }, cancellationToken);
+            new TimescaleOptions { Connection = Connection, Schema = DataSet.Schema, Maintenance = MaintenanceOwner.External, AppendOnly = appendOnly }, cancellationToken);
         await store.InitializeAsync(cancellationToken);
         return store;
     }
@@ -53,7 +53,11 @@ internal sealed class BenchDatabase : IAsyncDisposable
     }
 
     /// <summary>Runs <c>psql</c> or <c>pgbench</c>, which must be on the path, and answers what it printed.</summary>
-    public async Task<string> RunAsync(string program, string[] arguments, CancellationToken cancellationToken)
+    /// <param name="program">Its name.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="cancellationToken">Leaves it alone.</param>
+    /// <param name="options">Settings of its sessions, as <c>PGOPTIONS</c> takes them.</param>
+    public async Task<string> RunAsync(string program, string[] arguments, CancellationToken cancellationToken, string? options = null)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["PGHOST"] = _settings.Host;
@@ -61,6 +65,7 @@ internal sealed class BenchDatabase : IAsyncDisposable
         start.Environment["PGUSER"] = _settings.Username;
         start.Environment["PGPASSWORD"] = _settings.Password;
         start.Environment["PGDATABASE"] = _settings.Database;
+        start.Environment["PGOPTIONS"] = options;
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync(cancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);

@@ -18,6 +18,11 @@ internal sealed class TimescaleSuite(Plan plan, string server, string folder, Re
             report.Add(await GenerateAsync(cancellationToken));
         }
 
+        if (plan.Includes("append"))
+        {
+            report.Add(await AppendOnlyLoad.MeasureAsync(server, new DataSet(plan), folder, cancellationToken));
+        }
+
         if (plan.Includes("write", "size", "fleet", "queries"))
         {
             await using var database = await BenchDatabase.CreateAsync(server, "tidemark_bench", cancellationToken);

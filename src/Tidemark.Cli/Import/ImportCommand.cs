@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Tidemark.Cli.Import;
@@ -38,12 +40,25 @@ internal static partial class ImportCommand
 
     private static readonly Option<string?> Rejects = new("--rejects") { Description = "Where refused rows go with line and reason. Default FILE.rejects.csv.", HelpName = "PATH" };
 
+    private static readonly Option<string?> ImportId = new("--import-id")
+    {
+        Description = "Names the import for an append-only store, which takes one of a name once. Default: made of the file's content and the options here; none for standard input.",
+        HelpName = "NAME",
+    };
+
     public static Command Create()
     {
         var command = new Command("import", "Read a CSV or NDJSON file into the store; safe to run again. Exit code 1 when every row was refused.")
         {
-            File, Format, Map, Sensor, TimeZone, Delimiter, Rejects,
+            File, Format, Map, Sensor, TimeZone, Delimiter, Rejects, ImportId,
         };
+        ImportId.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { Length: 0 or > 150 })
+            {
+                result.AddError("--import-id is not a name of 1 to 150 characters");
+            }
+        });
         Format.AcceptOnlyFromAmong(Csv, Ndjson);
         Delimiter.Validators.Add(result =>
         {
@@ -72,13 +87,29 @@ internal static partial class ImportCommand
         await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
         using var source = open(stream, store.Schema);
         await using var rejects = new RejectsFile(rejectsPath);
-        var importer = new Importer(store, options.MaxSkew, TimeProvider.System, rejects);
+        var importer = new Importer(store, options.MaxSkew, TimeProvider.System, rejects, arguments.GetValue(ImportId) ?? IdOf(arguments, stream));
         var summary = await Terminal.ProgressAsync($"import {file}", progress => importer.RunAsync(
             source,
             rows => progress.Report(new StoreProgress($"import {file}: {Readable.Count(rows)} rows", stream.CanSeek && stream.Length > 0 ? (double)stream.Position / stream.Length : double.NaN)),
             cancellationToken));
         Show(arguments, file, summary, source.Notes, rejects);
         return summary.Rows > 0 && summary.Accepted == 0 ? ExitCode.Failure : ExitCode.Success;
+    }
+
+    /// <summary>The same file read in the same way is the same import.</summary>
+    private static string? IdOf(ParseResult arguments, Stream stream)
+    {
+        if (!stream.CanSeek)
+        {
+            return null;
+        }
+
+        var options = new Option[] { Format, Map, Sensor, TimeZone, Delimiter }.SelectMany(option => arguments.GetResult(option)?.Tokens.Select(t => $"{option.Name} {t.Value}\n") ?? []);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(SHA256.HashData(stream));
+        hash.AppendData(Encoding.UTF8.GetBytes(string.Concat(options)));
+        stream.Position = 0;
+        return $"import {Convert.ToHexStringLower(hash.GetHashAndReset())}";
     }
 
     private static Stream OpenFile(string file)
@@ -158,7 +189,7 @@ internal static partial class ImportCommand
         var result = summary.Result;
         if (arguments.GetValue(GlobalOptions.Json))
         {
-            Terminal.Json(new { File = file, summary.Rows, result.Written, result.Replaced, result.Unchanged, summary.Repeated, summary.Refused, Rejects = rejectsPath, Notes = notes });
+            Terminal.Json(new { File = file, summary.Rows, result.Written, result.Replaced, result.Unchanged, result.AppendOnly, summary.Repeated, summary.Refused, Rejects = rejectsPath, Notes = notes });
             return;
         }
 

@@ -12,11 +12,12 @@ internal sealed record ImportSummary(long Rows, WriteResult Result, long Refused
 }
 
 /// <summary>Brings the rows of a source into a store, batch by batch; each batch is durable before the next is read.</summary>
-/// <param name="store">Idempotent: an import that broke off is simply run again.</param>
+/// <param name="store">An import that broke off is simply run again.</param>
 /// <param name="maxSkew">How far ahead of the clock a reading may be.</param>
 /// <param name="clock">What readings' times are held against.</param>
 /// <param name="rejects">Takes the refused rows.</param>
-internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, TimeProvider clock, RejectsFile rejects)
+/// <param name="importId">Names the import, see <see cref="ReadingBatch.ImportId"/>: run again, it makes the same batches. Null for none.</param>
+internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, TimeProvider clock, RejectsFile rejects, string? importId = null)
 {
     /// <summary>The size of DuckDB's row groups: a batch fills one.</summary>
     public const int BatchRows = 122_880;
@@ -36,8 +37,9 @@ internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, TimeProv
     public async Task<ImportSummary> RunAsync(ReadingSource source, Action<long> reportRows, CancellationToken cancellationToken)
     {
         var validator = await CreateValidatorAsync(cancellationToken);
-        while (Fill(source, validator, cancellationToken) is var more && (more || _batch.Count > 0))
+        for (var part = 1; Fill(source, validator, cancellationToken) is var more && (more || _batch.Count > 0); part++)
         {
+            _batch.ImportId = importId is null ? null : $"{importId}/{part}";
             try
             {
                 _result += await store.WriteAsync(_batch, cancellationToken);
@@ -65,7 +67,8 @@ internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, TimeProv
     /// <returns>False at the end of the file.</returns>
     private bool Fill(ReadingSource source, ReadingValidator validator, CancellationToken cancellationToken)
     {
-        while (_batch.Count < BatchRows && _origins.Length < BatchCharacters)
+        var (rows, characters) = (0, 0);
+        while (rows < BatchRows && characters < BatchCharacters)
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (!source.Next())
@@ -74,6 +77,8 @@ internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, TimeProv
             }
 
             _rows++;
+            rows++;
+            characters += source.Text.Length;
             var error = source.TryRead(out var sensorId, out var time, _values) ?? validator.Check(sensorId, time, _values);
             if (error is not null)
             {
@@ -91,7 +96,7 @@ internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, TimeProv
     /// <summary>The readings of the batch that still may be written; the others become rejects.</summary>
     private ReadingBatch Revalidate(ReadingValidator validator)
     {
-        var valid = new ReadingBatch(_batch.MetricCount, _batch.Count);
+        var valid = new ReadingBatch(_batch.MetricCount, _batch.Count) { ImportId = _batch.ImportId };
         for (var row = 0; row < _batch.Count; row++)
         {
             var reading = _batch[row];

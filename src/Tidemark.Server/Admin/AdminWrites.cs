@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
 using Tidemark.Configuration;
 using Tidemark.Server.Wire;
 
@@ -7,9 +8,9 @@ namespace Tidemark.Server.Admin;
 
 internal static class AdminWrites
 {
-    public static async Task<WriteResult> WriteAsync(HttpContext context, ITelemetryStore store, TidemarkOptions options, CancellationToken cancellationToken)
+    public static async Task<WriteResult> WriteAsync(HttpContext context, [FromQuery(Name = "import_id")] string? importId, ITelemetryStore store, TidemarkOptions options, CancellationToken cancellationToken)
     {
-        var batch = new ReadingBatch(store.Schema.Metrics.Count);
+        var batch = new ReadingBatch(store.Schema.Metrics.Count) { ImportId = importId };
         var rows = new RowLines();
         var values = new double[batch.MetricCount];
         using var lines = new LineReader(context.Request.BodyReader, options.Server.MaxLine);

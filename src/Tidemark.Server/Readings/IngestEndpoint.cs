@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Tidemark.Configuration;
@@ -12,18 +13,25 @@ namespace Tidemark.Server.Readings;
 
 internal static class IngestEndpoint
 {
+    private const int LongestImportId = 150;
+
     public static void MapIngest(this IEndpointRouteBuilder app)
         => app.MapPost("/api/readings", WriteAsync)
             .RequireScope(Scope.Write)
-            .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; readings that were sent before change nothing, so sending again is always safe.")
+            .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; readings that were sent before change nothing, so sending again is safe, except to an append-only store, whose answers say append_only.")
             .TakesReadings()
             .Produces<IngestAnswer>();
 
     private static async Task<IngestAnswer> WriteAsync(
-        HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
+        HttpContext context, [FromQuery(Name = "import_id")] string? importId, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
     {
+        if (importId is { Length: 0 or > LongestImportId })
+        {
+            throw new RequestException([$"import_id has {importId.Length} characters, not 1 to {LongestImportId}"]);
+        }
+
         var isNdjson = IsNdjson(context.Request.ContentType);
-        var ingestion = await Ingestion.BeginAsync(store, options, clock, cancellationToken);
+        var ingestion = await Ingestion.BeginAsync(store, options, clock, importId, cancellationToken);
         if (isNdjson)
         {
             // A device may hold its request open and send a line now and then.

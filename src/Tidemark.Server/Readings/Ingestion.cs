@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Tidemark.Configuration;
 using Tidemark.Ingest;
 
@@ -12,17 +13,24 @@ public sealed record Refusal(long Line, string Error);
 /// <param name="Unchanged">Readings that were there already with the same values.</param>
 /// <param name="Refused">Readings that were not taken.</param>
 /// <param name="Refusals">The first hundred of them.</param>
-public sealed record IngestAnswer(long Written, long Replaced, long Unchanged, long Refused, IReadOnlyList<Refusal> Refusals);
+public sealed record IngestAnswer(long Written, long Replaced, long Unchanged, long Refused, IReadOnlyList<Refusal> Refusals)
+{
+    /// <summary>Whether the store adds every reading, one that it already has too. Left out when not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool AppendOnly { get; init; }
+}
 
 /// <summary>The readings of one request on their way into the store: parsed, validated, gathered into batches, written.</summary>
 internal sealed class Ingestion
 {
     private const int BatchSize = 10_000;
+    private const int PartSize = 100_000;
     private const int MostRefusals = 100;
 
     private readonly ITelemetryStore _store;
     private readonly TidemarkOptions _options;
     private readonly TimeProvider _clock;
+    private readonly string? _importId;
     private readonly JsonReadingParser _parser;
     private readonly double[] _values;
     private readonly List<Refusal> _refusals = [];
@@ -32,9 +40,12 @@ internal sealed class Ingestion
     private WriteResult _written;
     private long _accepted;
     private long _refused;
+    private int _part = 1;
+    private int _taken;
 
-    private Ingestion(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, Instant? horizon)
+    private Ingestion(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, string? importId, Instant? horizon)
     {
+        _importId = importId;
         _store = store;
         _options = options;
         _clock = clock;
@@ -44,20 +55,27 @@ internal sealed class Ingestion
         _validator = NewValidator(horizon);
     }
 
-    public static async Task<Ingestion> BeginAsync(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
-        => new(store, options, clock, await store.ReadRawHorizonAsync(cancellationToken));
+    /// <param name="store">Where readings go.</param>
+    /// <param name="options">Of the server.</param>
+    /// <param name="clock">What readings' times are held against.</param>
+    /// <param name="importId">Names the whole, see <see cref="ReadingBatch.ImportId"/>: sent again, it is cut into the same batches. Null for none.</param>
+    /// <param name="cancellationToken">Stops it before it has begun.</param>
+    public static async Task<Ingestion> BeginAsync(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, string? importId, CancellationToken cancellationToken)
+        => new(store, options, clock, importId, await store.ReadRawHorizonAsync(cancellationToken));
 
-    public bool IsFull => _batch.Count >= BatchSize;
+    public bool IsFull => _importId is null ? _batch.Count >= BatchSize : _taken >= PartSize;
 
-    public bool IsEmpty => _batch.Count == 0;
+    /// <summary>Whether what is gathered is to be written when its sender makes a pause.</summary>
+    public bool WritesInPauses => _importId is null && _batch.Count > 0;
 
     public IngestAnswer Answer
-        => new(_written.Written, _written.Replaced, _written.Unchanged, _refused, [.. _refusals.OrderBy(r => r.Line)]);
+        => new(_written.Written, _written.Replaced, _written.Unchanged, _refused, [.. _refusals.OrderBy(r => r.Line)]) { AppendOnly = _written.AppendOnly };
 
     public bool TookAny => _accepted > 0;
 
     public void Add(long line, ReadOnlySpan<byte> utf8Object)
     {
+        _taken++;
         var error = _parser.TryParse(utf8Object, out var sensorId, out var time, _values) ?? _validator.Check(sensorId, time, _values);
         if (error is not null)
         {
@@ -80,11 +98,14 @@ internal sealed class Ingestion
     /// <summary>Writes what is gathered; durable when it returns.</summary>
     public async Task WriteAsync(CancellationToken cancellationToken)
     {
-        if (IsEmpty)
+        var part = _part++;
+        _taken = 0;
+        if (_batch.Count == 0)
         {
             return;
         }
 
+        _batch.ImportId = _importId is null ? null : $"{_importId}/{part}";
         try
         {
             _written += await _store.WriteAsync(_batch, cancellationToken);
@@ -93,7 +114,7 @@ internal sealed class Ingestion
         {
             // Retention ran since the horizon was read.
             await ValidateAgainAsync(cancellationToken);
-            _written += IsEmpty ? default : await _store.WriteAsync(_batch, cancellationToken);
+            _written += _batch.Count == 0 ? default : await _store.WriteAsync(_batch, cancellationToken);
         }
 
         _accepted += _batch.Count;
@@ -105,7 +126,7 @@ internal sealed class Ingestion
     {
         _validator = NewValidator(await _store.ReadRawHorizonAsync(cancellationToken));
         var (batch, lines) = (_batch, _lines);
-        (_batch, _lines) = (new ReadingBatch(_values.Length, batch.Count), []);
+        (_batch, _lines) = (new ReadingBatch(_values.Length, batch.Count) { ImportId = batch.ImportId }, []);
         for (var row = 0; row < batch.Count; row++)
         {
             var reading = batch[row];

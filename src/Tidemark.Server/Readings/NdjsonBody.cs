@@ -42,7 +42,7 @@ internal static class NdjsonBody
     private static async ValueTask<bool> FillOrWriteAsync(LineReader lines, Ingestion ingestion, CancellationToken cancellationToken)
     {
         var fill = lines.FillAsync(cancellationToken);
-        if (fill.IsCompleted || ingestion.IsEmpty)
+        if (fill.IsCompleted || !ingestion.WritesInPauses)
         {
             return await fill;
         }

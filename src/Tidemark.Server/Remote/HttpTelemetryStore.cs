@@ -70,7 +70,7 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
 
         var content = new ReadOnlyMemoryContent(buffer.WrittenMemory);
         content.Headers.ContentType = new MediaTypeHeaderValue(Ndjson.ContentType);
-        return _server.PostAsync<WriteResult>("api/admin/readings", content, cancellationToken);
+        return _server.PostAsync<WriteResult>(batch.ImportId is { } id ? $"api/admin/readings?import_id={Uri.EscapeDataString(id)}" : "api/admin/readings", content, cancellationToken);
     }
 
     public async Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)

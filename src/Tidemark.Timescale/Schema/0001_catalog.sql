@@ -34,11 +34,16 @@ CREATE TABLE IF NOT EXISTS tidemark.invalidations (
 
 CREATE INDEX IF NOT EXISTS invalidations_aggregate_bucket ON tidemark.invalidations (aggregate, bucket);
 
+-- Batches of bulk loads that an append-only store has written.
+CREATE TABLE IF NOT EXISTS tidemark.imports (id varchar(200) COLLATE "C" PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
+
 -- Where each aggregate stands. TimescaleDB's watermark is its smallest time while nothing is materialised.
+ALTER TABLE tidemark.aggregates ADD COLUMN IF NOT EXISTS fleet integer; -- of the finest: the hypertable of tidemark.fleet, its buckets over all sensors together
 CREATE OR REPLACE VIEW tidemark.watermarks AS
-SELECT a.name, w.watermark, a.horizon, a.target, a.last_refresh, a.rewrites
+SELECT a.name, w.watermark, a.horizon, a.target, a.last_refresh, a.rewrites, f.watermark AS fleet
 FROM tidemark.aggregates a
-LEFT JOIN _timescaledb_catalog.continuous_aggs_watermark w ON w.mat_hypertable_id = a.materialization;
+LEFT JOIN _timescaledb_catalog.continuous_aggs_watermark w ON w.mat_hypertable_id = a.materialization
+LEFT JOIN _timescaledb_catalog.continuous_aggs_watermark f ON f.mat_hypertable_id = a.fleet;
 
 -- Materialised buckets that wait for a refresh; those at or above a watermark are not materialised yet.
 CREATE OR REPLACE VIEW tidemark.pending AS

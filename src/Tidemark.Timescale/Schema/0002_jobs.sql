@@ -1,16 +1,24 @@
 -- What TimescaleDB's own logs say is changed and not materialised again: ranges of microseconds since the epoch, both ends included.
 CREATE OR REPLACE VIEW tidemark.outstanding AS
-SELECT a.name AS aggregate, l.lowest_modified_value AS lowest, l.greatest_modified_value AS greatest
-FROM tidemark.aggregates a
-JOIN _timescaledb_catalog.continuous_agg c ON c.mat_hypertable_id = a.materialization
+WITH kept AS (
+    SELECT name AS aggregate, materialization FROM tidemark.aggregates
+    UNION ALL SELECT name || ' fleet', fleet FROM tidemark.aggregates WHERE fleet IS NOT NULL)
+SELECT k.aggregate, l.lowest_modified_value AS lowest, l.greatest_modified_value AS greatest
+FROM kept k
+JOIN _timescaledb_catalog.continuous_agg c ON c.mat_hypertable_id = k.materialization
 JOIN _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log l ON l.hypertable_id = c.raw_hypertable_id
 UNION ALL
-SELECT a.name, l.lowest_modified_value, l.greatest_modified_value
-FROM tidemark.aggregates a
+SELECT k.aggregate, l.lowest_modified_value, l.greatest_modified_value
+FROM kept k
 JOIN (
     SELECT * FROM _timescaledb_catalog.continuous_aggs_materialization_invalidation_log
     UNION ALL SELECT * FROM _timescaledb_catalog.continuous_aggs_materialization_ranges
-) l ON l.materialization_id = a.materialization;
+) l ON l.materialization_id = k.materialization;
+
+-- A load that broke off longer ago than this begins anew when it is sent again.
+CREATE OR REPLACE FUNCTION tidemark.forget_imports() RETURNS void LANGUAGE sql AS $$
+    DELETE FROM tidemark.imports WHERE at < now() - INTERVAL '90 days'
+$$;
 
 -- Run by the database beside its refresh policies: notes of late writes are taken back once TimescaleDB has materialised what they
 -- tell of, and passed on to what is built from it, sources first.
@@ -20,6 +28,7 @@ DECLARE
     a record;
 BEGIN
     PERFORM tidemark.note_sensors(now() - INTERVAL '1 day');
+    PERFORM tidemark.forget_imports();
     FOR a IN SELECT * FROM tidemark.aggregates w WHERE EXISTS (SELECT FROM tidemark.pending p WHERE p.aggregate = w.name) OR source IS NOT NULL ORDER BY materialization LOOP
         WITH done AS (
             DELETE FROM tidemark.invalidations i USING tidemark.pending p

@@ -83,6 +83,7 @@ public sealed class OptionsLoader
             RealTime = Boolean("real_time", true),
             Key = Text("key"),
             Maintenance = BindMaintenance(store),
+            AppendOnly = BindAppendOnly(store),
             KeepAggregatesAs = Name("keep_aggregates_as"),
             Schedule = new ScheduleOptions
             {
@@ -135,6 +136,17 @@ public sealed class OptionsLoader
         }
 
         return owner;
+    }
+
+    private bool BindAppendOnly(StoreUri store)
+    {
+        var appendOnly = Boolean("append_only", false);
+        if (appendOnly && store.Kind == StoreKind.DuckDb)
+        {
+            _errors.Add("append_only: an embedded store always knows readings by sensor and time: leave it out, or store in TimescaleDB");
+        }
+
+        return appendOnly;
     }
 
     private List<Metric> BindMetrics()
@@ -354,7 +366,7 @@ public sealed class OptionsLoader
 
     private static readonly HashSet<string> KnownKeys =
     [
-        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance", "keep_aggregates_as",
+        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance", "append_only", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
         "key", "server", "server:urls", "server:keys", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",

@@ -31,6 +31,13 @@ public sealed record TidemarkOptions
 
     /// <summary>The API key for a store that is a server, <c>http(s)://…</c>. A secret: it belongs into the environment, as <c>TIDEMARK_KEY</c>.</summary>
     public string? Key { get; init; }
+
+    /// <summary>
+    /// Whether every reading is added without looking for one of the same sensor and time: the fastest bulk loads, for data that is never sent twice.
+    /// Default false; TimescaleDB alone.
+    /// </summary>
+    public bool AppendOnly { get; init; }
+
     /// <summary>What <c>init</c> appends to the name of an aggregate made by SQL that raw readings no longer give. Default null: it refuses.</summary>
     public string? KeepAggregatesAs { get; init; }
 

@@ -28,6 +28,12 @@ public sealed class ReadingBatch
 
     public int MetricCount => _values.Length;
 
+    /// <summary>
+    /// Names the batch as a part of a bulk load, up to 200 characters: an append-only store writes a batch of that name once, however often it is sent.
+    /// A store that knows readings by sensor and time has no need of it. Null for none.
+    /// </summary>
+    public string? ImportId { get; set; }
+
     /// <summary>Microseconds since the epoch.</summary>
     public ReadOnlySpan<long> TimesMicros => _times.AsSpan(0, Count);
 

@@ -16,6 +16,7 @@ public interface ITelemetryStore : IAsyncDisposable
     /// <summary>
     /// Writes validated readings. Durable when it returns; when it throws, nothing of the batch is visible. Identity is
     /// (sensor, time): the same values change nothing, other values replace the whole reading, the last of a batch wins.
+    /// An append-only store, whose answer says so, adds every reading instead, and a batch with an <see cref="ReadingBatch.ImportId"/> once.
     /// </summary>
     /// <exception cref="StoreException"><see cref="StoreErrorKind.OlderThanRetention"/> when a reading lies before the raw horizon.</exception>
     Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken);

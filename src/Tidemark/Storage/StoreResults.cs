@@ -1,10 +1,13 @@
 namespace Tidemark.Storage;
 
-/// <summary>What became of a batch. A reading that stands twice in the batch counts once.</summary>
+/// <summary>What became of a batch. A reading that stands twice in the batch counts once, except in an append-only store.</summary>
 public readonly record struct WriteResult(long Written, long Replaced, long Unchanged)
 {
+    /// <summary>Whether the store adds every reading, one that it already has too: sending again is not safe there without <see cref="ReadingBatch.ImportId"/>.</summary>
+    public bool AppendOnly { get; init; }
+
     public static WriteResult operator +(WriteResult a, WriteResult b)
-        => new(a.Written + b.Written, a.Replaced + b.Replaced, a.Unchanged + b.Unchanged);
+        => new(a.Written + b.Written, a.Replaced + b.Replaced, a.Unchanged + b.Unchanged) { AppendOnly = a.AppendOnly || b.AppendOnly };
 }
 
 /// <param name="SensorId">See <see cref="Readings.SensorId"/>.</param>

@@ -21,7 +21,11 @@ public sealed record StoreStatus(
     long Sensors,
     long TotalBytes,
     long FreeBytes,
-    Instant? RawHorizon);
+    Instant? RawHorizon)
+{
+    /// <summary>Whether every reading is added, one that is there already too.</summary>
+    public bool AppendOnly { get; init; }
+}
 
 /// <param name="Name">The table.</param>
 /// <param name="Rows">Readings in it now.</param>

@@ -28,7 +28,7 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
     {
         await using var store = await OpenAsync(new StoreSettings { Retention = TimeSpan.FromDays(60) }, MaintenanceOwner.Database);
         var jobs = (await store.ReadStatusAsync(Token)).Jobs.Select(j => j.Name);
-        Assert.Equal(["compress", "forget", "refresh daily", "refresh hourly", "refresh monthly", "refresh peak_hours", "retain"], jobs);
+        Assert.Equal(["compress", "forget", "refresh daily", "refresh fleet", "refresh hourly", "refresh monthly", "refresh peak_hours", "retain"], jobs);
         var hour = BucketWidth.Fixed(TimeSpan.FromHours(1)).Floor(Now);
         await store.WriteAsync(Batch((hour - TimeSpan.FromDays(40), "a", 1), (hour - TimeSpan.FromDays(3), "a", 1), (hour - TimeSpan.FromMinutes(1), "a", 2), (hour, "a", 3)), Token);
         await RunJobsAsync();
@@ -176,10 +176,11 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         await store.WriteAsync(Batch((At("2026-03-01T10:00Z"), "a", 1), (At("2026-03-03T10:00Z"), "a", 3)), Token);
         await RefreshAsync(store);
         Assert.Equal(1L, await ScalarAsync("SELECT count(*) FROM timescaledb_information.hypertables WHERE hypertable_name = 'sensor_data'"));
-        Assert.Equal(4L, await ScalarAsync("SELECT count(*) FROM timescaledb_information.continuous_aggregates"));
+        Assert.Equal(4L, await ScalarAsync("SELECT count(*) FROM timescaledb_information.continuous_aggregates WHERE view_schema = 'public'"));
         Assert.Equal(2L, await ScalarAsync("SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'sensor_data'"));
         Assert.Equal(4.0, await ScalarAsync("SELECT sum(avg_temperature) FROM sensor_data_hourly WHERE bucket > '2026-01-01'"));
         Assert.Equal(2.0, await ScalarAsync("SELECT avg_temperature FROM sensor_data_monthly"));
+        Assert.Equal(4.0, await ScalarAsync("SELECT sum(sum_temperature / count_temperature) FROM tidemark.fleet"));
         Assert.Equal(3.0, await ScalarAsync("SELECT max(max_temp) FROM sensor_data_peak_hours"));
     }
 
