@@ -94,7 +94,7 @@ public sealed class TimescaleTests : IAsyncLifetime
         _uri = $"postgresql://{settings.Username}@{settings.Host}:{settings.Port}/{settings.Database}";
         _folder.Write("tidemark.json", """{ "maintenance": "external" }""");
         await SucceedAsync("generate", "--days", "2", "--sensors", "2");
-        database.Fill();
+        await database.FillAsync();
         foreach (var arguments in (string[][])[["generate", "--days", "30", "--sensors", "2"], ["refresh"]])
         {
             var result = await _folder.Start(Environment, [.. arguments, "--store", _uri]).EndAsync();

@@ -22,7 +22,7 @@ public sealed class FullDiskTests
         await using var database = await SmallTablespace.CreateAsync();
         await using var served = await StartAsync(database);
         Assert.Equal(HttpStatusCode.OK, (await PostAsync(served, 0, 100)).Status);
-        database.Fill();
+        await database.FillAsync();
 
         var (status, problem) = await PostAsync(served, 100, 20_000);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
@@ -43,7 +43,7 @@ public sealed class FullDiskTests
         await using var database = await SmallTablespace.CreateAsync();
         await using var served = await StartAsync(database);
         Assert.Equal(HttpStatusCode.OK, (await PostAsync(served, 0, 50_000)).Status);
-        database.Fill();
+        await database.FillAsync();
 
         using var answer = await served.Client.PostAsync("/api/admin/refresh", new StringContent("""{"aggregate":"hourly"}""", Encoding.UTF8, "application/json"), Token);
         Assert.Contains(Line, await answer.Content.ReadAsStringAsync(Token), StringComparison.Ordinal);

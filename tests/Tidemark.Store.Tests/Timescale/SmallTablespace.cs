@@ -42,8 +42,10 @@ internal sealed class SmallTablespace : IAsyncDisposable
     }
 
     /// <summary>Leaves no byte free.</summary>
-    public void Fill()
+    public async Task FillAsync()
     {
+        // A new database's files have holes until a checkpoint: without room then, every checkpoint of the server would fail.
+        await ScalarAsync("CHECKPOINT");
         using var file = File.Create(Filler);
         try
         {
