@@ -29,10 +29,24 @@ internal sealed class TimescaleSuite(Plan plan, string server, string folder, Re
             await MeasureAsync(database, plan, large: true, cancellationToken);
         }
 
+        Samples? late = null;
+        if (plan.Includes("refresh"))
+        {
+            await using var database = await BenchDatabase.CreateAsync(server, "tidemark_bench_month", cancellationToken);
+            var month = plan with { Sensors = 10, Days = 30 };
+            var data = new DataSet(month);
+            await using var store = await database.OpenStoreAsync(cancellationToken);
+            await FillAsync(database, store, data, month, compare: false, cancellationToken);
+            await DataSet.RefreshAllAsync(store, cancellationToken);
+            await database.ExecuteAsync("VACUUM ANALYZE", cancellationToken);
+            late = await LateAsync(store, data, month, cancellationToken);
+            report.Add(Late(month, late));
+        }
+
         if (plan.Includes("fleet", "refresh"))
         {
             await using var database = await BenchDatabase.CreateAsync(server, "tidemark_bench_year", cancellationToken);
-            await MeasureAsync(database, plan with { Sensors = 10, Days = 365 }, large: false, cancellationToken);
+            await MeasureAsync(database, plan with { Sensors = 10, Days = 365 }, large: false, cancellationToken, late);
         }
     }
 
@@ -54,7 +68,7 @@ internal sealed class TimescaleSuite(Plan plan, string server, string folder, Re
             "`generate` of 432,010 readings, whole process, after `init`", samples.Median / 1000, 2.5, "s", $"median of {GenerateRuns}, slowest {Figure.Text(samples.Max / 1000, "s")}");
     }
 
-    private async Task MeasureAsync(BenchDatabase database, Plan of, bool large, CancellationToken cancellationToken)
+    private async Task MeasureAsync(BenchDatabase database, Plan of, bool large, CancellationToken cancellationToken, Samples? lateInMonth = null)
     {
         var data = new DataSet(of);
         var name = string.Create(CultureInfo.InvariantCulture, $"{of.Sensors:N0} sensors × {of.Days} d");
@@ -77,7 +91,9 @@ internal sealed class TimescaleSuite(Plan plan, string server, string folder, Re
 
         if (!large && plan.Includes("refresh"))
         {
-            report.Add(await LateAsync(store, data, of, cancellationToken));
+            var late = await LateAsync(store, data, of, cancellationToken);
+            report.Add(Late(of, late));
+            report.Add(Figure.Below("the same, a year against a month of history", late.Median / lateInMonth!.Median, 2, "×", "flat: cost follows the changed buckets"));
         }
 
         if (large && plan.Includes("size"))
@@ -141,7 +157,7 @@ internal sealed class TimescaleSuite(Plan plan, string server, string folder, Re
         }
     }
 
-    private async Task<Figure> LateAsync(ITelemetryStore store, DataSet data, Plan of, CancellationToken cancellationToken)
+    private static async Task<Samples> LateAsync(ITelemetryStore store, DataSet data, Plan of, CancellationToken cancellationToken)
     {
         Report.Note("refresh: one late reading");
         var random = new Random(1);
@@ -160,10 +176,11 @@ internal sealed class TimescaleSuite(Plan plan, string server, string folder, Re
             }
         }
 
-        var samples = new Samples(refreshes);
-        return Figure.Free(
-            $"refresh after one late reading in a year of {of.Sensors} sensors", samples.Median, "ms", $"p95 {Figure.Millis(samples.Percentile(0.95))}; its hour, day and month are written again");
+        return new Samples(refreshes);
     }
+
+    private static Figure Late(Plan of, Samples samples) => Figure.Free(
+        $"refresh after one late reading in {of.Days} days of {of.Sensors} sensors", samples.Median, "ms", $"p95 {Figure.Millis(samples.Percentile(0.95))}; its hour, day and month are written again");
 
     private static async Task<Figure> CompressAsync(BenchDatabase database, ITelemetryStore store, DataSet data, CancellationToken cancellationToken)
     {
