@@ -3,17 +3,26 @@ using Npgsql;
 namespace Tidemark.Timescale;
 
 /// <summary>
-/// Late changes that others made by SQL. TimescaleDB logs at each transaction's end which range it changed below what is materialised; a
-/// transaction of Tidemark has written notes of (sensor, bucket) besides, so rows of its log have the xmin of notes. What has none is by SQL, of any sensor.
+/// Late changes that others made by SQL. TimescaleDB logs at each transaction's end which range it changed below what is materialised. A
+/// late transaction of Tidemark signs: among its notes of (sensor, bucket) is one of no aggregate, whose xmin is that of its rows in the log. What isn't signed is by SQL, of any sensor.
 /// </summary>
 public sealed partial class TimescaleStore
 {
+    // The aggregate that a signature names.
+    private const string Signature = "";
+
     /// <summary>An SQL condition: whether SQL changed raw readings in what the aggregate, one built from raw, has materialised of the range.</summary>
     private string IsChangedBySql(SqlParts parts, StoreState state, AggregateDefinition aggregate, TimeRange range)
     {
         range = range.Intersect(Rewritable(state, aggregate));
         return range.IsEmpty ? "false" : $"EXISTS (SELECT FROM {ChangesBySql(parts, range)})";
     }
+
+    /// <summary>Forgets signatures under rows that a refresh has taken out of the log.</summary>
+    private string ForgetSignatures => $"""
+        DELETE FROM tidemark.invalidations WHERE aggregate = '{Signature}' AND xmin NOT IN (
+            SELECT l.xmin FROM _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log l WHERE l.hypertable_id = {_rawId})
+        """;
 
     /// <summary>Notes them like other late writes, for what is built from the aggregates too, before a refresh makes TimescaleDB forget who made them.</summary>
     private async Task NoteChangesBySqlAsync(NpgsqlConnection connection, StoreState state, CancellationToken cancellationToken)
@@ -23,9 +32,8 @@ public sealed partial class TimescaleStore
             .Select(a => NotesBySql(parts, a.Aggregate, a.Range)).ToList();
         if (notes.Count > 0)
         {
-            await using var batch = new NpgsqlBatch(connection);
-            Add(batch, parts.ToBatchCommand($"INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) {string.Join(" UNION ", notes)}"));
-            batch.Timeout = 0;
+            await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
+            Add(batch, new NpgsqlBatchCommand(ForgetSignatures), parts.ToBatchCommand($"INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) {string.Join(" UNION ", notes)}"));
             await batch.ExecuteNonQueryAsync(cancellationToken);
         }
     }
@@ -37,7 +45,7 @@ public sealed partial class TimescaleStore
     private string ChangesBySql(SqlParts parts, TimeRange range) => $"""
         _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log l
         WHERE l.hypertable_id = {_rawId} AND l.lowest_modified_value < {parts.Add(range.To.Micros)} AND l.greatest_modified_value >= {parts.Add(range.From.Micros)}
-            AND NOT EXISTS (SELECT FROM tidemark.invalidations n WHERE n.xmin = l.xmin)
+            AND l.xmin NOT IN (SELECT n.xmin FROM tidemark.invalidations n WHERE n.aggregate = '{Signature}')
         """;
 
     /// <summary>Aggregate, sensor and bucket of what is in changed buckets now, and of what was when they were materialised.</summary>
