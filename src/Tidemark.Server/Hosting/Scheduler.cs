@@ -84,7 +84,11 @@ public sealed partial class Scheduler : BackgroundService
             LogFailed(job.Status.Name, error);
             job.Status = job.Status with
             {
-                LastRun = started, LastOutcome = $"failed: {error}", State = JobState.Failed, Failures = job.Status.Failures + 1, NextRun = job.NextAfter(Now),
+                LastRun = started,
+                LastOutcome = $"failed: {error}",
+                State = JobState.Failed,
+                Failures = job.Status.Failures + 1,
+                NextRun = job.NextAfter(Now),
             };
         }
     }
