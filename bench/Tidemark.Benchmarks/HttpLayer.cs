@@ -1,11 +1,32 @@
+using System.Net.Http.Headers;
 using System.Text.Json;
 
 namespace Tidemark.Benchmarks;
 
 /// <summary>Asks a server on the loopback, connections kept alive, every answer read whole.</summary>
-internal sealed class HttpLayer(Uri url) : IDisposable
+/// <param name="url">Where; the certificate of a proxy on the loopback is believed.</param>
+/// <param name="key">Sent with every request; none unless given.</param>
+internal sealed class HttpLayer(Uri url, string? key = null) : IDisposable
 {
-    private readonly HttpClient _client = new() { BaseAddress = url };
+    private readonly HttpClient _client = new(new HttpClientHandler { ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator })
+    {
+        BaseAddress = url,
+        DefaultRequestHeaders = { Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key) },
+    };
+
+    /// <summary>Whether anything answers there, and well.</summary>
+    public async Task<bool> AnswersAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var answer = await _client.GetAsync(path, cancellationToken);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
 
     public async Task<Samples> MeasureAsync(SensorQuery query, int warmUp, int count, Func<string> sensor, CancellationToken cancellationToken)
     {

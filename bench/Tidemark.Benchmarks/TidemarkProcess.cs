@@ -43,6 +43,16 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>What it has used of the processors.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>Runs a command on a store, named by its URI, to its end.</summary>
     public static async Task RunAsync(string store, string[] arguments, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
     {

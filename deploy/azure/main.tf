@@ -1,5 +1,5 @@
 # One VM that runs deploy/docker, behind 80 and 443 alone. What has to outlive the VM (network, address, data disk,
-# backups) lies in one resource group, the VM and what goes with it in another: see docs/deploy-azure.md.
+# backups) lies in one resource group, the VM and what goes with it in another: see docs/deploy-azure.md. Backups: backups.tf.
 locals {
   tags = merge(var.tags, { application = "tidemark", managed_by = "terraform" })
   fqdn = "${var.dns_label}.${var.location}.cloudapp.azure.com"
@@ -138,85 +138,6 @@ resource "azurerm_user_assigned_identity" "vm" {
   resource_group_name = azurerm_resource_group.base.name
   location            = var.location
   tags                = local.tags
-}
-
-resource "azurerm_storage_account" "backups" {
-  name                             = local.account
-  resource_group_name              = azurerm_resource_group.base.name
-  location                         = var.location
-  account_tier                     = "Standard"
-  account_replication_type         = var.backup_replication
-  account_kind                     = "StorageV2"
-  access_tier                      = "Cool"
-  min_tls_version                  = "TLS1_2"
-  https_traffic_only_enabled       = true
-  shared_access_key_enabled        = false
-  local_user_enabled               = false
-  default_to_oauth_authentication  = true
-  allow_nested_items_to_be_public  = false
-  cross_tenant_replication_enabled = false
-  tags                             = local.tags
-
-  # Reached from the VM's subnet alone.
-  network_rules {
-    default_action             = "Deny"
-    bypass                     = ["None"]
-    virtual_network_subnet_ids = [azurerm_subnet.this.id]
-  }
-
-  # What the VM deletes or overwrites, by mistake or taken over, can be had back for a month.
-  blob_properties {
-    versioning_enabled = true
-
-    delete_retention_policy {
-      days = 30
-    }
-
-    container_delete_retention_policy {
-      days = 30
-    }
-  }
-
-  lifecycle {
-    prevent_destroy = true
-  }
-}
-
-resource "azurerm_storage_container" "backups" {
-  name                  = local.container
-  storage_account_id    = azurerm_storage_account.backups.id
-  container_access_type = "private"
-}
-
-resource "azurerm_storage_management_policy" "backups" {
-  storage_account_id = azurerm_storage_account.backups.id
-
-  rule {
-    name    = "expire"
-    enabled = true
-
-    filters {
-      blob_types   = ["blockBlob"]
-      prefix_match = ["${local.container}/"]
-    }
-
-    actions {
-      base_blob {
-        delete_after_days_since_creation_greater_than = var.backup_days
-      }
-      version {
-        delete_after_days_since_creation = var.backup_days
-      }
-    }
-  }
-}
-
-# The container alone, not the account.
-resource "azurerm_role_assignment" "backups" {
-  scope                = azurerm_storage_container.backups.id
-  role_definition_name = "Storage Blob Data Contributor"
-  principal_id         = azurerm_user_assigned_identity.vm.principal_id
-  principal_type       = "ServicePrincipal"
 }
 
 # --- VM --------------------------------------------------------------------------------------------------------------

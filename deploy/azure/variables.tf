@@ -161,7 +161,7 @@ variable "monthly_budget" {
 }
 
 variable "alert_emails" {
-  description = "Who is told about the budget."
+  description = "Who is told about the budget, and when no backup arrives."
   type        = list(string)
 
   validation {

@@ -20,9 +20,11 @@ provider "azurerm" {
     "Microsoft.Compute",
     "Microsoft.Consumption",
     "Microsoft.DevTestLab",
+    "Microsoft.Insights",
     "Microsoft.Maintenance",
     "Microsoft.ManagedIdentity",
     "Microsoft.Network",
+    "Microsoft.OperationalInsights",
     "Microsoft.Storage",
   ]
 

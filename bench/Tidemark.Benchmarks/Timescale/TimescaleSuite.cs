@@ -23,7 +23,7 @@ internal sealed class TimescaleSuite(Plan plan, string server, string folder, Re
             report.Add(await AppendOnlyLoad.MeasureAsync(server, new DataSet(plan), folder, cancellationToken));
         }
 
-        if (plan.Includes("write", "size", "fleet", "queries"))
+        if (plan.Includes("write", "size", "fleet", "queries", "proxy"))
         {
             await using var database = await BenchDatabase.CreateAsync(server, "tidemark_bench", cancellationToken);
             await MeasureAsync(database, plan, large: true, cancellationToken);
@@ -87,6 +87,11 @@ internal sealed class TimescaleSuite(Plan plan, string server, string folder, Re
         if (large && plan.Includes("queries"))
         {
             report.Add(await Throughput.MeasureAsync(database, data, folder, cancellationToken));
+        }
+
+        if (large && plan.Includes("proxy"))
+        {
+            report.Add(await ProxyCost.MeasureAsync(database, data, folder, cancellationToken));
         }
 
         if (!large && plan.Includes("refresh"))

@@ -23,6 +23,24 @@ mock_provider "azurerm" {
     }
   }
 
+  mock_resource "azurerm_storage_account" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Storage/storageAccounts/tidemark"
+    }
+  }
+
+  mock_resource "azurerm_log_analytics_workspace" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.OperationalInsights/workspaces/tidemark-backups"
+    }
+  }
+
+  mock_resource "azurerm_monitor_action_group" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Insights/actionGroups/tidemark-administrators"
+    }
+  }
+
   mock_resource "azurerm_storage_container" {
     defaults = {
       id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Storage/storageAccounts/tidemark/blobServices/default/containers/backups"
@@ -217,6 +235,43 @@ run "backups_are_reached_by_the_vm_s_identity_alone" {
   }
 }
 
+run "somebody_is_told_when_no_backup_arrives" {
+  command = plan
+
+  variables {
+    alert_emails = ["someone@example.org", "another@example.org"]
+  }
+
+  assert {
+    condition     = azurerm_monitor_diagnostic_setting.backups.target_resource_id == "${azurerm_storage_account.backups.id}/blobServices/default" && azurerm_monitor_diagnostic_setting.backups.log_analytics_workspace_id == azurerm_log_analytics_workspace.backups.id
+    error_message = "What is watched isn't the backups' account."
+  }
+  assert {
+    condition     = [for log in azurerm_monitor_diagnostic_setting.backups.enabled_log : log.category] == ["StorageWrite"]
+    error_message = "Writes to the account aren't logged, or more than they is."
+  }
+  assert {
+    condition     = azurerm_monitor_scheduled_query_rules_alert_v2.backups.scopes == tolist([azurerm_log_analytics_workspace.backups.id]) && azurerm_monitor_scheduled_query_rules_alert_v2.backups.enabled != false
+    error_message = "The alert asks another log, or is off."
+  }
+  assert {
+    condition     = azurerm_monitor_scheduled_query_rules_alert_v2.backups.criteria[0].time_aggregation_method == "Count" && azurerm_monitor_scheduled_query_rules_alert_v2.backups.criteria[0].operator == "LessThan" && azurerm_monitor_scheduled_query_rules_alert_v2.backups.criteria[0].threshold == 1
+    error_message = "The alert doesn't fire when nothing arrives."
+  }
+  assert {
+    condition     = strcontains(azurerm_monitor_scheduled_query_rules_alert_v2.backups.criteria[0].query, "ago(30h)") && azurerm_monitor_scheduled_query_rules_alert_v2.backups.window_duration == "P2D"
+    error_message = "The query looks back further than the window, or not at one night and its repeats."
+  }
+  assert {
+    condition     = azurerm_monitor_scheduled_query_rules_alert_v2.backups.action[0].action_groups == tolist([azurerm_monitor_action_group.administrators.id]) && toset([for mail in azurerm_monitor_action_group.administrators.email_receiver : mail.email_address]) == toset(["someone@example.org", "another@example.org"])
+    error_message = "The mail goes to nobody, or to others."
+  }
+  assert {
+    condition     = length(azurerm_monitor_action_group.administrators.short_name) <= 12
+    error_message = "Azure takes short names of 12 characters at most."
+  }
+}
+
 run "every_resource_that_can_be_is_tagged" {
   command = plan
 
@@ -225,7 +280,8 @@ run "every_resource_that_can_be_is_tagged" {
       azurerm_resource_group.base.tags, azurerm_resource_group.vm.tags, azurerm_virtual_network.this.tags, azurerm_network_security_group.this.tags,
       azurerm_public_ip.this.tags, azurerm_managed_disk.data.tags, azurerm_user_assigned_identity.vm.tags, azurerm_storage_account.backups.tags,
       azurerm_network_interface.vm.tags, azurerm_linux_virtual_machine.this.tags, azurerm_maintenance_configuration.patches.tags,
-      azurerm_dev_test_global_vm_shutdown_schedule.night[0].tags,
+      azurerm_dev_test_global_vm_shutdown_schedule.night[0].tags, azurerm_log_analytics_workspace.backups.tags, azurerm_monitor_action_group.administrators.tags,
+      azurerm_monitor_scheduled_query_rules_alert_v2.backups.tags,
     ] : tags == tomap({ application = "tidemark", managed_by = "terraform", owner = "someone" })])
     error_message = "A resource lacks a tag."
   }

@@ -54,6 +54,7 @@ public static class TidemarkServer
         var app = builder.Build();
         // A file of keys that can't be read is told now, not to the first client.
         app.Services.GetRequiredService<Gate>();
+        app.UseTrustedProxies(options.Server.TrustedProxies);
         app.UseProblemAnswers();
         app.UseAuthentication();
         app.UseAuthorization();

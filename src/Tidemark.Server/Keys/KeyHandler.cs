@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
@@ -36,11 +38,15 @@ internal sealed class Gate(TidemarkOptions options) : IDisposable
     public bool IsLocal(string token) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(LocalKey));
 
     /// <summary>Counts a wrong key; false when there were too many from there.</summary>
-    public bool MayTryAgain(string address)
+    public bool MayTryAgain(IPAddress? address)
     {
-        using var lease = _wrongKeys.AttemptAcquire(address);
+        using var lease = _wrongKeys.AttemptAcquire(Customer(address));
         return lease.IsAcquired;
     }
+
+    /// <summary>Who has an address: of IPv6, one customer has at least a /64, and may use any of it.</summary>
+    private static string Customer(IPAddress? address)
+        => address is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false } ? Convert.ToHexString(address.GetAddressBytes(), 0, 8) : $"{address?.MapToIPv4()}";
 
     public void Dispose() => _wrongKeys.Dispose();
 }
@@ -68,7 +74,7 @@ internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> op
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         var wrong = (await HandleAuthenticateOnceSafeAsync()).Failure;
-        if (wrong is not null && !gate.MayTryAgain(Context.Connection.RemoteIpAddress?.ToString() ?? ""))
+        if (wrong is not null && !gate.MayTryAgain(Context.Connection.RemoteIpAddress))
         {
             Response.Headers.RetryAfter = "60";
             await Problem.Of(StatusCodes.Status429TooManyRequests, "too many wrong keys came from there: try again in a minute").WriteAsync(Response);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Cronos;
 using Microsoft.Extensions.Configuration;
 
@@ -95,6 +96,7 @@ public sealed class OptionsLoader
             {
                 Urls = Text("server:urls") ?? new ServerOptions().Urls,
                 Keys = Text("server:keys") ?? new ServerOptions().Keys,
+                TrustedProxies = Networks("server:trusted_proxies"),
                 MaxBody = Size("server:max_body", new ServerOptions().MaxBody),
                 MaxLine = (int)Math.Min(Size("server:max_line", new ServerOptions().MaxLine), 16 << 20),
                 MaxRows = Whole("server:max_rows", new ServerOptions().MaxRows),
@@ -271,6 +273,25 @@ public sealed class OptionsLoader
         _ => Duration(key),
     };
 
+    private IReadOnlyList<IPNetwork> Networks(string key)
+    {
+        var networks = new List<IPNetwork>();
+        foreach (var text in (Text(key) ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            // Without a prefix it would be a guess, with none of its bits everyone.
+            if (IPNetwork.TryParse(text, out var network) && network.PrefixLength > 0)
+            {
+                networks.Add(network);
+            }
+            else
+            {
+                _errors.Add($"{key}: '{text}' is not a network of proxies, such as 10.77.1.0/28; several with ;");
+            }
+        }
+
+        return networks;
+    }
+
     private long Size(string key, long fallback)
     {
         var text = Text(key);
@@ -368,7 +389,7 @@ public sealed class OptionsLoader
     [
         "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance", "append_only", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
-        "key", "server", "server:urls", "server:keys", "server:max_body", "server:max_line", "server:max_rows",
+        "key", "server", "server:urls", "server:keys", "server:trusted_proxies", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
         "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift", "metrics:#:shape:noise",
         "aggregates", "aggregates:#", "aggregates:#:name", "aggregates:#:table", "aggregates:#:bucket", "aggregates:#:bucket_column",

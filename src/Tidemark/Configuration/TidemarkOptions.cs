@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Tidemark.Configuration;
 
 /// <summary>
@@ -79,6 +81,9 @@ public sealed record ServerOptions
 
     /// <summary>The file of API keys, hashed. Default <c>tidemark-keys.json</c> in the working directory.</summary>
     public string Keys { get; init; } = "tidemark-keys.json";
+
+    /// <summary>Where proxies are whose word about a client's address is taken. Default none.</summary>
+    public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
 
     /// <summary>The largest request body in bytes. Default 64 MiB.</summary>
     public long MaxBody { get; init; } = 64L << 20;

@@ -43,10 +43,11 @@ public sealed partial class AzurePageTests
     {
         Assert.Contains("`prevent_destroy`", Page, StringComparison.Ordinal);
         Assert.Contains("Instance cannot be destroyed", Page, StringComparison.Ordinal);
-        foreach (var kept in new[] { "azurerm_managed_disk.data", "azurerm_storage_account.backups", "azurerm_resource_group.vm" })
+        foreach (var (kept, file) in new[] { ("azurerm_managed_disk.data", "main.tf"), ("azurerm_storage_account.backups", "backups.tf"), ("azurerm_resource_group.vm", "main.tf") })
         {
             Assert.Contains(kept, Page, StringComparison.Ordinal);
-            Assert.Contains($"resource \"{kept.Replace(".", "\" \"", StringComparison.Ordinal)}\"", Repository.Read("deploy/azure/main.tf"), StringComparison.Ordinal);
+            Assert.Contains($"`{file}`", Page, StringComparison.Ordinal);
+            Assert.Contains($"resource \"{kept.Replace(".", "\" \"", StringComparison.Ordinal)}\"", Repository.Read($"deploy/azure/{file}"), StringComparison.Ordinal);
         }
     }
 

@@ -58,7 +58,7 @@ internal static partial class ComposePolicy
         => variable.Name switch
         {
             "POSTGRES_PASSWORD_FILE" or "PGPASSFILE" => $"{variable.Value}".StartsWith("/run/secrets/", StringComparison.Ordinal),
-            "TIDEMARK_SERVER__KEYS" => $"{variable.Value}".StartsWith("/etc/tidemark/keys/", StringComparison.Ordinal),
+            "TIDEMARK_SERVER__KEYS" => $"{variable.Value}" is "/etc/tidemark/keys/tidemark-keys.json" or "/var/lib/tidemark/tidemark-keys.json",
             _ => !SecretName().IsMatch(variable.Name) && !PasswordInUri().IsMatch($"{variable.Value}"),
         };
 

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Http.Headers;
 using System.Text.Json;
 using Tidemark.App.Tests.Cli;
 
@@ -110,7 +112,7 @@ public sealed class ComposeTests : IDisposable
         foreach (var service in (await CreatedAsync()).GetProperty("services").EnumerateObject().Where(s => s.Name != "timescaledb"))
         {
             // The store is this folder's instead, which runs no policies; the address is any open one, as in the image.
-            var environment = ComposePolicy.Members(service.Value, "environment").Where(v => v.Name is not ("TIDEMARK_STORE" or "TIDEMARK_MAINTENANCE")).Select(v => (v.Name, $"{v.Value}"));
+            var environment = ComposePolicy.Members(service.Value, "environment").Where(v => v.Name is not ("TIDEMARK_STORE" or "TIDEMARK_MAINTENANCE" or "TIDEMARK_SERVER__KEYS")).Select(v => (v.Name, $"{v.Value}"));
             var command = ComposePolicy.Items(service.Value, "command").Select(c => $"{c}").ToArray();
             var process = cli.Start([.. environment, ("TIDEMARK_SERVER__URLS", "http://0.0.0.0:0")], command);
             await (service.Name == "api" ? process.UrlAsync() : Task.Delay(TimeSpan.FromSeconds(2)));
@@ -118,6 +120,28 @@ public sealed class ComposeTests : IDisposable
             var result = await process.TerminateAsync();
             Assert.True(result is { ExitCode: 0, Error: "" }, $"{service.Name} ended with {result.ExitCode}: {result.Error}");
         }
+    }
+
+    /// <summary>On this host no key is asked for until the first one is made; the volume keeps it, and belongs to the image's user.</summary>
+    [Fact]
+    public async Task The_first_key_closes_the_server()
+    {
+        using var cli = new CliFolder();
+        var api = (await CreatedAsync()).GetProperty("services").GetProperty("api");
+        var keys = ComposePolicy.Text(api, "environment", "TIDEMARK_SERVER__KEYS");
+        var volume = Assert.Single(ComposePolicy.Items(api, "volumes"));
+        Assert.Equal(("volume", Path.GetDirectoryName(keys)), (ComposePolicy.Text(volume, "type"), ComposePolicy.Text(volume, "target")));
+        Assert.Contains($"VOLUME {Path.GetDirectoryName(keys)}\n", Repository.Read("deploy/docker/Dockerfile"), StringComparison.Ordinal);
+
+        (string, string)[] environment = [("TIDEMARK_SERVER__KEYS", Path.Combine(cli.Path, Path.GetFileName(keys))), ("TIDEMARK_SERVER__URLS", "http://0.0.0.0:0")];
+        var server = cli.Start(environment, [.. ComposePolicy.Items(api, "command").Select(c => $"{c}")]);
+        using var client = new HttpClient { BaseAddress = new Uri((await server.UrlAsync()).Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)) };
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/api/sensors")).StatusCode);
+        var key = (await cli.Start(environment, "key", "add", "me").EndAsync()).Output.Trim();
+        Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/api/sensors")).StatusCode);
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/api/sensors")).StatusCode);
+        Assert.Equal(0, (await server.TerminateAsync()).ExitCode);
     }
 
     private async Task<JsonElement> CreatedAsync()

@@ -30,8 +30,14 @@ public sealed partial class OperationsPageTests : IDisposable
     [Fact]
     public async Task Its_configuration_is_accepted()
     {
-        _folder.Write("tidemark.json", Assert.Single(Blocks("json")));
-        Assert.Contains("\"retention\": \"90d\"", await _folder.SucceedAsync("check"), StringComparison.Ordinal);
+        var blocks = Blocks("json");
+        Assert.NotEmpty(blocks);
+        foreach (var block in blocks)
+        {
+            _folder.Write("tidemark.json", block);
+            var result = await _folder.Start([("TIDEMARK_STORE", "postgresql://tidemark@timescaledb:5432/iotdata")], "check").EndAsync();
+            Assert.True(result.ExitCode == 0, block + result.Error);
+        }
     }
 
     [Fact]
@@ -48,11 +54,26 @@ public sealed partial class OperationsPageTests : IDisposable
         Assert.True(result is { ExitCode: 0, Error: "" }, result.Error);
     }
 
+    [Theory]
+    [InlineData(0, 0), InlineData(23, 0), InlineData(49, 1)]
+    public async Task Its_check_of_the_backups_age_fails_when_there_is_none_of_the_last_day(int hours, int exitCode)
+    {
+        var file = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder.Path, "backups")).FullName, "iotdata-20261125T020000Z-timescaledb-2.32.0.dump");
+        File.WriteAllText(file, "");
+        File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddHours(-hours));
+        File.WriteAllText(file + ".partial", "");
+        var check = BackupCheck().Match(Page).Groups[1].Value.Replace("\\|", "|", StringComparison.Ordinal);
+        Assert.Equal(exitCode, (await Tool.RunAsync("sh", ["-c", check], _folder.Path, null, [])).ExitCode);
+    }
+
     private static List<string> Blocks(string language)
         => [.. Block().Matches(Page).Where(m => m.Groups[1].Value == language).Select(m => m.Groups[2].Value)];
 
     [GeneratedRegex(@"(?:`| api | tidemark |^)tidemark (?!is\b|in\b)([a-z]+)", RegexOptions.Multiline)]
     private static partial Regex Verb();
+
+    [GeneratedRegex(@"\| Backups \| `([^`]+)`")]
+    private static partial Regex BackupCheck();
 
     [GeneratedRegex(@"([a-z-]+\.sh)\b")]
     private static partial Regex Script();

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Deploy;
@@ -61,6 +62,18 @@ public sealed class ProductionTests : IDisposable
         Assert.Equal(
             ["admin:", "api: data web", "maintain: data", "proxy: edge web", "refresh: data", "timescaledb: data"],
             config.GetProperty("services").EnumerateObject().Select(s => $"{s.Name}: {string.Join(' ', ComposePolicy.Members(s.Value, "networks").Select(n => n.Name).Order())}".TrimEnd()).Order());
+    }
+
+    /// <summary>Whose word about a client the API takes: the network that proxy and API share, and no other one of this host or the VM's.</summary>
+    [Fact]
+    public async Task The_API_trusts_the_proxy_s_network_alone()
+    {
+        var config = await CreatedAsync();
+        var subnet = ComposePolicy.Text(Assert.Single(ComposePolicy.Items(config.GetProperty("networks").GetProperty("web").GetProperty("ipam"), "config")), "subnet");
+        Assert.Equal(subnet, ComposePolicy.Text(config, "services", "api", "environment", "TIDEMARK_SERVER__TRUSTED_PROXIES"));
+        Assert.Equal(["api", "proxy"], config.GetProperty("services").EnumerateObject().Where(s => ComposePolicy.Members(s.Value, "networks").Any(n => n.Name == "web")).Select(s => s.Name).Order());
+        var virtualNetwork = IPNetwork.Parse(Regex.Match(Repository.Read("deploy/azure/main.tf"), @"address_space\s+= \[""([^""]+)""\]").Groups[1].Value);
+        Assert.False(virtualNetwork.Contains(IPNetwork.Parse(subnet).BaseAddress), $"{subnet} is in {virtualNetwork}");
     }
 
     /// <summary>Docker makes a folder that is missing unless told not to; on a late disk that would be an empty database.</summary>

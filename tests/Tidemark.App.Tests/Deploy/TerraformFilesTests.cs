@@ -8,7 +8,7 @@ namespace Tidemark.App.Tests.Deploy;
 /// </summary>
 public sealed partial class TerraformFilesTests
 {
-    private static readonly string Main = Repository.Read("deploy/azure/main.tf");
+    private static readonly string Main = string.Join('\n', Directory.GetFiles(Repository.PathOf("deploy/azure"), "*.tf").Order(StringComparer.Ordinal).Select(File.ReadAllText));
 
     private static readonly List<(string Type, string Name, string Body)> Resources =
         [.. Resource().Matches(Main).Select(m => (m.Groups[1].Value, m.Groups[2].Value, m.Groups[3].Value))];
@@ -31,7 +31,7 @@ public sealed partial class TerraformFilesTests
     {
         string[] untaggable =
         [
-            "azurerm_consumption_budget_subscription", "azurerm_maintenance_assignment_virtual_machine", "azurerm_network_security_rule", "azurerm_role_assignment",
+            "azurerm_consumption_budget_subscription", "azurerm_maintenance_assignment_virtual_machine", "azurerm_monitor_diagnostic_setting", "azurerm_network_security_rule", "azurerm_role_assignment",
             "azurerm_storage_container", "azurerm_storage_management_policy", "azurerm_subnet", "azurerm_subnet_network_security_group_association", "azurerm_virtual_machine_data_disk_attachment",
         ];
         foreach (var resource in Resources.Where(r => !untaggable.Contains(r.Type)))
@@ -46,6 +46,14 @@ public sealed partial class TerraformFilesTests
     {
         var kept = Resources.Where(r => PreventDestroy().IsMatch(r.Body)).Select(r => $"{r.Type}.{r.Name}");
         Assert.Equal(["azurerm_managed_disk.data", "azurerm_storage_account.backups"], kept.Order());
+    }
+
+    /// <summary>A backup counts as arrived with the request that makes its blocks one blob, the last of an upload.</summary>
+    [Fact]
+    public void The_alert_waits_for_what_ends_an_upload()
+    {
+        Assert.Contains("OperationName == \"PutBlockList\" and StatusCode == \"201\"", Resources.Single(r => r.Type == "azurerm_monitor_scheduled_query_rules_alert_v2").Body, StringComparison.Ordinal);
+        Assert.Matches(@"--request PUT [^\n]*\\\n[^\n]*comp=blocklist""", Repository.Read("deploy/azure/blob.sh"));
     }
 
     /// <summary>Otherwise every change of a script would make a new VM.</summary>
@@ -79,7 +87,7 @@ public sealed partial class TerraformFilesTests
     public void Every_kind_of_resource_has_its_provider_registered()
     {
         var versions = Repository.Read("deploy/azure/versions.tf");
-        foreach (var name in new[] { "Compute", "Consumption", "DevTestLab", "Maintenance", "ManagedIdentity", "Network", "Storage" })
+        foreach (var name in new[] { "Compute", "Consumption", "DevTestLab", "Insights", "Maintenance", "ManagedIdentity", "Network", "OperationalInsights", "Storage" })
         {
             Assert.Contains($"\"Microsoft.{name}\"", versions, StringComparison.Ordinal);
         }
@@ -94,7 +102,7 @@ public sealed partial class TerraformFilesTests
         Assert.True(result.ExitCode == 0, $"{name}: {result.Error}");
     }
 
-    [GeneratedRegex("^resource \"([a-z_]+)\" \"([a-z_]+)\" \\{\n(.*?)^\\}$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex("^resource \"([a-z0-9_]+)\" \"([a-z_]+)\" \\{\n(.*?)^\\}$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Resource();
 
     [GeneratedRegex(@"prevent_destroy = true\n")]

@@ -23,6 +23,18 @@ internal static class Tool
     public static string? Find(string program)
         => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 
+    /// <summary>Starts a program that runs until it is stopped.</summary>
+    public static CliProcess Start(string program, IEnumerable<string> arguments, params ReadOnlySpan<(string Name, string Value)> environment)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new CliProcess(Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start"));
+    }
+
     public static Task<CliResult> RunAsync(string program, params string[] arguments) => RunAsync(program, arguments, null, null, []);
 
     /// <param name="program">A path, or a name on the search path.</param>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Tidemark.App.Tests.Cli;
 
@@ -61,6 +62,20 @@ public sealed partial class UnitTests : IDisposable
         Assert.Contains("\nRequisite=tidemark.service\n", service, StringComparison.Ordinal);
         Assert.DoesNotContain("\nRequires=", service, StringComparison.Ordinal);
         Assert.Contains("\nType=oneshot\n", service, StringComparison.Ordinal);
+    }
+
+    /// <summary>A unit that is started again for ever never counts as failed, and nobody would see that it does.</summary>
+    [Fact]
+    public void A_backup_that_keeps_failing_ends_as_failed_before_the_next_night()
+    {
+        var unit = Unit("tidemark-backup.service");
+        var attempts = int.Parse(Setting("StartLimitBurst"), CultureInfo.InvariantCulture);
+        var within = TimeSpan.FromHours(int.Parse(Setting("StartLimitIntervalSec").TrimEnd('h'), CultureInfo.InvariantCulture));
+        var pause = TimeSpan.FromMinutes(int.Parse(Setting("RestartSec").Replace("min", "", StringComparison.Ordinal), CultureInfo.InvariantCulture));
+        Assert.Contains("\nRestart=on-failure\n", unit, StringComparison.Ordinal);
+        Assert.True(attempts * pause < within && within < TimeSpan.FromHours(23), $"{attempts} attempts {pause} apart, within {within}");
+
+        string Setting(string name) => Regex.Match(unit, $"\n{name}=(.+)\n").Groups[1].Value;
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -127,6 +128,36 @@ public sealed class KeyTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await SendAsync("GET", "/api/sensors", _read)).StatusCode);
     }
 
+    /// <summary>What a client writes there itself counts for nothing: neither where nobody is trusted nor where others are, nor before what the proxy adds.</summary>
+    [Theory]
+    [InlineData("", "203.0.113.{0}"), InlineData("10.77.1.0/28", "203.0.113.{0}"), InlineData("127.0.0.0/8", "203.0.113.{0}, 127.0.0.9"), InlineData("127.0.0.0/8", "2001:db8:0:1::{0}")]
+    public async Task A_client_gains_nothing_by_naming_other_addresses(string trusted, string forwarded)
+    {
+        await using var server = await RunningServer.StartAsync(("server:keys", KeyPath), ("server:trusted_proxies", trusted));
+        var statuses = new List<HttpStatusCode>();
+        for (var i = 1; i <= 50; i++)
+        {
+            statuses.Add(await TryAsync(server, string.Format(CultureInfo.InvariantCulture, forwarded, i)));
+        }
+
+        Assert.InRange(statuses.Count(s => s == HttpStatusCode.Unauthorized), 20, 40);
+        Assert.Equal(HttpStatusCode.TooManyRequests, statuses[^1]);
+    }
+
+    [Theory]
+    [InlineData("203.0.113.7", "203.0.113.8"), InlineData("2001:db8:0:1::7", "2001:db8:0:2::7"), InlineData("203.0.113.7:4711", "203.0.113.8:4711")]
+    public async Task Behind_a_trusted_proxy_wrong_keys_are_counted_for_each_client(string one, string other)
+    {
+        await using var server = await RunningServer.StartAsync(("server:keys", KeyPath), ("server:trusted_proxies", "10.77.1.0/28; 127.0.0.1/32"));
+        for (var i = 0; i < 50; i++)
+        {
+            await TryAsync(server, one);
+        }
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, await TryAsync(server, one));
+        Assert.Equal(HttpStatusCode.Unauthorized, await TryAsync(server, other));
+    }
+
     [Fact]
     public async Task The_store_over_HTTP_needs_an_admin_key()
     {
@@ -143,6 +174,15 @@ public sealed class KeyTests : IAsyncLifetime
         using var answer = await SendAsync("GET", "/api/sensors", _read);
         Assert.StartsWith($"the keys in {KeyPath} can't be read: ", (await RunningServer.ProblemAsync(HttpStatusCode.ServiceUnavailable, answer))["error"]!.GetValue<string>(), StringComparison.Ordinal);
         await Assert.ThrowsAsync<KeyException>(() => RunningServer.StartAsync(("server:keys", KeyPath)));
+    }
+
+    private static async Task<HttpStatusCode> TryAsync(RunningServer server, string forwardedFor)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/sensors");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", "tmk_00000000_x");
+        request.Headers.Add("X-Forwarded-For", forwardedFor);
+        using var answer = await server.Client.SendAsync(request);
+        return answer.StatusCode;
     }
 
     private Task<HttpResponseMessage> SendAsync(string method, string path, string? key)

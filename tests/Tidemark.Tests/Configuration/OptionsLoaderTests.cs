@@ -33,6 +33,21 @@ public class OptionsLoaderTests
         => Assert.StartsWith("maintenance:", Assert.Single(Assert.Throws<OptionsException>(() => Load($$"""{ "store": "{{store}}", "maintenance": "{{maintenance}}" }""")).Errors), StringComparison.Ordinal);
 
     [Fact]
+    public void Proxies_are_trusted_by_the_networks_named_and_by_default_none_is()
+    {
+        Assert.Empty(Load("{}").Server.TrustedProxies);
+        Assert.Equal(["10.77.1.0/28", "fd00::/64"], Load("""{ "server": { "trusted_proxies": "10.77.1.0/28; fd00::/64" } }""").Server.TrustedProxies.Select(n => $"{n}"));
+    }
+
+    [Theory]
+    [InlineData("10.77.1.2"), InlineData("proxy"), InlineData("0.0.0.0/0"), InlineData("::/0"), InlineData("10.77.1.0/33")]
+    public void Proxies_that_are_no_network_or_everyone_are_refused(string text)
+        => Assert.StartsWith(
+            $"server:trusted_proxies: '{text}' is not a network",
+            Assert.Single(Assert.Throws<OptionsException>(() => Load($$"""{ "server": { "trusted_proxies": "10.77.1.0/28;{{text}}" } }""")).Errors),
+            StringComparison.Ordinal);
+
+    [Fact]
     public void Peak_hours_is_one_entry_built_from_raw()
     {
         var options = Load("""
