@@ -4,7 +4,7 @@ namespace Tidemark.Timescale;
 
 /// <summary>
 /// Late changes that others made by SQL. TimescaleDB logs at each transaction's end which range it changed below what is materialised. A
-/// late transaction of Tidemark signs: among its notes of (sensor, bucket) is one of no aggregate, whose xmin is that of its rows in the log. What isn't signed is by SQL, of any sensor.
+/// late transaction of Tidemark, or one that drops chunks, signs: among its notes of (sensor, bucket) is one of no aggregate, whose xmin is that of its rows in the log. What isn't signed is by SQL, of any sensor.
 /// </summary>
 public sealed partial class TimescaleStore
 {

@@ -96,6 +96,7 @@ public sealed partial class TimescaleStore
         if (result.ChunksDropped > 0)
         {
             await SkipInvalidationAsync(connection, cancellationToken);
+            await ExecuteAsync(connection, $"INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) VALUES ('{Signature}', '', now())", cancellationToken);
 
             // Who still reads these chunks is not waited for while writes wait for this: it is tried again.
             await ExecuteAsync(connection, "SET LOCAL lock_timeout = '500ms'", cancellationToken);
