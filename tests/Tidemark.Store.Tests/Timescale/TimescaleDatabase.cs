@@ -114,6 +114,7 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
         foreach (var sql in statements)
         {
             await using var command = source.CreateCommand(sql);
+            command.CommandTimeout = 0;
             await command.ExecuteNonQueryAsync();
         }
     }
