@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Tidemark.Cli.Client;
 
 namespace Tidemark.Cli;
@@ -28,9 +29,15 @@ internal static class HealthCommand
         }
         else
         {
-            Terminal.Line($"{client.Server} is healthy");
+            Terminal.Line($"{client.Server} is healthy{Late(answer.Body)}");
         }
 
         return ExitCode.Success;
     }
+
+    /// <summary>A server that does its maintenance late answers all the same.</summary>
+    private static string Late(JsonElement answer)
+        => answer.TryGetProperty("maintenance", out var maintenance) && maintenance.GetProperty("problems").EnumerateArray().Select(p => p.GetString()).ToList() is { Count: > 0 } problems
+            ? $"; its maintenance is late: {string.Join(", ", problems)} (tidemark status says why)"
+            : "";
 }

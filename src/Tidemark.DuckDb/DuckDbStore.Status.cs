@@ -6,6 +6,9 @@ public sealed partial class DuckDbStore
 {
     private const long BlockBytes = 256 * 1024;
 
+    /// <summary>None: an embedded store works when it is called.</summary>
+    public Task<IReadOnlyList<JobStatus>> ReadJobsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<JobStatus>>([]);
+
     public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken) => ReadThread(
         (session, state) =>
         {

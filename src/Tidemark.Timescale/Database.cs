@@ -57,8 +57,19 @@ internal sealed class Database : IAsyncDisposable
             },
             cancellationToken);
 
-    /// <summary>Remembers how far the primary's log is, after a change of which this process's next reads must know.</summary>
-    public async Task NoteWrittenAsync(NpgsqlConnection primary, CancellationToken cancellationToken)
+    /// <summary>The same for work that changes something of which this process's next reads must know.</summary>
+    public Task<T> ChangeAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
+        => RunAsync(
+            async connection =>
+            {
+                var result = await work(connection);
+                await NoteWrittenAsync(connection, CancellationToken.None);
+                return result;
+            },
+            cancellationToken);
+
+    /// <summary>Remembers how far the primary's log is.</summary>
+    private async Task NoteWrittenAsync(NpgsqlConnection primary, CancellationToken cancellationToken)
     {
         if (_several)
         {
@@ -85,9 +96,9 @@ internal sealed class Database : IAsyncDisposable
                 connection = await (standby ? _standby : _primary).OpenConnectionAsync(cancellationToken);
                 return await open(connection);
             }
-            catch (StandbyBehindException) when (standby)
+            catch (Exception e) when (standby && connection is not null && (e is StandbyBehindException || TimescaleErrors.IsLacking(e)))
             {
-                await connection!.DisposeAsync();
+                await connection.DisposeAsync();
                 standby = false;
             }
             catch (Exception e)

@@ -24,6 +24,12 @@ internal static class TimescaleErrors
         SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable
     };
 
+    /// <summary>Whether the server lacks a table, column or function: a standby, as long as it hasn't replayed that they were made.</summary>
+    public static bool IsLacking(Exception exception) => exception is PostgresException
+    {
+        SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.InvalidSchemaName
+    };
+
     /// <summary>Whether the connection was lost, as every pooled one is after the server's restart.</summary>
     public static bool IsLostConnection(Exception exception) => exception switch
     {
@@ -46,7 +52,11 @@ internal static class TimescaleErrors
             PostgresErrorCodes.ReadOnlySqlTransaction
                 => (StoreErrorKind.NotWritable, $"{location} is read-only, a standby perhaps: name the primary, or all hosts, in the store's URI"),
             PostgresErrorCodes.DiskFull
-                => (StoreErrorKind.NotWritable, $"the disk of {location} is full: free some space and try again; what was acknowledged is kept"),
+                => (StoreErrorKind.NotWritable, DiskFull(location)),
+
+            // What a new session writes first, and reports without a code of its own.
+            PostgresErrorCodes.InternalError when e.MessageText.Contains("could not write init file", StringComparison.Ordinal)
+                => (StoreErrorKind.NotWritable, DiskFull(location)),
             PostgresErrorCodes.FeatureNotSupported when e.MessageText.Contains("license", StringComparison.Ordinal)
                 => (StoreErrorKind.NotAStore, ApacheEdition(location)),
             PostgresErrorCodes.TooManyConnections
@@ -61,6 +71,8 @@ internal static class TimescaleErrors
         };
         return new StoreException(kind, message, e);
     }
+
+    private static string DiskFull(string location) => $"the disk of {location} is full: free some space and try again; what was acknowledged is kept";
 
     public static string ApacheEdition(string location)
         => $"{location} runs the Apache edition of TimescaleDB, which has no continuous aggregates: use the community edition, image timescale/timescaledb:…-pg17, not …-oss";

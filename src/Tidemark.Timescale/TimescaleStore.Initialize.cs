@@ -18,7 +18,8 @@ public sealed partial class TimescaleStore
 
     public async Task InitializeAsync(CancellationToken cancellationToken)
     {
-        await _database.RunAsync(
+        // Noted even when nothing is to do: another process may have done it just now.
+        await _database.ChangeAsync(
             async connection =>
             {
                 if (!await IsCurrentAsync(connection, cancellationToken))

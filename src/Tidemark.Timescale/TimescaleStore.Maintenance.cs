@@ -52,10 +52,10 @@ public sealed partial class TimescaleStore
         try
         {
             await _database.RunAsync(connection => ExecuteAsync(connection, "SELECT tidemark.forget_imports()", cancellationToken), cancellationToken);
-            var result = await _database.RunAsync(connection => RetainRawAsync(connection, cancellationToken), cancellationToken);
+            var result = await _database.ChangeAsync(connection => RetainRawAsync(connection, cancellationToken), cancellationToken);
             foreach (var aggregate in Schema.Aggregates.Where(a => a.Retention is not null))
             {
-                var dropped = await _database.RunAsync(connection => RetainAggregateAsync(connection, aggregate, cancellationToken), cancellationToken);
+                var dropped = await _database.ChangeAsync(connection => RetainAggregateAsync(connection, aggregate, cancellationToken), cancellationToken);
                 result = result with { BucketsDropped = result.BucketsDropped + dropped };
             }
 
@@ -96,6 +96,7 @@ public sealed partial class TimescaleStore
         if (result.ChunksDropped > 0)
         {
             await SkipInvalidationAsync(connection, cancellationToken);
+            await ExecuteAsync(connection, $"INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) VALUES ('{Signature}', '', now())", cancellationToken);
 
             // Who still reads these chunks is not waited for while writes wait for this: it is tried again.
             await ExecuteAsync(connection, "SET LOCAL lock_timeout = '500ms'", cancellationToken);

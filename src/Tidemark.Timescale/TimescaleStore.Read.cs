@@ -202,7 +202,7 @@ public sealed partial class TimescaleStore
                     var made = _state!;
                     var (facts, parts) = (new SqlParts(), new SqlParts(made));
                     var batch = Snapshot(connection);
-                    Add(batch, new NpgsqlBatchCommand(StateSql), facts.ToBatchCommand(Facts(facts, aggregate, sensorId, range, fromRaw)));
+                    Add(batch, new NpgsqlBatchCommand(StateSql), facts.ToBatchCommand(Facts(facts, made, aggregate, sensorId, range, fromRaw)));
                     Add(batch, parts.ToBatchCommand(sql(parts, made)), new NpgsqlBatchCommand("COMMIT"));
                     var reader = await batch.ExecuteReaderAsync(cancellationToken);
                     var state = await ReadStateAsync(reader, cancellationToken);
@@ -225,14 +225,18 @@ public sealed partial class TimescaleStore
         => sensorId is null ? "true" : $"EXISTS (SELECT FROM tidemark.sensors WHERE sensor_id = {parts.Sensor(sensorId)})";
 
     /// <summary>Whether the sensor is known, whether a late write below a watermark touched what the answer is made of, and whether it comes from a standby that is behind.</summary>
-    private string Facts(SqlParts parts, AggregateDefinition aggregate, string? sensorId, TimeRange range, bool fromRaw)
+    private string Facts(SqlParts parts, StoreState state, AggregateDefinition aggregate, string? sensorId, TimeRange range, bool fromRaw)
     {
         var known = IsKnown(parts, sensorId);
+        if (fromRaw)
+        {
+            return $"SELECT {known}, false, {_database.IsBehind(parts)}";
+        }
+
         var buckets = new TimeRange(aggregate.Bucket.Ceiling(range.From), aggregate.Bucket.Ceiling(range.To));
         var ofSensor = sensorId is null ? "" : $" AND sensor_id = {parts.Sensor(sensorId)}";
-        return fromRaw
-            ? $"SELECT {known}, false, {_database.IsBehind(parts)}"
-            : $"SELECT {known}, EXISTS (SELECT FROM tidemark.pending WHERE aggregate = ANY ({parts.Add(Chain(aggregate))}) AND {TimescaleSql.Within(parts, "bucket", buckets)}{ofSensor}), {_database.IsBehind(parts)}";
+        var noted = $"EXISTS (SELECT FROM tidemark.pending WHERE aggregate = ANY ({parts.Add(Chain(aggregate))}) AND {TimescaleSql.Within(parts, "bucket", buckets)}{ofSensor})";
+        return $"SELECT {known}, {noted} OR {IsChangedBySql(parts, state, Schema.Aggregate(Chain(aggregate)[0]), buckets)}, {_database.IsBehind(parts)}";
     }
 
     /// <summary>A batch whose statements see one snapshot, in one round trip.</summary>

@@ -40,10 +40,10 @@ public sealed partial class TimescaleStore
     private async Task<RefreshResult> RefreshOneAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        var rows = await _database.RunAsync(connection => RefreshInvalidAsync(connection, aggregate, range, cancellationToken), cancellationToken);
+        var rows = await _database.ChangeAsync(connection => RefreshInvalidAsync(connection, aggregate, range, cancellationToken), cancellationToken);
         Instant? first = null;
         var searched = Instant.MinValue;
-        while (await _database.RunAsync(connection => RefreshNewAsync(connection, aggregate, range, searched, cancellationToken), cancellationToken) is { } slice)
+        while (await _database.ChangeAsync(connection => RefreshNewAsync(connection, aggregate, range, searched, cancellationToken), cancellationToken) is { } slice)
         {
             rows += slice.Rows;
             searched = slice.Range.To;
@@ -53,16 +53,15 @@ public sealed partial class TimescaleStore
 
         if (aggregate == Schema.Finest)
         {
-            await _database.RunAsync(connection => RefreshFleetAsync(connection, cancellationToken), cancellationToken);
+            await _database.ChangeAsync(connection => RefreshFleetAsync(connection, cancellationToken), cancellationToken);
         }
 
         progress?.Report(new StoreProgress($"refresh {aggregate.Name}", 1));
         cancellationToken.ThrowIfCancellationRequested();
-        var watermark = await _database.RunAsync(
+        var watermark = await _database.ChangeAsync(
             async connection =>
             {
                 await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET last_refresh = $1 WHERE name = $2", cancellationToken, Now.Micros, aggregate.Name);
-                await _database.NoteWrittenAsync(connection, cancellationToken);
                 return (await LoadStateAsync(connection, cancellationToken)).Aggregate(aggregate).Watermark;
             },
             cancellationToken);
@@ -88,8 +87,12 @@ public sealed partial class TimescaleStore
     private async Task<long> RefreshInvalidAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange? range, CancellationToken cancellationToken)
     {
         var state = await LoadStateAsync(connection, cancellationToken);
-        var window = (range ?? TimeRange.All).Intersect(new TimeRange(
-            aggregate.Bucket.Ceiling(state.FrozenBefore(aggregate)), state.Aggregate(aggregate).Watermark ?? Instant.MinValue));
+        if (aggregate.Source is null)
+        {
+            await NoteChangesBySqlAsync(connection, state, cancellationToken);
+        }
+
+        var window = (range ?? TimeRange.All).Intersect(Rewritable(state, aggregate));
         if (window.IsEmpty)
         {
             return 0;

@@ -131,14 +131,7 @@ public sealed partial class TimescaleStore
         {
             var write = new WriteTransaction(this, [.. group.Select(job => job.Batch)]);
             var cancellation = group.Count == 1 ? group[0].Cancellation : CancellationToken.None;
-            var results = await _database.RunAsync(
-                async connection =>
-                {
-                    var written = await write.RunAsync(connection, cancellation);
-                    await _database.NoteWrittenAsync(connection, CancellationToken.None);
-                    return written;
-                },
-                cancellation);
+            var results = await _database.ChangeAsync(connection => write.RunAsync(connection, cancellation), cancellation);
             for (var i = 0; i < group.Count; i++)
             {
                 group[i].Done.SetResult(results[i]);

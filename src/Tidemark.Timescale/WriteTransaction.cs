@@ -272,7 +272,7 @@ public sealed partial class TimescaleStore
         /// <summary>The buckets that are, or may just be, materialised without what is written here.</summary>
         private HashSet<(string Aggregate, int Key, Instant Bucket)> Invalid(List<int> changed)
         {
-            var invalid = new HashSet<(string, int, Instant)>();
+            var invalid = new HashSet<(string, int, Instant Bucket)>();
             foreach (var aggregate in store.Schema.BuiltFrom(null))
             {
                 var (late, frozen) = (store.LateBefore(_state, aggregate), _state.FrozenBefore(aggregate));
@@ -284,6 +284,12 @@ public sealed partial class TimescaleStore
                         invalid.Add((aggregate.Name, _rows.KeyOf(row), bucket));
                     }
                 }
+            }
+
+            if (invalid.Count > 0)
+            {
+                var (_, key, bucket) = invalid.First();
+                invalid.Add((Signature, key, bucket));
             }
 
             return invalid;

@@ -84,10 +84,11 @@ internal static partial class ImportCommand
         // The file comes first: one that isn't there leaves no new store behind.
         var open = SourceOf(arguments, options.Server.MaxLine, file);
         await using var stream = OpenFile(file);
+        var id = arguments.GetValue(ImportId) ?? IdOf(arguments, stream);
         await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
         using var source = open(stream, store.Schema);
         await using var rejects = new RejectsFile(rejectsPath);
-        var importer = new Importer(store, options.MaxSkew, TimeProvider.System, rejects, arguments.GetValue(ImportId) ?? IdOf(arguments, stream));
+        var importer = new Importer(store, options.MaxSkew, TimeProvider.System, rejects, id);
         var summary = await Terminal.ProgressAsync($"import {file}", progress => importer.RunAsync(
             source,
             rows => progress.Report(new StoreProgress($"import {file}: {Readable.Count(rows)} rows", stream.CanSeek && stream.Length > 0 ? (double)stream.Position / stream.Length : double.NaN)),

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Tidemark.Server.Hosting;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Wire;
 
@@ -20,6 +21,9 @@ internal static class AdminReads
             .Describe("Admin", "The telemetry schema", "Metrics and aggregates as configured.");
         group.MapGet("/horizon", async (ITelemetryStore store, CancellationToken cancellationToken) => new Horizon(await store.ReadRawHorizonAsync(cancellationToken)))
             .Describe("Admin", "How far raw readings reach back", "Readings before the horizon are refused; null when nothing was dropped.");
+        group.MapGet("/jobs", async (ITelemetryStore store, Scheduler scheduler, CancellationToken cancellationToken)
+                => (IReadOnlyList<JobStatus>)[.. await store.ReadJobsAsync(cancellationToken), .. scheduler.Jobs])
+            .Describe("Admin", "Scheduled maintenance", "How each job last went, as in the status, without the rest of it.");
         group.MapGet("/current", ReadCurrentAsync)
             .Describe("Admin", "A sensor's last reading as a row", RowsDescription + "and the values in the schema's order.")
             .AnswersLines();

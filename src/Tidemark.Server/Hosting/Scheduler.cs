@@ -76,13 +76,20 @@ public sealed partial class Scheduler : BackgroundService
         {
             var outcome = await job.Run(cancellationToken);
             LogDone(job.Status.Name, outcome, Stopwatch.GetElapsedTime(watch).TotalMilliseconds);
-            job.Status = job.Status with { LastRun = started, LastOutcome = outcome, NextRun = job.NextAfter(Now) };
+            job.Status = job.Status with { LastRun = started, LastOutcome = outcome, State = JobState.Ok, NextRun = job.NextAfter(Now) };
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             var error = e.Message.ReplaceLineEndings(" ");
             LogFailed(job.Status.Name, error);
-            job.Status = job.Status with { LastRun = started, LastOutcome = $"failed: {error}", Failures = job.Status.Failures + 1, NextRun = job.NextAfter(Now) };
+            job.Status = job.Status with
+            {
+                LastRun = started,
+                LastOutcome = $"failed: {error}",
+                State = JobState.Failed,
+                Failures = job.Status.Failures + 1,
+                NextRun = job.NextAfter(Now),
+            };
         }
     }
 

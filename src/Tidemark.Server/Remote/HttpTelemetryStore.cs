@@ -82,6 +82,9 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
     public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken)
         => _server.GetAsync<StoreStatus>("api/status", cancellationToken);
 
+    public async Task<IReadOnlyList<JobStatus>> ReadJobsAsync(CancellationToken cancellationToken)
+        => await _server.GetAsync<List<JobStatus>>("api/admin/jobs", cancellationToken);
+
     public async Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken)
         => await _server.PostAsync<List<RefreshPlan>>("api/admin/plan", JsonContent.Create(new RefreshRequest(aggregate, range), options: WireJson.Options), cancellationToken);
 

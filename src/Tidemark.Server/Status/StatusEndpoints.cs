@@ -11,9 +11,18 @@ namespace Tidemark.Server.Status;
 /// <param name="Status"><c>healthy</c>, or <c>unhealthy</c> when the store can't answer.</param>
 /// <param name="Service">Always <c>tidemark</c>.</param>
 /// <param name="Timestamp">The server's time.</param>
+/// <param name="Maintenance">How refreshes, compression and retention go, once it is healthy.</param>
 /// <param name="Error">Why it is unhealthy.</param>
 public sealed record HealthAnswer(
-    string Status, string Service, Instant Timestamp, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Error = null);
+    string Status,
+    string Service,
+    Instant Timestamp,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] MaintenanceHealth? Maintenance = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Error = null);
+
+/// <param name="State"><c>ok</c>, or <c>late</c> when a scheduled job failed or stopped.</param>
+/// <param name="Problems">The jobs that did. Why is told by <c>/api/status</c>, to who may read.</param>
+public sealed record MaintenanceHealth(string State, IReadOnlyList<string> Problems);
 
 /// <param name="Service">Always <c>tidemark</c>.</param>
 /// <param name="Version">The program's.</param>
@@ -32,7 +41,7 @@ internal static class StatusEndpoints
         app.MapGet("/", Index).AllowAnonymous().Describe("Status", "What there is", "Lists the useful addresses.");
         app.MapGet("/api/health", CheckAsync)
             .AllowAnonymous()
-            .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`.")
+            .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`. Scheduled maintenance that failed or stopped is named, and leaves a server healthy.")
             .Produces<HealthAnswer>()
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
@@ -50,23 +59,36 @@ internal static class StatusEndpoints
             $"/api/fleet/{store.Schema.Finest}?metric={store.Schema.Metrics[0].Name}&period=30d", "/api/stats/performance?sensor_id={id}",
         ]);
 
-    private static async Task<IResult> CheckAsync(HttpContext context, ITelemetryStore store, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<IResult> CheckAsync(HttpContext context, ITelemetryStore store, Scheduler scheduler, TimeProvider clock, CancellationToken cancellationToken)
     {
         var now = Instant.From(clock.GetUtcNow());
         context.Response.Headers.CacheControl = "no-store";
         try
         {
-            // A real question, and one that finds nothing to read.
-            var instant = new TimeRange(now, new Instant(now.Micros + 1));
-            await store.ReadFleetAsync(new FleetQuery(store.Schema.Finest.Name, store.Schema.Metrics[0].Name, instant), cancellationToken).WaitAsync(HealthTimeout, cancellationToken);
-            return Results.Ok(new HealthAnswer("healthy", Service, now));
+            var jobs = await AskAsync(store, now, cancellationToken).WaitAsync(HealthTimeout, cancellationToken);
+            return Results.Ok(new HealthAnswer("healthy", Service, now, Maintenance([.. jobs, .. scheduler.Jobs])));
         }
         catch (Exception e) when (e is StoreException or TimeoutException)
         {
             context.Response.Headers.RetryAfter = "5";
             var error = e is TimeoutException ? $"the store gave no answer in {HealthTimeout.TotalSeconds} s" : e.Message;
-            return Results.Json(new HealthAnswer("unhealthy", Service, now, error), statusCode: StatusCodes.Status503ServiceUnavailable);
+            return Results.Json(new HealthAnswer("unhealthy", Service, now, Error: error), statusCode: StatusCodes.Status503ServiceUnavailable);
         }
+    }
+
+    private static async Task<IReadOnlyList<JobStatus>> AskAsync(ITelemetryStore store, Instant now, CancellationToken cancellationToken)
+    {
+        // A real question, and one that finds nothing to read.
+        var instant = new TimeRange(now, new Instant(now.Micros + 1));
+        await store.ReadFleetAsync(new FleetQuery(store.Schema.Finest.Name, store.Schema.Metrics[0].Name, instant), cancellationToken);
+        return await store.ReadJobsAsync(cancellationToken);
+    }
+
+    /// <summary>Names jobs and not their errors: anybody may ask.</summary>
+    private static MaintenanceHealth Maintenance(IEnumerable<JobStatus> jobs)
+    {
+        var problems = jobs.Where(j => j.State != JobState.Ok).Select(j => $"{j.Name} {(j.State == JobState.Failed ? "failed" : "has stopped")}").ToList();
+        return new MaintenanceHealth(problems.Count == 0 ? "ok" : "late", problems);
     }
 
     private static async Task<StoreStatus> ReadAsync(ITelemetryStore store, Scheduler scheduler, CancellationToken cancellationToken)

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS tidemark.aggregates (
 );
 
 -- One row for each bucket of a sensor that a late write touched; repeated rows count once.
+-- One of no aggregate signs its transaction's rows in TimescaleDB's log as Tidemark's.
 CREATE TABLE IF NOT EXISTS tidemark.invalidations (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     aggregate text NOT NULL,

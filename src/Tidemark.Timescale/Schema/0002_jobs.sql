@@ -29,6 +29,8 @@ DECLARE
 BEGIN
     PERFORM tidemark.note_sensors(now() - INTERVAL '1 day');
     PERFORM tidemark.forget_imports();
+    -- Signatures under rows that a refresh has taken out of the log.
+    DELETE FROM tidemark.invalidations WHERE aggregate = '' AND xmin NOT IN (SELECT xmin FROM _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log);
     FOR a IN SELECT * FROM tidemark.aggregates w WHERE EXISTS (SELECT FROM tidemark.pending p WHERE p.aggregate = w.name) OR source IS NOT NULL ORDER BY materialization LOOP
         WITH done AS (
             DELETE FROM tidemark.invalidations i USING tidemark.pending p

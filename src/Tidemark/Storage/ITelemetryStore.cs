@@ -69,6 +69,9 @@ public interface ITelemetryStore : IAsyncDisposable
 
     Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken);
 
+    /// <summary>The maintenance that the store itself schedules, as its status tells it, at the cost of this alone; none where somebody else calls for it.</summary>
+    Task<IReadOnlyList<JobStatus>> ReadJobsAsync(CancellationToken cancellationToken);
+
     /// <summary>Recomputes aggregates from raw readings and reports every bucket that differs.</summary>
     /// <param name="aggregate">One aggregate, or null for all.</param>
     Task<VerifyReport> VerifyAsync(string? aggregate, IProgress<StoreProgress>? progress, CancellationToken cancellationToken);

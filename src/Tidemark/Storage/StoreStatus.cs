@@ -54,4 +54,18 @@ public sealed record AggregateStatus(
 /// <param name="LastOutcome">One line: what it did or why it failed.</param>
 /// <param name="Failures">Failures since the process started.</param>
 /// <param name="NextRun">When it runs next.</param>
-public sealed record JobStatus(string Name, string Schedule, Instant? LastRun, string? LastOutcome, long Failures, Instant? NextRun);
+/// <param name="State">Whether it does its work.</param>
+public sealed record JobStatus(
+    string Name, string Schedule, Instant? LastRun, string? LastOutcome, long Failures, Instant? NextRun, JobState State = JobState.Ok);
+
+public enum JobState
+{
+    /// <summary>It runs as planned, or hasn't been due yet.</summary>
+    Ok,
+
+    /// <summary>Its last run failed; it is tried again.</summary>
+    Failed,
+
+    /// <summary>It was due and didn't run, or nobody lets it.</summary>
+    Stopped,
+}

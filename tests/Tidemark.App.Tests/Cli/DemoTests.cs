@@ -39,5 +39,5 @@ public sealed partial class DemoTests : IDisposable
     }
 
     [GeneratedRegex(@"(?:  curl '?(http://127\.0\.0\.1:\d+/api/sensors[^\s']*)'?\n){3}")]
-    private static partial Regex ThreeCalls();
+    internal static partial Regex ThreeCalls();
 }

@@ -34,6 +34,17 @@ public sealed class HealthTests : IDisposable
     }
 
     [Fact]
+    public async Task A_server_whose_maintenance_is_late_is_healthy_and_says_so()
+    {
+        using var server = Answering(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+            + """{"status":"healthy","service":"tidemark","timestamp":"2026-01-01T00:00:00Z","maintenance":{"state":"late","problems":["refresh hourly has stopped","retain failed"]}}""");
+        Assert.Equal(
+            $"http://127.0.0.1:{server.Port} is healthy; its maintenance is late: refresh hourly has stopped, retain failed (tidemark status says why)\n",
+            await _folder.SucceedAsync("health", "--port", $"{server.Port}"));
+    }
+
+    [Fact]
     public async Task Without_a_server_it_fails()
     {
         var port = 0;

@@ -66,6 +66,49 @@ public sealed class TimescaleTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_demo_fills_it_serves_it_and_names_three_calls_that_work()
+    {
+        var demo = _folder.Start(Environment, "demo", "--urls", "http://127.0.0.1:0", "--store", _uri);
+        await demo.UrlAsync();
+        var calls = await demo.WaitForAsync(DemoTests.ThreeCalls());
+        using var http = new HttpClient();
+        foreach (var call in calls.Groups[1].Captures.Select(c => c.Value))
+        {
+            Assert.Contains("sensor_001", await http.GetStringAsync(call), StringComparison.Ordinal);
+        }
+
+        var result = await demo.InterruptAsync();
+        Assert.Equal(0, result.ExitCode);
+        var steps = result.Output.Split('\n');
+        Assert.Matches(@"^init +postgresql://\S+ +\d", steps[1]);
+        Assert.Matches(@"^generate +432,010 written, 0 replaced, 0 unchanged +\d", steps[2]);
+        Assert.Matches(@"^refresh hourly +\d[\d,]* rows?, watermark \S+Z +\d", steps[3]);
+        Assert.DoesNotContain(_password + "@", result.Output + result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_full_disk_is_one_line_and_keeps_what_was_there()
+    {
+        await using var database = await SmallTablespace.CreateAsync();
+        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString);
+        _uri = $"postgresql://{settings.Username}@{settings.Host}:{settings.Port}/{settings.Database}";
+        _folder.Write("tidemark.json", """{ "maintenance": "external" }""");
+        await SucceedAsync("generate", "--days", "2", "--sensors", "2");
+        await database.FillAsync();
+        foreach (var arguments in (string[][])[["generate", "--days", "30", "--sensors", "2"], ["refresh"]])
+        {
+            var result = await _folder.Start(Environment, [.. arguments, "--store", _uri]).EndAsync();
+            Assert.Equal(1, result.ExitCode);
+            Assert.Equal($"tidemark: the disk of {_uri.Replace(settings.Username + "@", "", StringComparison.Ordinal)} is full: free some space and try again; what was acknowledged is kept\n", result.Error);
+        }
+
+        database.MakeRoom();
+        Assert.Matches(@"generate: .*: \d+ written, 0 replaced, 5,7[56]\d unchanged", await SucceedAsync("generate", "--days", "2", "--sensors", "2"));
+        await SucceedAsync("refresh");
+        Assert.Matches(@"(?m)^verify: [\d,]+ buckets checked, 0 differ, 0 wait", await SucceedAsync("verify"));
+    }
+
+    [Fact]
     public async Task An_append_only_store_takes_a_file_and_a_generated_history_once()
     {
         _folder.Write("tidemark.json", """{ "append_only": true }""");

@@ -41,7 +41,7 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
     public async Task Health_tells_the_time()
     {
         var health = await _server.GetAsync("/api/health");
-        Assert.Equal("""{"status":"healthy","service":"tidemark","timestamp":"2026-11-22T10:30:00Z"}""", health.ToJsonString());
+        Assert.Equal("""{"status":"healthy","service":"tidemark","timestamp":"2026-11-22T10:30:00Z","maintenance":{"state":"ok","problems":[]}}""", health.ToJsonString());
     }
 
     [Fact]

@@ -76,6 +76,8 @@ internal sealed partial class ReferenceStore
 
     private static StoreException Mismatch(string difference) => new(StoreErrorKind.SchemaMismatch, difference);
 
+    public Task<IReadOnlyList<JobStatus>> ReadJobsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<JobStatus>>([]);
+
     public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken) => Locked(() =>
     {
         var chunks = state.Readings.Keys.GroupBy(k => ChunkOf(k.Time)).OrderBy(c => c.Key)

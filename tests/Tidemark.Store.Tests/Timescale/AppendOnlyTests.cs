@@ -291,7 +291,10 @@ public sealed class AppendOnlyTests : IAsyncLifetime
 
         public string ConnectionString => new NpgsqlConnectionStringBuilder(_server.ConnectionString)
         {
-            Host = "127.0.0.1", Port = ((IPEndPoint)_listener.LocalEndpoint).Port, SslMode = SslMode.Disable, GssEncryptionMode = GssEncryptionMode.Disable,
+            Host = "127.0.0.1",
+            Port = ((IPEndPoint)_listener.LocalEndpoint).Port,
+            SslMode = SslMode.Disable,
+            GssEncryptionMode = GssEncryptionMode.Disable,
         }.ConnectionString;
 
         public int Lost { get; private set; }

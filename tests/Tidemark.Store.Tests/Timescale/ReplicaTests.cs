@@ -1,5 +1,6 @@
 using Npgsql;
 using Tidemark.Configuration;
+using Tidemark.Store.Tests.Conformance;
 using Tidemark.Timescale;
 
 namespace Tidemark.Store.Tests.Timescale;
@@ -15,6 +16,7 @@ public sealed class ReplicaTests : IAsyncLifetime
 
     private TimescaleDatabase _database = null!;
     private NpgsqlDataSource _standby = null!;
+    private string _hosts = null!;
     private ITelemetryStore _store = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -28,9 +30,8 @@ public sealed class ReplicaTests : IAsyncLifetime
         var standby = new NpgsqlConnectionStringBuilder(Standby) { Database = primary.Database };
         _standby = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(standby.ConnectionString) { Database = "postgres", Pooling = false });
         primary.Host = $"{standby.Host}:{standby.Port},{primary.Host}:{primary.Port}";
-        _store = await TimescaleStore.OpenAsync(
-            new TimescaleOptions { Connection = primary.ConnectionString, Schema = Schema, Maintenance = MaintenanceOwner.External }, Token);
-        await _store.InitializeAsync(Token);
+        _hosts = primary.ConnectionString;
+        _store = await OpenAsync(_database);
     }
 
     public async ValueTask DisposeAsync()
@@ -92,6 +93,56 @@ public sealed class ReplicaTests : IAsyncLifetime
         Assert.Equal(100, await CountAsync());
         await WriteAsync(100, 100);
         Assert.Equal(200, await CountAsync());
+    }
+
+    [Fact]
+    public async Task A_store_that_was_just_made_is_read_while_the_standby_lacks_its_tables()
+    {
+        await using var database = await TimescaleDatabase.CreateAsync();
+        await CaughtUpAsync();
+        await PauseAsync(true);
+        await using var store = await OpenAsync(database);
+        Assert.Empty((await store.AnswerAsync("hourly", Token)).Rows);
+        Assert.Empty(await store.RawAsync(null, TimeRange.All, Token));
+    }
+
+    [Fact]
+    public async Task What_another_process_wrote_before_this_one_opened_the_store_is_read()
+    {
+        await WriteAsync(0, 100);
+        await CaughtUpAsync();
+        await PauseAsync(true);
+        await WriteAsync(100, 100);
+        await using var store = await OpenAsync(_database);
+        Assert.Equal(200, (await store.RawAsync("a", TimeRange.All, Token)).Count);
+    }
+
+    [Fact]
+    public async Task What_a_refresh_did_before_it_was_broken_off_is_read()
+    {
+        await WriteAsync(0, 100);
+        await CaughtUpAsync();
+        await PauseAsync(true);
+        using var stop = new CancellationTokenSource();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _store.RefreshAsync("hourly", null, new Stop(stop), stop.Token));
+        var watermark = (await _store.ReadStatusAsync(Token)).Aggregates[0].Watermark;
+        Assert.NotNull(watermark);
+        Assert.Equal(watermark, (await _store.AnswerAsync("hourly", Token)).Watermark);
+    }
+
+    /// <summary>Ends what reports its progress.</summary>
+    private sealed class Stop(CancellationTokenSource source) : IProgress<StoreProgress>
+    {
+        public void Report(StoreProgress value) => source.Cancel();
+    }
+
+    private async Task<ITelemetryStore> OpenAsync(TimescaleDatabase database)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(_hosts) { Database = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database };
+        var store = await TimescaleStore.OpenAsync(
+            new TimescaleOptions { Connection = settings.ConnectionString, Schema = Schema, Maintenance = MaintenanceOwner.External }, Token);
+        await store.InitializeAsync(Token);
+        return store;
     }
 
     private static Instant First => Instant.Utc(2026, 11, 1);

@@ -5,7 +5,7 @@ using Tidemark.Server.Hosting;
 
 namespace Tidemark.Store.Tests.Timescale;
 
-/// <summary>A store behind a real server on a port from the system, without a schedule.</summary>
+/// <summary>A store behind a real server on a port from the system, without a schedule unless one is given.</summary>
 internal sealed class ServedStore : IAsyncDisposable
 {
     private readonly WebApplication _server;
@@ -22,13 +22,17 @@ internal sealed class ServedStore : IAsyncDisposable
 
     /// <param name="store">Open; disposed with this.</param>
     /// <param name="clock">The server's.</param>
-    public static async Task<ServedStore> StartAsync(ITelemetryStore store, TimeProvider clock)
+    /// <param name="settings">The configuration beside the address.</param>
+    public static async Task<ServedStore> StartAsync(ITelemetryStore store, TimeProvider clock, params KeyValuePair<string, string?>[] settings)
     {
         await store.InitializeAsync(CancellationToken.None);
-        var options = OptionsLoader.Load(null, [
-            new("server:urls", "http://127.0.0.1:0"),
-            new("schedule:refresh", "never"), new("schedule:compress", "never"), new("schedule:retain", "never"),
-        ]);
+        var options = OptionsLoader.Load(null, new Dictionary<string, string?>
+        {
+            ["server:urls"] = "http://127.0.0.1:0",
+            ["schedule:refresh"] = "never",
+            ["schedule:compress"] = "never",
+            ["schedule:retain"] = "never",
+        }.Concat(settings).GroupBy(s => s.Key, (_, values) => values.Last()));
         var server = TidemarkServer.Create(options, store, clock);
         await server.StartAsync();
         return new ServedStore(store, server);

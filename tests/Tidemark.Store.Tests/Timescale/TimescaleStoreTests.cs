@@ -80,6 +80,35 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Late_changes_by_SQL_are_pending_until_each_aggregate_is_refreshed()
+    {
+        await using var store = await OpenAsync(new StoreSettings());
+        await store.WriteAsync(Batch((At("2026-03-01T10:00Z"), "a", 1), (At("2026-03-01T10:00Z"), "b", 1), (At("2026-03-02T10:00Z"), "a", 1), (At("2026-03-05T10:00Z"), "a", 1)), Token);
+        await RefreshAsync(store);
+        var day = new TimeRange(At("2026-03-01"), At("2026-03-02"));
+        async Task<string> PendingAsync(TimeRange range, string sensor = "a")
+            => string.Join(' ', await Task.WhenAll(((string[])["hourly", "daily", "peak_hours"]).Select(async a => $"{a}:{(await store.AnswerAsync(a, Token, sensor, range)).Pending}")));
+
+        const string None = "hourly:False daily:False peak_hours:False";
+        const string All = "hourly:True daily:True peak_hours:True";
+        await store.WriteAsync(Batch((At("2026-03-01T10:10Z"), "a", 1)), Token);
+        Assert.Equal((All, None), (await PendingAsync(day), await PendingAsync(day, "b")));
+        await RefreshAsync(store);
+        foreach (var sql in (string[])["INSERT INTO sensor_data VALUES ('2026-03-01 10:30Z', 'a', 5)", "UPDATE sensor_data SET temperature = 9 WHERE sensor_id = 'a' AND time = '2026-03-01 10:30Z'", "DELETE FROM sensor_data WHERE time = '2026-03-01 10:30Z'"])
+        {
+            Assert.Equal(None, await PendingAsync(day));
+            await ExecuteAsync(sql);
+            Assert.Equal((All, None), (await PendingAsync(day), await PendingAsync(new TimeRange(At("2026-03-02"), At("2026-03-03")))));
+            await store.RefreshAsync("hourly", null, null, Token);
+            Assert.Equal("hourly:False daily:True peak_hours:True", await PendingAsync(day));
+            await RefreshAsync(store);
+        }
+
+        Assert.Equal(None, await PendingAsync(TimeRange.All));
+        Assert.Equal((0, 0), ((await store.VerifyAsync(null, null, Token)).DifferenceCount, (await store.VerifyAsync(null, null, Token)).BucketsPending));
+    }
+
+    [Fact]
     public async Task A_bulk_load_over_readings_that_SQL_wrote_replaces_them()
     {
         await using var store = await OpenAsync(new StoreSettings());
