@@ -44,6 +44,9 @@ internal static class StatusEndpoints
             .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`. Scheduled maintenance that failed or stopped is named, and leaves a server healthy.")
             .Produces<HealthAnswer>()
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
+
+        // Monitors and load balancers often ask for no more than the status.
+        app.MapMethods("/api/health", [HttpMethods.Head], CheckAsync).AllowAnonymous().ExcludeFromDescription();
     }
 
     public static void MapStatus(this IEndpointRouteBuilder app)

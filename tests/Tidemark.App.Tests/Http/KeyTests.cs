@@ -74,6 +74,10 @@ public sealed class KeyTests : IAsyncLifetime
         => Assert.Equal(HttpStatusCode.OK, (await SendAsync("GET", path, null)).StatusCode);
 
     [Fact]
+    public async Task A_monitor_may_ask_for_the_head_of_health_alone()
+        => Assert.Equal(HttpStatusCode.OK, (await SendAsync("HEAD", "/api/health", null)).StatusCode);
+
+    [Fact]
     public async Task Even_what_is_not_there_needs_a_key()
     {
         Assert.Equal(HttpStatusCode.Unauthorized, (await SendAsync("GET", "/api/nothing", null)).StatusCode);
