@@ -39,14 +39,16 @@ internal static class StatusEndpoints
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
         app.MapGet("/", Index).AllowAnonymous().Describe("Status", "What there is", "Lists the useful addresses.");
-        app.MapGet("/api/health", CheckAsync)
-            .AllowAnonymous()
-            .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`. Scheduled maintenance that failed or stopped is named, and leaves a server healthy.")
-            .Produces<HealthAnswer>()
-            .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
 
-        // Monitors and load balancers often ask for no more than the status.
-        app.MapMethods("/api/health", [HttpMethods.Head], CheckAsync).AllowAnonymous().ExcludeFromDescription();
+        // Monitors and load balancers often ask for the head alone.
+        foreach (var method in (string[])[HttpMethods.Get, HttpMethods.Head])
+        {
+            app.MapMethods("/api/health", [method], CheckAsync)
+                .AllowAnonymous()
+                .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`. Scheduled maintenance that failed or stopped is named, and leaves a server healthy.")
+                .Produces<HealthAnswer>()
+                .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
+        }
     }
 
     public static void MapStatus(this IEndpointRouteBuilder app)
