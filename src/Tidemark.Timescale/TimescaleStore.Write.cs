@@ -6,6 +6,7 @@ public sealed partial class TimescaleStore
 {
     // Batches that wait while one commits share the next commit, up to this many readings.
     private const int GroupReadings = 100_000;
+    private const int LongestImportId = 200;
 
     private readonly ConcurrentQueue<WriteJob> _waiting = new();
     private readonly SemaphoreSlim _writer = new(1);
@@ -21,6 +22,11 @@ public sealed partial class TimescaleStore
         if (batch.MetricCount != Schema.Metrics.Count)
         {
             throw new StoreException(StoreErrorKind.Invalid, $"a batch of {batch.MetricCount} metrics was written to a store of {Schema.Metrics.Count}");
+        }
+
+        if (batch.ImportId is { } id && (id.Length > LongestImportId || id.Any(char.IsControl)))
+        {
+            throw new StoreException(StoreErrorKind.Invalid, $"an import id has more than {LongestImportId} characters or a control character");
         }
 
         cancellationToken.ThrowIfCancellationRequested();

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using Tidemark.Configuration;
 
 namespace Tidemark.Cli.Import;
 
@@ -54,9 +55,9 @@ internal static partial class ImportCommand
         };
         ImportId.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<string?>() is { Length: 0 or > 150 })
+            if (result.GetValueOrDefault<string?>() is { Length: 0 or > ReadingBatch.LongestImportName })
             {
-                result.AddError("--import-id is not a name of 1 to 150 characters");
+                result.AddError($"--import-id is not a name of 1 to {ReadingBatch.LongestImportName} characters");
             }
         });
         Format.AcceptOnlyFromAmong(Csv, Ndjson);
@@ -84,7 +85,8 @@ internal static partial class ImportCommand
         // The file comes first: one that isn't there leaves no new store behind.
         var open = SourceOf(arguments, options.Server.MaxLine, file);
         await using var stream = OpenFile(file);
-        var id = arguments.GetValue(ImportId) ?? IdOf(arguments, stream);
+        // Only what may be an append-only store has a use for an id of its content, for which the file is read once more.
+        var id = arguments.GetValue(ImportId) ?? (options.AppendOnly || options.Store.Kind == StoreKind.Http ? IdOf(arguments, stream) : null);
         await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
         using var source = open(stream, store.Schema);
         await using var rejects = new RejectsFile(rejectsPath);

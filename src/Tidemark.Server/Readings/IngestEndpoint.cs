@@ -13,8 +13,6 @@ namespace Tidemark.Server.Readings;
 
 internal static class IngestEndpoint
 {
-    private const int LongestImportId = 150;
-
     public static void MapIngest(this IEndpointRouteBuilder app)
         => app.MapPost("/api/readings", WriteAsync)
             .RequireScope(Scope.Write)
@@ -25,9 +23,9 @@ internal static class IngestEndpoint
     private static async Task<IngestAnswer> WriteAsync(
         HttpContext context, [FromQuery(Name = "import_id")] string? importId, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
     {
-        if (importId is { Length: 0 or > LongestImportId })
+        if (importId is { Length: 0 or > ReadingBatch.LongestImportName })
         {
-            throw new RequestException([$"import_id has {importId.Length} characters, not 1 to {LongestImportId}"]);
+            throw new RequestException([$"import_id has {importId.Length} characters, not 1 to {ReadingBatch.LongestImportName}"]);
         }
 
         var isNdjson = IsNdjson(context.Request.ContentType);

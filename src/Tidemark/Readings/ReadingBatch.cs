@@ -9,6 +9,9 @@ public sealed class ReadingBatch
     /// <summary>How many readings a bulk load hands over at once: a whole number of row groups fills an engine's blocks.</summary>
     public const int BulkSize = 245_760;
 
+    /// <summary>How many characters the name of a whole import may have: the rest of <see cref="ImportId"/> is for its parts.</summary>
+    public const int LongestImportName = 150;
+
     private readonly double[][] _values;
     private long[] _times;
     private string[] _sensorIds;
@@ -29,7 +32,7 @@ public sealed class ReadingBatch
     public int MetricCount => _values.Length;
 
     /// <summary>
-    /// Names the batch as a part of a bulk load, up to 200 characters: an append-only store writes a batch of that name once, however often it is sent.
+    /// Names the batch as a part of a bulk load, up to 200 characters and none of them a control character: an append-only store writes a batch of that name once, however often it is sent.
     /// A store that knows readings by sensor and time has no need of it. Null for none.
     /// </summary>
     public string? ImportId { get; set; }
