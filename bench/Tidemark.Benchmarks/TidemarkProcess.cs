@@ -3,14 +3,20 @@ using System.Text.RegularExpressions;
 
 namespace Tidemark.Benchmarks;
 
-/// <summary>The built <c>tidemark</c> as a process of its own, ended by its id when disposed.</summary>
+/// <summary>The published <c>tidemark</c>, as the image has it, as a process of its own, ended by its id when disposed.</summary>
 internal sealed partial class TidemarkProcess : IAsyncDisposable
 {
     private readonly Process _process;
 
     private TidemarkProcess(string store, string[] arguments, IReadOnlyDictionary<string, string>? environment)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "tidemark.dll"), .. arguments, "--store", store])
+        var program = Path.Combine(AppContext.BaseDirectory, "published", "tidemark.dll");
+        if (!File.Exists(program))
+        {
+            throw new InvalidOperationException("there is no published program beside the benchmark: build with -c Release");
+        }
+
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments, "--store", store])
         {
             // No tidemark.json of the caller's folder is read.
             WorkingDirectory = AppContext.BaseDirectory,
