@@ -43,19 +43,35 @@ internal static class GenerateCommand
         var result = default(WriteResult);
         var (taken, part) = (0L, 0);
 
-        // While one batch is being written the enumerator draws the next one.
-        var write = Task.FromResult(default(WriteResult));
-        foreach (var batch in generator.Readings(from, to, ReadingBatch.BulkSize))
+        // While one batch is being written the store prepares the next, and the enumerator draws the one after.
+        var writes = new Queue<Task<WriteResult>>();
+        try
         {
-            result += await write;
-            progress.Report(new StoreProgress($"generate {Readable.Count(taken)} readings", Math.Min(1, taken / expected)));
-            batch.ImportId = FormattableString.Invariant(
-                $"generate {plan.Seed} {plan.Sensors} {plan.Interval.TotalSeconds} {plan.Late:G9} {plan.Duplicates:G9} {plan.Gaps:G9} {from} {to}/{++part}");
-            write = store.WriteAsync(batch, cancellationToken);
-            taken += batch.Count;
+            foreach (var batch in generator.Readings(from, to, ReadingBatch.BulkSize))
+            {
+                if (writes.Count == 2)
+                {
+                    result += await writes.Dequeue();
+                }
+
+                progress.Report(new StoreProgress($"generate {Readable.Count(taken)} readings", Math.Min(1, taken / expected)));
+                batch.ImportId = FormattableString.Invariant(
+                    $"generate {plan.Seed} {plan.Sensors} {plan.Interval.TotalSeconds} {plan.Late:G9} {plan.Duplicates:G9} {plan.Gaps:G9} {from} {to}/{++part}");
+                writes.Enqueue(store.WriteAsync(batch, cancellationToken));
+                taken += batch.Count;
+            }
+
+            foreach (var written in await Task.WhenAll(writes))
+            {
+                result += written;
+            }
+        }
+        finally
+        {
+            // The store is closed only when nothing of this is under way.
+            await ((Task)Task.WhenAll(writes)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        result += await write;
         return new GenerateReport(plan.Sensors, from, to, result, (long)watch.Elapsed.TotalMilliseconds);
     }
 

@@ -13,6 +13,9 @@ public sealed partial class TimescaleStore
 
     private sealed record WriteJob(ReadingBatch Batch, CancellationToken Cancellation)
     {
+        /// <summary>Of a batch that fills a group alone: it is put in order while the one before it is being written.</summary>
+        public Task<SortedRows>? Rows { get; } = Batch.Count >= GroupReadings ? Task.Run(() => new SortedRows([Batch]), CancellationToken.None) : null;
+
         public TaskCompletionSource<WriteResult> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
@@ -89,7 +92,7 @@ public sealed partial class TimescaleStore
         var readings = 0;
         while (readings < GroupReadings && _waiting.TryPeek(out var job))
         {
-            var alone = job.Batch.ImportId is not null || IsLate(job.Batch);
+            var alone = job.Rows is not null || job.Batch.ImportId is not null || IsLate(job.Batch);
             if (alone && group.Count > 0)
             {
                 break;
@@ -135,7 +138,8 @@ public sealed partial class TimescaleStore
     {
         try
         {
-            var write = new WriteTransaction(this, [.. group.Select(job => job.Batch)]);
+            ReadingBatch[] batches = [.. group.Select(job => job.Batch)];
+            var write = new WriteTransaction(this, batches, group is [{ Rows: { } rows }] ? await rows : new SortedRows(batches));
             var cancellation = group.Count == 1 ? group[0].Cancellation : CancellationToken.None;
             var results = await _database.ChangeAsync(connection => write.RunAsync(connection, cancellation), cancellation);
             for (var i = 0; i < group.Count; i++)

@@ -94,12 +94,12 @@ public sealed partial class TimescaleStore
         /// </summary>
         private async Task CompressDirectlyAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
         {
-            var sorted = _rows.Runs.Where((run, i) => i == 0 || _rows.Key(run) != _rows.Key(_rows.Runs[i - 1])).All(first => _rows.Time(first) > _latest[_rows.Key(first)]);
+            var ascending = _rows.Runs.Where((run, i) => i == 0 || _rows.Key(run) != _rows.Key(_rows.Runs[i - 1])).All(first => _rows.Time(first) > _latest[_rows.Key(first)]);
             await ExecuteAsync(
                 connection,
                 $"""
                 SET LOCAL timescaledb.enable_direct_compress_copy = on;
-                SET LOCAL timescaledb.enable_direct_compress_copy_client_sorted = {(sorted ? "on" : "off")}
+                SET LOCAL timescaledb.enable_direct_compress_copy_client_sorted = {(ascending ? "on" : "off")}
                 """,
                 cancellationToken);
         }

@@ -13,14 +13,14 @@ public sealed partial class TimescaleStore
     /// Writes batches in one transaction. Most readings are newer than all that their sensor has, and those can't meet a stored
     /// one; only the others are looked up. The row of each sensor is locked first, so that what was seen stays true.
     /// </summary>
-    private sealed partial class WriteTransaction(TimescaleStore store, IReadOnlyList<ReadingBatch> batches)
+    private sealed partial class WriteTransaction(TimescaleStore store, IReadOnlyList<ReadingBatch> batches, SortedRows sorted)
     {
         // From so many readings on COPY is faster than arrays.
         private const int CopyFrom = 2000;
         private const int RowsPerInsert = 20_000;
         private const int RowsPerProbe = 1000;
 
-        private readonly SortedRows _rows = new(batches);
+        private readonly SortedRows _rows = sorted;
         private readonly Dictionary<int, double[]> _stored = [];
         private StoreState _state = null!;
         private Instant[] _latest = [];

@@ -43,20 +43,21 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
     }
 
     /// <summary>
-    /// Readings of [from, to] in the order they arrive: by time, then sensor; late ones at the end. Two batches are filled
-    /// in turn, so that one can be written while the next is drawn: have it written before taking the one after.
+    /// Readings of [from, to] in the order they arrive: by time, then sensor; late ones at the end. Three batches are filled
+    /// in turn, so that two can be on their way while the next is drawn: have the first of them written before taking a fourth.
     /// </summary>
     public IEnumerable<ReadingBatch> Readings(Instant from, Instant to, int batchSize)
     {
         var batch = new ReadingBatch(schema.Metrics.Count, batchSize);
-        var spare = new ReadingBatch(schema.Metrics.Count, batchSize);
+        var others = new Queue<ReadingBatch>();
         foreach (var (sensor, time, cycles) in Arrivals(from, to))
         {
             Add(batch, sensor, time, cycles);
             if (batch.Count == batchSize)
             {
                 yield return batch;
-                (batch, spare) = (spare, batch);
+                others.Enqueue(batch);
+                batch = others.Count < 3 ? new ReadingBatch(schema.Metrics.Count, batchSize) : others.Dequeue();
                 batch.Clear();
             }
         }
