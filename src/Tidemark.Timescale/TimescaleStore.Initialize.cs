@@ -79,7 +79,7 @@ public sealed partial class TimescaleStore
     private string Fingerprint() => string.Join('\n',
         [
             FormatVersion, TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', Schema.Metrics.Select(m => m.Name)),
-            $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention}",
+            $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention} {CompressedBatch}",
             .. Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {TimescaleSql.Definition(a)}"),
         ]);
 
@@ -103,6 +103,7 @@ public sealed partial class TimescaleStore
         await LoadMaterializationsAsync(connection, cancellationToken);
         await ExecuteAsync(connection, _sql.CreateNoteSensors((await SettingAsync(connection, "metrics", cancellationToken))!.Split(',')), cancellationToken);
         await ReconcileJobsAsync(connection, cancellationToken);
+        await SetCompressedBatchAsync(connection, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         await LoadCatalogAsync(connection, cancellationToken);
         await SettleAsync(connection, cancellationToken);

@@ -45,7 +45,17 @@ public sealed partial class TimescaleStore
 
     private async Task<AggregateStatus> StatusAsync(NpgsqlConnection connection, AggregateState aggregate, CancellationToken cancellationToken)
     {
-        var (definition, parts) = (aggregate.Definition, new SqlParts());
+        var (definition, parts, policy) = (aggregate.Definition, new SqlParts(), new SqlParts());
+        var byPolicy = await InstantAsync(
+            connection,
+            policy,
+            $"""
+            SELECT max(nullif(s.last_successful_finish, '-infinity')) FROM tidemark.aggregates a
+            JOIN timescaledb_information.jobs j ON j.proc_name = 'policy_refresh_continuous_aggregate' AND (j.config ->> 'mat_hypertable_id')::integer = a.materialization
+            JOIN timescaledb_information.job_stats s ON s.job_id = j.job_id
+            WHERE a.name = {policy.Add(definition.Name)}
+            """,
+            cancellationToken);
         return new AggregateStatus(
             definition.Name,
             definition.Table,
@@ -54,7 +64,7 @@ public sealed partial class TimescaleStore
             await LongAsync(connection, new SqlParts(), $"SELECT count(*) FROM {_sql.Table(definition)}", cancellationToken),
             aggregate.Watermark,
             await LongAsync(connection, parts, $"SELECT count(DISTINCT (sensor_id, bucket)) FROM tidemark.pending WHERE aggregate = {parts.Add(definition.Name)}", cancellationToken),
-            aggregate.LastRefresh);
+            aggregate.LastRefresh is { } own && !(own < byPolicy) ? own : byPolicy);
     }
 
     private static async Task<HypertableStatus> HypertableAsync(NpgsqlConnection connection, List<ChunkStatus> chunks, CancellationToken cancellationToken)

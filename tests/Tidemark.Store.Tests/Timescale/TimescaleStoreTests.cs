@@ -13,6 +13,8 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
     private readonly TimescaleFixture _fixture = new();
     private TimescaleDatabase _database = null!;
 
+    private static Instant OldChunk => BucketWidth.Fixed(TimeSpan.FromDays(1)).Floor(Now - TimeSpan.FromDays(30));
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
@@ -45,6 +47,44 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         Assert.Equal(5, (await AnswerAsync(store, "daily")).Rows.Sum(r => r.ReadingCount));
         Assert.Equal(5, (await store.ListSensorsAsync(Token)).Single().TotalReadings);
         Assert.Equal(0, (await store.VerifyAsync(null, null, Token)).DifferenceCount);
+    }
+
+    [Fact]
+    public async Task The_databases_scheduler_keeps_aggregates_current_and_compresses()
+    {
+        TimescaleDatabase.SkipWithoutServer();
+        await using var store = await OpenAsync(new StoreSettings(), MaintenanceOwner.Database);
+        await store.WriteAsync(Series(OldChunk, 4000), Token);
+        await store.WriteAsync(Series(Now - TimeSpan.FromHours(5), 720), Token);
+        await ExecuteAsync("SELECT alter_job(job_id, next_start => now()) FROM timescaledb_information.jobs WHERE job_id >= 1000");
+        await UntilAsync(
+            $"""
+            SELECT bool_and(coalesce(s.last_run_status = 'Success' AND s.last_run_started_at > '{DateTimeOffset.UtcNow:O}', false))
+            FROM timescaledb_information.jobs j LEFT JOIN timescaledb_information.job_stats s USING (job_id) WHERE j.job_id >= 1000
+            """);
+
+        var status = await store.ReadStatusAsync(Token);
+        Assert.All(status.Aggregates, aggregate => Assert.True(aggregate.LastRefresh > Now));
+        Assert.All(status.Jobs, job => Assert.Equal((JobState.Ok, "success"), (job.State, job.LastOutcome)));
+        Assert.True(status.Aggregates.Single(a => a.Name == "hourly").Watermark > Now - TimeSpan.FromHours(2));
+        Assert.Contains(status.Chunks, chunk => chunk.Compressed);
+        Assert.Equal(4720, (await AnswerAsync(store, "hourly")).Rows.Sum(r => r.ReadingCount));
+        Assert.Equal(0, (await store.VerifyAsync(null, null, Token)).DifferenceCount);
+        Assert.Equal(2500, await LargestBatchAsync());
+    }
+
+    [Fact]
+    public async Task Compressed_batches_hold_as_many_readings_as_fill_pages()
+    {
+        await using var store = await OpenAsync(new StoreSettings(), MaintenanceOwner.External);
+        await store.WriteAsync(Series(OldChunk, 4000), Token);
+        await store.CompressAsync(null, Token);
+        // The WebAssembly build is of a version that allows no more.
+        var most = (int)(await ScalarAsync("SELECT least(2500, max_val::integer) FROM pg_settings WHERE name = 'timescaledb.compression_batch_size_limit'"))!;
+        Assert.Equal(most, await LargestBatchAsync());
+        Assert.Equal(
+            $"{{timescaledb.compression_batch_size_limit={most}}}",
+            await ScalarAsync("SELECT setconfig::text FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE datname = current_database()"));
     }
 
     [Fact]
@@ -294,6 +334,25 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
             avg(humidity) AS avg_humidity, count(*) AS reading_count
         FROM sensor_data GROUP BY bucket, sensor_id WITH NO DATA
         """);
+
+    /// <summary>Of one sensor, every 20 seconds.</summary>
+    private static ReadingBatch Series(Instant from, int count)
+        => Batch([.. Enumerable.Range(0, count).Select(i => (from + TimeSpan.FromSeconds(20 * i), "a", (double)(i % 50)))]);
+
+    private async Task<int> LargestBatchAsync()
+    {
+        var table = await ScalarAsync("SELECT format('%I.%I', c.schema_name, c.table_name) FROM _timescaledb_catalog.chunk c JOIN _timescaledb_catalog.chunk r ON r.compressed_chunk_id = c.id ORDER BY c.id LIMIT 1");
+        return (int)(await ScalarAsync($"SELECT max(_ts_meta_count) FROM {table}"))!;
+    }
+
+    private async Task UntilAsync(string condition)
+    {
+        for (var tries = 0; await ScalarAsync(condition) is not true; tries++)
+        {
+            Assert.True(tries < 900, condition);
+            await Task.Delay(100, Token);
+        }
+    }
 
     /// <summary>Each job once, as the database's scheduler runs them.</summary>
     private async Task RunJobsAsync()
