@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 
@@ -6,9 +7,14 @@ namespace Tidemark.Benchmarks;
 /// <summary>Asks a server on the loopback, connections kept alive, every answer read whole.</summary>
 /// <param name="url">Where; the certificate of a proxy on the loopback is believed.</param>
 /// <param name="key">Sent with every request; none unless given.</param>
-internal sealed class HttpLayer(Uri url, string? key = null) : IDisposable
+/// <param name="compressed">Whether answers are asked for compressed, as browsers do.</param>
+internal sealed class HttpLayer(Uri url, string? key = null, bool compressed = false) : IDisposable
 {
-    private readonly HttpClient _client = new(new HttpClientHandler { ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator })
+    private readonly HttpClient _client = new(new HttpClientHandler
+    {
+        ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator,
+        AutomaticDecompression = compressed ? DecompressionMethods.All : DecompressionMethods.None,
+    })
     {
         BaseAddress = url,
         DefaultRequestHeaders = { Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key) },

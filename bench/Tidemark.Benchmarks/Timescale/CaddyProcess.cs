@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 
 namespace Tidemark.Benchmarks.Timescale;
 
-/// <summary>The proxy of deploy/docker/caddy before a server of this machine, with TLS of its own making, as a process that is ended by its id when disposed.</summary>
-internal sealed class CaddyProcess : IAsyncDisposable
+/// <summary>The proxy of the production setup in deploy/docker before a server of this machine, with TLS of its own making, as a process that is ended by its id when disposed.</summary>
+internal sealed partial class CaddyProcess : IAsyncDisposable
 {
     private readonly Process _process;
 
@@ -39,6 +40,11 @@ internal sealed class CaddyProcess : IAsyncDisposable
             cancellationToken);
         var start = new ProcessStartInfo(Program(), ["run", "--adapter", "caddyfile", "--config", file]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["TIDEMARK_SITE"] = $"https://localhost:{port}";
+        foreach (Match setting in GoSetting().Matches(await File.ReadAllTextAsync(Path.Combine(Repository(), "deploy/docker/compose.production.yaml"), cancellationToken)))
+        {
+            start.Environment[setting.Groups[1].Value] = setting.Groups[2].Value;
+        }
+
         foreach (var name in (string[])["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"])
         {
             start.Environment[name] = folder;
@@ -80,6 +86,10 @@ internal sealed class CaddyProcess : IAsyncDisposable
 
         _process.Dispose();
     }
+
+    /// <summary>What the production setup tells the runtime of the proxy.</summary>
+    [GeneratedRegex("""^ +(GO[A-Z]+): "?(\w+)"?$""", RegexOptions.Multiline)]
+    private static partial Regex GoSetting();
 
     private static string Program()
         => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append(Path.Combine(Repository(), ".tools/bin")).Select(folder => Path.Combine(folder, "caddy")).FirstOrDefault(File.Exists)

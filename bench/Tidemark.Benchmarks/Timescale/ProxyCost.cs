@@ -24,9 +24,11 @@ internal static class ProxyCost
         using var open = new HttpLayer(server.Url);
         using var guarded = new HttpLayer(server.Url, key);
         using var proxied = new HttpLayer(caddy.Url, key);
+        using var packed = new HttpLayer(server.Url, compressed: true);
+        using var proxiedPacked = new HttpLayer(caddy.Url, key, compressed: true);
 
         // Without the file the server, which started without keys, asks for none.
-        (HttpLayer Layer, bool Guarded)[] ways = [(open, false), (guarded, true), (proxied, true)];
+        (HttpLayer Layer, bool Guarded)[] ways = [(open, false), (guarded, true), (proxied, true), (packed, false), (proxiedPacked, true)];
         var rates = new double[ways.Length, Rounds];
         var (served, serverMicros, proxyMicros) = (new double[ways.Length], new double[ways.Length], new double[ways.Length]);
         for (var round = -1; round < Rounds; round++)
@@ -57,18 +59,22 @@ internal static class ProxyCost
         }
 
         var of = Enumerable.Range(0, ways.Length).Select(way => new Samples(Enumerable.Range(0, Rounds).Select(round => rates[way, round]))).ToArray();
-        Samples Ratio(int way) => new(Enumerable.Range(0, Rounds).Select(round => rates[way, round] / rates[0, round]));
+        Samples Ratio(int way, int to = 0) => new(Enumerable.Range(0, Rounds).Select(round => rates[way, round] / rates[to, round]));
+        FormattableString Beside(int way, int to) =>
+            $"{of[way].Median:F0} against {of[to].Median:F0} requests/s; {serverMicros[way] / served[way]:F0} against {serverMicros[to] / served[to]:F0} µs of a processor a request in the server, {proxyMicros[way] / served[way]:F0} µs in the proxy";
         return
         [
             Of(
                 "week of hours with a key against without", Ratio(1),
                 $"{of[1].Median:F0} against {of[0].Median:F0} requests/s; {serverMicros[1] / served[1]:F0} against {serverMicros[0] / served[0]:F0} µs of a processor a request in the server"),
-            Of(
-                "week of hours through Caddy with TLS and a key against directly without", Ratio(2),
-                $"{of[2].Median:F0} against {of[0].Median:F0} requests/s; {serverMicros[2] / served[2]:F0} µs of a processor a request in the server, {proxyMicros[2] / served[2]:F0} µs in the proxy"),
+            Of("week of hours through Caddy with TLS and a key against directly without", Ratio(2), Beside(2, 0)),
+            Figure.Free("the same, both compressed as browsers ask", Ratio(4, 3).Median, "", Text(Ratio(4, 3), Beside(4, 3))),
         ];
     }
 
     private static Figure Of(string name, Samples ratio, FormattableString beside)
-        => Figure.AtLeast(name, ratio.Median, 0.9, "", string.Create(CultureInfo.InvariantCulture, $"median of {Rounds} rounds, {ratio.Percentile(0):F2} to {ratio.Max:F2}; {FormattableString.Invariant(beside)}"));
+        => Figure.AtLeast(name, ratio.Median, 0.9, "", Text(ratio, beside));
+
+    private static string Text(Samples ratio, FormattableString beside)
+        => string.Create(CultureInfo.InvariantCulture, $"median of {Rounds} rounds, {ratio.Percentile(0):F2} to {ratio.Max:F2}; {FormattableString.Invariant(beside)}");
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 
@@ -37,7 +38,11 @@ internal sealed class ApiClient : IDisposable
             throw new UsageException($"--host '{host}' is not a host name or address, such as 127.0.0.1");
         }
 
-        _http = new HttpClient { BaseAddress = new UriBuilder(port == 443 ? "https" : "http", host, port).Uri, Timeout = TimeSpan.FromMinutes(5) };
+        _http = new HttpClient(new SocketsHttpHandler { AutomaticDecompression = DecompressionMethods.All })
+        {
+            BaseAddress = new UriBuilder(port == 443 ? "https" : "http", host, port).Uri,
+            Timeout = TimeSpan.FromMinutes(5),
+        };
         _http.DefaultRequestHeaders.Authorization = key is null ? null : new AuthenticationHeaderValue("Bearer", key);
     }
 

@@ -23,6 +23,7 @@ internal static class OperationAnswer
         {
             WriteLine(answer, new OperationLine<T>(Progress: step));
             await answer.FlushAsync(cancellationToken);
+            await context.Response.Body.FlushAsync(cancellationToken);
         }
 
         try

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.ResponseCompression;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -48,6 +49,13 @@ public static class TidemarkServer
         builder.Services.ConfigureHttpJsonOptions(json => WireJson.Configure(json.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        builder.Services.AddResponseCompression(compression =>
+        {
+            compression.MimeTypes = [.. ResponseCompressionDefaults.MimeTypes, Ndjson.ContentType];
+
+            // Answers hold no secret that could be guessed from their lengths.
+            compression.EnableForHttps = true;
+        });
         builder.Services.AddApiDocument();
         builder.Services.AddKeys();
 
@@ -55,6 +63,7 @@ public static class TidemarkServer
         // A file of keys that can't be read is told now, not to the first client.
         app.Services.GetRequiredService<Gate>();
         app.UseTrustedProxies(options.Server.TrustedProxies);
+        app.UseResponseCompression();
         app.UseProblemAnswers();
         app.UseAuthentication();
         app.UseAuthorization();

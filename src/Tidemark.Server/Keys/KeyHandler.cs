@@ -16,9 +16,11 @@ using Tidemark.Server.Wire;
 namespace Tidemark.Server.Keys;
 
 /// <summary>Who may come in, for as long as a server runs.</summary>
-internal sealed class Gate(TidemarkOptions options) : IDisposable
+internal sealed partial class Gate(TidemarkOptions options, ILogger<Gate> logger) : IDisposable
 {
     private const int WrongKeysPerMinute = 20;
+
+    private readonly Lock _counting = new();
 
     private readonly byte[] _local = RandomNumberGenerator.GetBytes(32);
 
@@ -37,16 +39,37 @@ internal sealed class Gate(TidemarkOptions options) : IDisposable
 
     public bool IsLocal(string token) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(LocalKey));
 
-    /// <summary>Counts a wrong key; false when there were too many from there.</summary>
+    /// <summary>Counts a wrong key; false when there were too many from there. The first of a minute and the last allowed one are logged.</summary>
     public bool MayTryAgain(IPAddress? address)
     {
-        using var lease = _wrongKeys.AttemptAcquire(Customer(address));
-        return lease.IsAcquired;
+        address = address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
+        var customer = Customer(address);
+        lock (_counting)
+        {
+            using var lease = _wrongKeys.AttemptAcquire(customer);
+            switch (lease.IsAcquired, _wrongKeys.GetStatistics(customer)?.CurrentAvailablePermits)
+            {
+                case (true, WrongKeysPerMinute - 1):
+                    LogWrong(address);
+                    break;
+                case (true, 0):
+                    LogTooMany(WrongKeysPerMinute, address);
+                    break;
+            }
+
+            return lease.IsAcquired;
+        }
     }
+
+    [LoggerMessage(EventId = 300, Level = LogLevel.Warning, Message = "a key that is wrong or revoked came from {Address}")]
+    private partial void LogWrong(IPAddress? address);
+
+    [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "{Count} wrong keys came from {Address}: more of this minute are answered 429")]
+    private partial void LogTooMany(int count, IPAddress? address);
 
     /// <summary>Who has an address: of IPv6, one customer has at least a /64, and may use any of it.</summary>
     private static string Customer(IPAddress? address)
-        => address is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false } ? Convert.ToHexString(address.GetAddressBytes(), 0, 8) : $"{address?.MapToIPv4()}";
+        => address is { AddressFamily: AddressFamily.InterNetworkV6 } ? Convert.ToHexString(address.GetAddressBytes(), 0, 8) : $"{address}";
 
     public void Dispose() => _wrongKeys.Dispose();
 }

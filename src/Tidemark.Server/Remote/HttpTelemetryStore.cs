@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -29,7 +30,7 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
     public static async Task<ITelemetryStore> ConnectAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
     {
         // Operations take as long as they take, and each has a token of its own.
-        var client = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout, UseProxy = false })
+        var client = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout, UseProxy = false, AutomaticDecompression = Compression(baseAddress) })
         {
             BaseAddress = new Uri($"{baseAddress.AbsoluteUri.TrimEnd('/')}/"),
             Timeout = Timeout.InfiniteTimeSpan,
@@ -51,6 +52,9 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
             throw;
         }
     }
+
+    /// <summary>On this machine it would cost more time than it saves.</summary>
+    private static DecompressionMethods Compression(Uri server) => server.IsLoopback ? DecompressionMethods.None : DecompressionMethods.All;
 
     /// <summary>Asks the server to create or upgrade what its own configuration says.</summary>
     public Task InitializeAsync(CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -67,6 +68,26 @@ public sealed class KeyCommandTests : IDisposable
         using var revoked = await http.GetAsync("/api/sensors");
         Assert.Equal(HttpStatusCode.Unauthorized, revoked.StatusCode);
         Assert.DoesNotContain(key[13..], (await server.TerminateAsync()).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_sends_wrong_keys_is_logged_twice_a_minute_at_most_and_the_keys_are_not()
+    {
+        await _folder.SucceedAsync("key", "add", "dashboard");
+        await _folder.SucceedAsync("init");
+        var server = _folder.Start([("TIDEMARK_SERVER__TRUSTED_PROXIES", "127.0.0.1/32")], "serve", "--urls", "http://127.0.0.1:0");
+        using var http = new HttpClient { BaseAddress = new Uri(await server.UrlAsync()), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", "tmk_00000000_guessed") } };
+        http.DefaultRequestHeaders.Add("X-Forwarded-For", "203.0.113.7");
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, (await http.GetAsync("/api/sensors")).StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await http.GetAsync("/api/sensors")).StatusCode);
+        var log = (await server.TerminateAsync()).Error;
+        Assert.Single(Regex.Matches(log, "a key that is wrong or revoked came from 203\\.0\\.113\\.7\n"));
+        Assert.Single(Regex.Matches(log, "20 wrong keys came from 203\\.0\\.113\\.7: more of this minute are answered 429\n"));
+        Assert.DoesNotContain("guessed", log, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using Tidemark.App.Tests.Cli;
 using Tidemark.App.Tests.Http;
 using Tidemark.Server.Keys;
+using Tidemark.Server.Remote;
 
 namespace Tidemark.App.Tests.Deploy;
 
@@ -85,16 +86,27 @@ public sealed class ProxyTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_fails_is_logged_with_the_client_s_address_and_no_key_ever()
+    public async Task Without_the_API_the_answer_is_a_problem_and_the_log_says_why_and_holds_no_key()
     {
-        using var wrong = ClientAt("127.0.0.2", "tmk_00000000_secret");
-        using var right = ClientAt("127.0.0.3", _key);
-        await right.GetAsync("/api/sensors?answered");
-        await wrong.GetAsync("/api/sensors?refused");
-        await _proxy.WaitForAsync(new Regex("handled request.*\"remote_ip\":\"127.0.0.2\".*refused.*\"status\":401"));
-        var log = (await _proxy.TerminateAsync()).Output;
-        Assert.DoesNotContain("answered", log, StringComparison.Ordinal);
+        using var client = ClientAt("127.0.0.2", _key);
+        await client.GetAsync("/api/sensors?answered");
+        await _server.AbortAsync();
+        using var answer = await client.GetAsync("/api/sensors?unanswered");
+        var problem = await RunningServer.ProblemAsync(HttpStatusCode.BadGateway, answer);
+        Assert.Equal("the proxy can't pass this on: Bad Gateway", problem["error"]!.GetValue<string>());
+        Assert.False(answer.Headers.Contains("Server"));
+        var log = (await _proxy.TerminateAsync()).Error;
+        Assert.Matches(new Regex("connection refused.*\"remote_ip\":\"127.0.0.2\".*unanswered"), log);
+        Assert.DoesNotContain("?answered", log, StringComparison.Ordinal);
         Assert.DoesNotContain("tmk_", log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_store_over_HTTP_is_unavailable_meanwhile()
+    {
+        await _server.AbortAsync();
+        var error = await Assert.ThrowsAsync<StoreException>(() => HttpTelemetryStore.ConnectAsync(_address, _key, CancellationToken.None));
+        Assert.Equal((StoreErrorKind.Unavailable, "the proxy can't pass this on: Bad Gateway"), (error.Kind, error.Message));
     }
 
     /// <summary>Whoever asks from an address of its own, as clients of the Internet do.</summary>

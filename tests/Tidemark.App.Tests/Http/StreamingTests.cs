@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Net;
 using System.Text.Json.Nodes;
 
@@ -57,6 +58,40 @@ public sealed class StreamingTests
         Assert.Null(response.Content.Headers.ContentLength);
         var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
         Assert.Equal((60_000, 60_000), (answer["data_points"]!.GetValue<int>(), answer["data"]!.AsArray().Count));
+    }
+
+    [Theory]
+    [InlineData("br", 100), InlineData("gzip", 100), InlineData("br", 60_000), InlineData("gzip", 60_000)]
+    public async Task Who_asks_for_it_gets_the_same_answer_compressed(string encoding, int readings)
+    {
+        await using var server = await RunningServer.StartAsync();
+        await FillAsync(server, readings);
+        var path = "/api/sensors/a/raw?period=1w";
+        var plain = await server.Client.GetByteArrayAsync(path);
+        using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { AcceptEncoding = { new(encoding) } } };
+        using var response = await server.Client.SendAsync(request);
+        Assert.Equal([encoding], response.Content.Headers.ContentEncoding);
+        Assert.Equal(["Accept-Encoding"], response.Headers.Vary);
+        var packed = await response.Content.ReadAsByteArrayAsync();
+        Assert.InRange(packed.Length, 1, plain.Length / 5);
+        await using var body = new MemoryStream(packed);
+        await using Stream unpacked = encoding == "br" ? new BrotliStream(body, CompressionMode.Decompress) : new GZipStream(body, CompressionMode.Decompress);
+        var (answer, expected) = ((await JsonNode.ParseAsync(unpacked))!, JsonNode.Parse(plain)!);
+        Assert.True(JsonNode.DeepEquals(expected["data"], answer["data"]));
+        Assert.Equal(readings, answer["data_points"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public async Task Compressed_or_not_what_breaks_off_is_no_whole_answer()
+    {
+        await using var origin = await RunningServer.StartAsync();
+        await FillAsync(origin, 400_000);
+        await using var server = await origin.StartBehindAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/sensors/a/raw?period=1w") { Headers = { AcceptEncoding = { new("gzip") } } };
+        using var response = await server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        await origin.AbortAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => response.Content.ReadAsByteArrayAsync());
     }
 
     [Fact]
