@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -13,7 +12,14 @@ internal static class KeyAccess
     public static void AddKeys(this IServiceCollection services)
     {
         services.AddSingleton<Gate>();
-        services.AddAuthentication(KeyHandler.SchemeName).AddScheme<AuthenticationSchemeOptions, KeyHandler>(KeyHandler.SchemeName, null);
+        // AddAuthentication would bring data protection, which writes keys of its own into the home folder and warns where there is none.
+        services.AddAuthenticationCore(options =>
+        {
+            options.DefaultScheme = KeyHandler.SchemeName;
+            options.AddScheme<KeyHandler>(KeyHandler.SchemeName, null);
+        });
+        services.AddTransient<KeyHandler>();
+        services.AddWebEncoders();
         services.AddAuthorizationBuilder()
             .SetFallbackPolicy(Requires(Scope.Read))
             .AddPolicy(Scope.Write, Requires(Scope.Write))

@@ -28,6 +28,17 @@ public sealed class ServeTests : IDisposable
     }
 
     [Fact]
+    public async Task It_writes_nothing_into_the_home_folder_and_warns_of_nothing()
+    {
+        var home = Directory.CreateDirectory(Path.Combine(_folder.Path, "home")).FullName;
+        await _folder.SucceedAsync("init");
+        var server = _folder.Start([("HOME", home), ("TIDEMARK_SERVER__URLS", "http://127.0.0.1:0")], "serve");
+        await server.UrlAsync();
+        Assert.DoesNotContain("warn", (await server.TerminateAsync()).Error, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(home));
+    }
+
+    [Fact]
     public async Task It_names_itself_in_a_file_that_only_its_owner_reads()
     {
         var server = await _folder.ServeAsync();

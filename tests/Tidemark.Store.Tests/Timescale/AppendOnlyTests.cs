@@ -60,6 +60,19 @@ public sealed class AppendOnlyTests : IAsyncLifetime
         Assert.Equal(6, (await store.RawAsync(null, TimeRange.All, Token)).Count);
     }
 
+    [Theory]
+    [InlineData(89, 0), InlineData(91, 3)]
+    public async Task An_import_id_is_kept_for_90_days(int days, int written)
+    {
+        await using var store = await OpenAsync();
+        var batch = Batch("a", First, 1, 2, 3);
+        batch.ImportId = "load";
+        await store.WriteAsync(batch, Token);
+        await ExecuteAsync($"UPDATE tidemark.imports SET at = at - INTERVAL '{days} days'");
+        await store.RetainAsync(Token);
+        Assert.Equal(written, (await store.WriteAsync(batch, Token)).Written);
+    }
+
     [Fact]
     public async Task A_batch_that_was_refused_leaves_its_import_id_free()
     {
