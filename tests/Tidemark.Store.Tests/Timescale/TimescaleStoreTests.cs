@@ -56,10 +56,11 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         await using var store = await OpenAsync(new StoreSettings(), MaintenanceOwner.Database);
         await store.WriteAsync(Series(OldChunk, 4000), Token);
         await store.WriteAsync(Series(Now - TimeSpan.FromHours(5), 720), Token);
+        var asked = DateTimeOffset.UtcNow;
         await ExecuteAsync("SELECT alter_job(job_id, next_start => now()) FROM timescaledb_information.jobs WHERE job_id >= 1000");
         await UntilAsync(
             $"""
-            SELECT bool_and(coalesce(s.last_run_status = 'Success' AND s.last_run_started_at > '{DateTimeOffset.UtcNow:O}', false))
+            SELECT bool_and(coalesce(s.last_run_status = 'Success' AND s.last_run_started_at > '{asked:O}', false))
             FROM timescaledb_information.jobs j LEFT JOIN timescaledb_information.job_stats s USING (job_id) WHERE j.job_id >= 1000
             """);
 
