@@ -171,8 +171,8 @@ internal sealed class CsvSource : ReadingSource
         HasHeaders = false,
         Delimiter = _delimiter,
         OwnsReader = false,
-        // A row may begin with any character that text has.
-        Comment = '\0',
+        // A row may begin with any character that text has: decoding never answers half of a pair alone.
+        Comment = '\uDFFF',
         ResultSetMode = ResultSetMode.SingleResult,
     });
 
@@ -217,7 +217,7 @@ internal sealed class CsvSource : ReadingSource
             }
 
             var field = _rows!.GetFieldSpan(_map.Metrics[m]).Trim();
-            if (!field.IsEmpty && (!double.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out values[m]) || double.IsNaN(values[m])))
+            if (!field.IsEmpty && (field.Contains('\0') || !double.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out values[m]) || double.IsNaN(values[m])))
             {
                 return $"{_schema.Metrics[m].Name} '{ImportTime.Shown(field)}' is not a number such as -12.5";
             }

@@ -101,6 +101,37 @@ public class ImportSourceTests
         Assert.Equal("3: s 1970-01-01T00:00:00.001000Z 2 NaN NaN", result[1]);
     }
 
+    [Fact]
+    public void A_row_may_begin_with_any_character()
+    {
+        var first = Enumerable.Range(0, 0x300).Append(0xFFFD).Append(0xFFFF).Select(c => (char)c).Where(c => !"\r\n\",".Contains(c)).ToList();
+        Assert.Equal(
+            first.Select((_, i) => $"{i + 2}: a 1970-01-01T00:00:00Z 1 NaN NaN"),
+            Rows($"note,time,sensor_id,temperature\n{string.Concat(first.Select(c => $"{c},0,a,1\n"))}"));
+    }
+
+    [Fact]
+    public void NULs_neither_hide_a_row_nor_pass_as_part_of_a_field()
+        => Assert.Equal(
+            [
+                "2: a 1970-01-01T00:00:00Z 0 NaN NaN",
+                "3: time '\uFFFD\uFFFD2026-11-05T00:01:00Z' is not " + ImportTime.Form + " <\0\02026-11-05T00:01:00Z,a,1>",
+                "4: temperature '1\uFFFD' is not a number such as -12.5 <2,a,1\0>",
+                "5: time '3\uFFFD' is not " + ImportTime.Form + " <3\0,a,1>",
+                "6: a 1970-01-01T00:00:00.004000Z 4 NaN NaN",
+            ],
+            Rows("time,sensor_id,temperature\n0,a,0\n\0\02026-11-05T00:01:00Z,a,1\n2,a,1\0\n3\0,a,1\n4,a,4\n"));
+
+    [Fact]
+    public void Behind_rows_of_NULs_a_broken_quote_costs_one_row()
+    {
+        var result = Rows($"time,sensor_id,temperature\n{string.Concat(Enumerable.Repeat(new string('\0', 4000) + "\n", 40))}1,\"s\"x,1\n2,s,2\n", new() { MaxRow = 8192 });
+        Assert.Equal(42, result.Count);
+        Assert.StartsWith("41: the row has 1 fields", result[39]);
+        Assert.StartsWith("42: a quote is not closed", result[40]);
+        Assert.Equal("43: s 1970-01-01T00:00:00.002000Z 2 NaN NaN", result[41]);
+    }
+
     [Theory]
     [InlineData(""), InlineData("\n\n"), InlineData("time,sensor_id,temperature"), InlineData("\uFEFFtime,sensor_id,temperature\r\n\r\n")]
     public void A_file_without_rows_has_none(string text) => Assert.Empty(Rows(text));
