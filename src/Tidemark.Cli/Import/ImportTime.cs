@@ -48,7 +48,7 @@ internal sealed class ImportTime(TimeZoneInfo? zone)
             return "time is empty";
         }
 
-        if (!TryParse(text, out var parsed))
+        if (!TryParse(Instant.CutDecimals(text), out var parsed))
         {
             return $"time '{Shown(text)}' is not {Form}";
         }
@@ -64,11 +64,11 @@ internal sealed class ImportTime(TimeZoneInfo? zone)
             : TryPlace(parsed, zone, text, out time);
     }
 
-    /// <summary>Cut to a length that fits a line.</summary>
+    /// <summary>Cut to a length that fits a line, which it doesn't break.</summary>
     public static string Shown(ReadOnlySpan<char> text)
     {
         var shown = text.Length <= 60 ? text.ToString() : $"{text[..60]}…";
-        return shown.ReplaceLineEndings(" ");
+        return string.Concat(shown.ReplaceLineEndings(" ").Select(c => char.IsControl(c) ? '\uFFFD' : c));
     }
 
     private bool TryParse(ReadOnlySpan<char> text, out DateTime parsed)
@@ -95,19 +95,18 @@ internal sealed class ImportTime(TimeZoneInfo? zone)
     private string? TryPlace(DateTime local, TimeZoneInfo zone, ReadOnlySpan<char> text, out Instant time)
     {
         time = default;
-        if (zone.IsInvalidTime(local))
+        var offsets = Offsets(local, zone);
+        if (offsets.Count == 0)
         {
             return $"time '{Shown(text)}' does not exist in {zone.Id}: the clocks skip it";
         }
 
-        var offset = zone.GetUtcOffset(local);
-        if (zone.IsAmbiguousTime(local))
+        if (offsets.Count > 1)
         {
             Repeated++;
-            offset = zone.GetAmbiguousTimeOffsets(local).Max();
         }
 
-        var ticks = local.Ticks - offset.Ticks;
+        var ticks = local.Ticks - offsets.Max().Ticks;
         if (ticks < 0 || ticks > DateTime.MaxValue.Ticks)
         {
             return $"time '{Shown(text)}' lies outside the years 1 to 9999 in UTC";
@@ -115,5 +114,20 @@ internal sealed class ImportTime(TimeZoneInfo? zone)
 
         time = Instant.From(new DateTimeOffset(ticks, TimeSpan.Zero));
         return null;
+    }
+
+    /// <summary>
+    /// The offsets at which the clocks of the zone show the time: those of the days around it that convert back to it.
+    /// None is a gap, several are a repeated hour.
+    /// </summary>
+    private static List<TimeSpan> Offsets(DateTime local, TimeZoneInfo zone)
+    {
+        var utc = DateTime.SpecifyKind(local, DateTimeKind.Utc);
+        TimeSpan[] around = [OffsetAt(-TimeSpan.TicksPerDay), OffsetAt(0), OffsetAt(TimeSpan.TicksPerDay)];
+        return around[0] == around[1] && around[1] == around[2]
+            ? [around[0]]
+            : [.. around.Distinct().Where(offset => OffsetAt(-offset.Ticks) == offset)];
+
+        TimeSpan OffsetAt(long later) => zone.GetUtcOffset(new DateTime(Math.Clamp(utc.Ticks + later, 0, DateTime.MaxValue.Ticks), DateTimeKind.Utc));
     }
 }

@@ -122,9 +122,10 @@ public sealed class JsonReadingParser(TelemetrySchema schema)
         switch (reader.TokenType)
         {
             case JsonTokenType.Number:
-                return reader.TryGetInt64(out var millis) && Instant.TryFromEpochMillis(millis, out time)
+                var number = Encoding.UTF8.GetString(reader.ValueSpan);
+                return Instant.TryParse(number, out time)
                     ? null
-                    : $"time {Shorten(Encoding.UTF8.GetString(reader.ValueSpan))} is not a whole number of epoch milliseconds between the years 1 and 9999";
+                    : $"time {Shorten(number)} is not a whole number of epoch milliseconds between the years 1 and 9999";
             case JsonTokenType.String:
                 var text = reader.GetString()!;
                 return Instant.TryParse(text, out time)

@@ -34,14 +34,15 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
     public DateTimeOffset ToDateTimeOffset() => new(ToDateTime());
 
     /// <summary>
-    /// Reads RFC 3339 with a zone (<c>2026-11-22T10:00:00Z</c>, <c>…+01:00</c>, up to seven decimals) or epoch
+    /// Reads RFC 3339 with a zone (<c>2026-11-22T10:00:00Z</c>, <c>…+01:00</c>, any number of decimals) or epoch
     /// milliseconds. A time without a zone is refused, because it could mean two instants.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<char> text, out Instant instant)
     {
-        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var millis))
+        instant = default;
+        if (TryParseNumber(text, out var number))
         {
-            return TryFromEpochMillis(millis, out instant);
+            return decimal.IsInteger(number) && TryFromEpochMillis(number, out instant);
         }
 
         if (text.IndexOfAny('t', 'z') >= 0)
@@ -49,9 +50,8 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
             return TryParse(text.ToString().ToUpperInvariant(), out instant);
         }
 
-        instant = default;
         if (!HasZone(text)
-            || !DateTimeOffset.TryParseExact(text, Rfc3339Formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed))
+            || !DateTimeOffset.TryParseExact(CutDecimals(text), Rfc3339Formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed))
         {
             return false;
         }
@@ -60,11 +60,31 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
         return true;
     }
 
-    public static bool TryFromEpochMillis(long millis, out Instant instant)
+    private static bool TryFromEpochMillis(decimal millis, out Instant instant)
     {
         var valid = millis >= MinValue.Micros / 1000 && millis <= MaxValue.Micros / 1000;
-        instant = valid ? new Instant(millis * 1000) : default;
+        instant = valid ? new Instant((long)millis * 1000) : default;
         return valid;
+    }
+
+    /// <summary>Reads a number exactly, as JSON and spreadsheets write them: <c>1527863043000</c>, <c>1527863043000.0</c>, <c>1.527863043e12</c>.</summary>
+    public static bool TryParseNumber(ReadOnlySpan<char> text, out decimal number)
+    {
+        const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+        number = default;
+        var exponent = text.IndexOfAny('e', 'E');
+        // .NET ignores NULs at the end of a number and makes 0 of what is too small for a decimal.
+        return !text.Contains('\0') && decimal.TryParse(text, Style, CultureInfo.InvariantCulture, out number)
+            && (number != 0 || !(exponent < 0 ? text : text[..exponent]).ContainsAnyInRange('1', '9'));
+    }
+
+    /// <summary>A time of day without the decimals beyond the seventh, which .NET refuses.</summary>
+    public static ReadOnlySpan<char> CutDecimals(ReadOnlySpan<char> text)
+    {
+        const int Most = 7;
+        var decimals = text.LastIndexOf('.') + 1;
+        var length = decimals == 0 ? 0 : text[decimals..].IndexOfAnyExceptInRange('0', '9') is var end and >= 0 ? end : text.Length - decimals;
+        return length <= Most ? text : string.Concat(text[..(decimals + Most)], text[(decimals + length)..]);
     }
 
     /// <summary>RFC 3339 in UTC: whole seconds without decimals, else exactly six of them.</summary>

@@ -29,6 +29,14 @@ public class JsonReadingParserTests
         Assert.Equal("2023-11-14T22:13:20.123000Z", time.ToString());
     }
 
+    [Theory]
+    [InlineData("1527863043000.0"), InlineData("1.527863043e12"), InlineData("15278630430E2"), InlineData("\"2018-06-01T14:24:03.000000999Z\"")]
+    public void A_time_may_be_written_as_other_programs_do(string text)
+    {
+        Assert.Null(_parser.TryParse(Encoding.UTF8.GetBytes($$"""{"sensor_id":"a","time":{{text}}}"""), out _, out var time, _values));
+        Assert.Equal("2018-06-01T14:24:03Z", time.ToString());
+    }
+
     [Fact]
     public void Doubles_keep_every_bit()
     {
