@@ -58,13 +58,6 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
     /// <summary>Parameters: aggregate, sensor, bucket.</summary>
     public const string DeleteInvalidation = "DELETE FROM internal.invalidations WHERE aggregate = $1 AND sensor = $2 AND bucket = $3";
 
-    /// <summary>What must stay the same for materialised buckets to stay true.</summary>
-    public static string Definition(AggregateDefinition aggregate)
-    {
-        var extra = string.Concat(aggregate.ExtraColumns.Select(c => $", {c.Name} = {c.Expression}"));
-        return $"{aggregate.Bucket} from {aggregate.Source?.Name ?? TelemetrySchema.RawTable}{extra}";
-    }
-
     public string CreateRaw(string table, string ifNotExists = "")
         => $"CREATE TABLE {ifNotExists} {table} (sensor INTEGER NOT NULL, minute INTEGER NOT NULL, micros INTEGER NOT NULL, {string.Join(", ", StoredMetrics.Select(m => $"{m} DOUBLE"))})";
 

@@ -15,6 +15,7 @@ public sealed partial class DuckDbStore
             {
                 _session.Execute(DuckDbSql.CreateTables);
                 ReconcileSettings();
+                _kept = StoredDefinition.Complete(Schema, StoredAggregates());
                 ReconcileMetrics();
                 _session.Execute(_sql.CreateRaw("internal.latest", "IF NOT EXISTS"));
                 return (ReconcileAggregates(LoadChunks(), RawHorizonSetting()), true);
@@ -95,7 +96,7 @@ public sealed partial class DuckDbStore
                     _session.Execute($"ALTER TABLE {table} ADD COLUMN {Identifier.Quote(added)} DOUBLE");
                 }
 
-                foreach (var aggregate in Schema.Aggregates.Where(a => StoredDefinition(a.Name) is not null))
+                foreach (var aggregate in _kept.Aggregates.Where(a => Stored(a.Name) is not null))
                 {
                     _session.Execute(DuckDbSql.AddMetric(aggregate, added));
                 }
@@ -111,8 +112,8 @@ public sealed partial class DuckDbStore
     {
         foreach (var aggregate in Schema.Aggregates)
         {
-            var definition = DuckDbSql.Definition(aggregate);
-            var stored = StoredDefinition(aggregate.Name);
+            var definition = StoredDefinition.Of(aggregate);
+            var stored = Stored(aggregate.Name);
             if (stored is null)
             {
                 _session.Execute(_sql.CreateAggregate(aggregate));
@@ -139,14 +140,31 @@ public sealed partial class DuckDbStore
 
         return new StoreState(
             chunks,
-            [.. Schema.Aggregates.Select(a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].Invalid, RewritesOf(a)))],
+            [.. _kept.Aggregates.Select(a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].Invalid, RewritesOf(a)))],
             rawHorizon);
     }
 
     /// <summary>Goes on counting when a store that is open is initialised again.</summary>
     private int RewritesOf(AggregateDefinition aggregate) => _state.Aggregates.FirstOrDefault(a => a.Definition == aggregate)?.Rewrites ?? 0;
 
-    private string? StoredDefinition(string aggregate)
+    private List<StoredAggregate> StoredAggregates()
+    {
+        var stored = new List<StoredAggregate>();
+        using var rows = _session.Query(
+            """
+            SELECT name, definition, (SELECT string_agg(column_name, ',') FROM duckdb_columns() WHERE schema_name = 'internal' AND table_name = 'agg_' || name)
+            FROM internal.aggregates
+            """,
+            streaming: false);
+        while (rows.Read())
+        {
+            stored.Add(new StoredAggregate(rows.GetString(0), rows.GetString(1), $"{TelemetrySchema.RawTable}_{rows.GetString(0)}", "bucket", rows.GetString(2).Split(',')));
+        }
+
+        return stored;
+    }
+
+    private string? Stored(string aggregate)
         => (string?)_session.Scalar("SELECT definition FROM internal.aggregates WHERE name = $1", aggregate);
 
     private ImmutableArray<Chunk> LoadChunks()

@@ -31,9 +31,10 @@ public sealed partial class DuckDbStore
 
     public async Task<RetainResult> RetainAsync(CancellationToken cancellationToken)
     {
-        foreach (var aggregate in Schema.Aggregates)
+        RequireInitialized();
+        foreach (var aggregate in _kept.Aggregates)
         {
-            await RefreshAsync(aggregate.Name, null, null, cancellationToken);
+            await RefreshAsync(aggregate, null, null, cancellationToken);
         }
 
         return await WriteThread(
@@ -162,7 +163,7 @@ public sealed partial class DuckDbStore
     private bool IsMaterialised(StoreState state, Chunk chunk)
     {
         var last = InstantOf(_session.Scalar($"SELECT max({DuckDbSql.RawMicros}) FROM {chunk.Table}"));
-        return Schema.BuiltFrom(null).All(aggregate =>
+        return _kept.BuiltFrom(null).All(aggregate =>
             (last is null || last < state.Aggregate(aggregate).Watermark)
             && (!state.Aggregate(aggregate).HasInvalidations || FirstInvalid(aggregate, chunk.Range.Widen(aggregate.Bucket)) is null));
     }
@@ -178,7 +179,7 @@ public sealed partial class DuckDbStore
     private (StoreState Next, long Result) RetainAggregate(StoreState state, AggregateDefinition aggregate)
     {
         var limit = aggregate.Bucket.Floor(Now - aggregate.Retention!.Value);
-        foreach (var dependent in Schema.BuiltFrom(aggregate))
+        foreach (var dependent in _kept.BuiltFrom(aggregate))
         {
             limit = Instant.Min(limit, state.Aggregate(dependent).Watermark ?? Instant.MinValue);
             limit = Instant.Min(limit, FirstInvalid(dependent, TimeRange.All) ?? limit);

@@ -19,11 +19,16 @@ public sealed partial class DuckDbStore
             cancellationToken);
     }
 
-    public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
         RequireInitialized();
+        return RefreshAsync(Schema.Aggregate(aggregate), range, progress, cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<RefreshResult>> RefreshAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    {
         var results = new List<RefreshResult>();
-        foreach (var (part, partRange) in Chain(Schema.Aggregate(aggregate), range))
+        foreach (var (part, partRange) in Chain(aggregate, range))
         {
             var started = Stopwatch.GetTimestamp();
             var rows = await RefreshOneAsync(part, partRange, progress, cancellationToken);
@@ -211,7 +216,7 @@ public sealed partial class DuckDbStore
     /// <summary>Makes buckets of dependent aggregates invalid that are materialised, so below a watermark, and not frozen; <paramref name="insert"/> answers how many.</summary>
     private void PassOn(ref StoreState state, AggregateDefinition aggregate, Func<AggregateDefinition, Instant, Instant, int> insert)
     {
-        foreach (var dependent in Schema.BuiltFrom(aggregate))
+        foreach (var dependent in _kept.BuiltFrom(aggregate))
         {
             if (state.Aggregate(dependent).Watermark is { } watermark && insert(dependent, watermark, state.FrozenBefore(dependent)) > 0)
             {

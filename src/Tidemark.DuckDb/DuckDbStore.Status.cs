@@ -13,7 +13,7 @@ public sealed partial class DuckDbStore
         (session, state) =>
         {
             var chunks = state.Chunks.Select(c => new ChunkStatus(c.Table, c.Range, Count(session, c), StoredBytes(session, c), c.Compressed)).ToList();
-            var aggregates = state.Aggregates.Select(a => new AggregateStatus(
+            var aggregates = state.Aggregates.Where(a => Schema.HasAggregate(a.Definition.Name)).Select(a => new AggregateStatus(
                 a.Definition.Name,
                 a.Definition.Table,
                 a.Definition.Bucket.ToString(),

@@ -29,6 +29,9 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private readonly BlockingScheduler _readers = new("tidemark-reader", Math.Max(4, 2 * Environment.ProcessorCount));
     private readonly Session _session;
     private StoreState _state = StoreState.Empty;
+
+    // The configured aggregates, then those that the store has besides: late writes are noted for all, retention refreshes all.
+    private TelemetrySchema _kept;
     private int _structure;
     private long _commits;
     private bool _initialized;
@@ -40,6 +43,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
         _file = file;
         _folder = Path.GetDirectoryName(file)!;
         _session = session;
+        _kept = options.Schema;
         _sql = new DuckDbSql(options.Schema);
         _pages = new PartialPages(_sql, options.Schema.Metrics.Count);
         ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);

@@ -70,7 +70,7 @@ public sealed partial class DuckDbStore
 
             foreach (var name in _invalid.Select(i => i.Aggregate).Distinct())
             {
-                var aggregate = _state.Aggregate(store.Schema.Aggregate(name));
+                var aggregate = _state.Aggregate(store._kept.Aggregate(name));
                 _state = aggregate.HasInvalidations ? _state : _state.With(aggregate with { HasInvalidations = true });
             }
 

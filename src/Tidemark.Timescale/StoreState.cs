@@ -16,7 +16,7 @@ internal sealed record AggregateState(
 /// <summary>What the database's catalog says at one moment.</summary>
 /// <param name="RawHorizon">The largest chunk end ever dropped.</param>
 /// <param name="Threshold">TimescaleDB notes changes of raw readings before it; null while nothing was refreshed.</param>
-/// <param name="Aggregates">In the schema's order.</param>
+/// <param name="Aggregates">In the schema's order, then those that the store has besides.</param>
 internal sealed record StoreState(Instant? RawHorizon, Instant? Threshold, ImmutableArray<AggregateState> Aggregates)
 {
     public AggregateState Aggregate(AggregateDefinition definition) => Aggregates.First(a => a.Definition == definition);

@@ -7,13 +7,6 @@ internal sealed partial class TimescaleSql
 {
     public static readonly string[] CreateCatalog = [Resource("0001_catalog.sql"), Resource("0002_jobs.sql")];
 
-    /// <summary>What must stay the same for materialised buckets to stay true.</summary>
-    public static string Definition(AggregateDefinition aggregate)
-    {
-        var extra = string.Concat(aggregate.ExtraColumns.Select(c => $", {c.Name} = {c.Expression}"));
-        return $"{aggregate.Bucket} from {aggregate.Source?.Name ?? TelemetrySchema.RawTable}{extra}";
-    }
-
     /// <remarks>
     /// The key (sensor_id, time) gives identity and serves reads of a sensor; in an append-only store, where TimescaleDB compresses bulk loads
     /// only without any unique index, an index does the latter. A block-range index on time, of a few pages a chunk and

@@ -28,7 +28,7 @@ public sealed partial class TimescaleStore
     private async Task NoteChangesBySqlAsync(NpgsqlConnection connection, StoreState state, CancellationToken cancellationToken)
     {
         var parts = new SqlParts();
-        var notes = Schema.BuiltFrom(null).Select(a => (Aggregate: a, Range: Rewritable(state, a))).Where(a => !a.Range.IsEmpty)
+        var notes = _kept.BuiltFrom(null).Select(a => (Aggregate: a, Range: Rewritable(state, a))).Where(a => !a.Range.IsEmpty)
             .Select(a => NotesBySql(parts, a.Aggregate, a.Range)).ToList();
         if (notes.Count > 0)
         {

@@ -80,7 +80,7 @@ public sealed partial class TimescaleStore
         [
             FormatVersion, TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', Schema.Metrics.Select(m => m.Name)),
             $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention} {CompressedBatch}",
-            .. Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {TimescaleSql.Definition(a)}"),
+            .. Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {StoredDefinition.Of(a)}"),
         ]);
 
     private async Task<bool> IsCurrentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -98,6 +98,7 @@ public sealed partial class TimescaleStore
         }
 
         await ReconcileSettingsAsync(connection, cancellationToken);
+        await LoadKeptAsync(connection, cancellationToken);
         var rebuild = await ReconcileMetricsAsync(connection, cancellationToken);
         await ReconcileAggregatesAsync(connection, rebuild, cancellationToken);
         await LoadMaterializationsAsync(connection, cancellationToken);
@@ -185,7 +186,7 @@ public sealed partial class TimescaleStore
         var kept = new List<AggregateDefinition>();
         foreach (var aggregate in Schema.Aggregates)
         {
-            var definition = TimescaleSql.Definition(aggregate);
+            var definition = StoredDefinition.Of(aggregate);
             var stored = (string?)await ScalarAsync(connection, "SELECT definition FROM tidemark.aggregates WHERE name = $1", cancellationToken, aggregate.Name);
             if (stored is not null && stored != definition)
             {
@@ -200,7 +201,7 @@ public sealed partial class TimescaleStore
 
         if (rebuild && kept.Count > 0)
         {
-            await RebuildAggregatesAsync(connection, kept, cancellationToken);
+            await RebuildAggregatesAsync(connection, [.. kept, .. _kept.Aggregates.Except(Schema.Aggregates)], cancellationToken);
         }
 
         foreach (var aggregate in kept)
@@ -256,7 +257,7 @@ public sealed partial class TimescaleStore
             ON CONFLICT (name) DO UPDATE SET materialization = excluded.materialization
             """,
             cancellationToken,
-            aggregate.Name, TimescaleSql.Definition(aggregate), Identifier.Quote(aggregate.Table), aggregate.Source?.Name ?? "");
+            aggregate.Name, StoredDefinition.Of(aggregate), Identifier.Quote(aggregate.Table), aggregate.Source?.Name ?? "");
     }
 
     private async Task LoadMaterializationsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -278,6 +279,28 @@ public sealed partial class TimescaleStore
         _sql.FleetTable = materializations.GetValueOrDefault("") ?? "";
     }
 
+    private async Task LoadKeptAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var stored = new List<StoredAggregate>();
+        await using var command = new NpgsqlCommand(
+            """
+            SELECT a.name, a.definition, c.view_name, d.column_name::text,
+                ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = format('%I.%I', h.schema_name, h.table_name)::regclass AND attnum > 0 AND NOT attisdropped)
+            FROM tidemark.aggregates a
+            JOIN _timescaledb_catalog.hypertable h ON h.id = a.materialization
+            JOIN _timescaledb_catalog.dimension d ON d.hypertable_id = h.id
+            JOIN timescaledb_information.continuous_aggregates c ON c.materialization_hypertable_schema = h.schema_name AND c.materialization_hypertable_name = h.table_name
+            """,
+            connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            stored.Add(new StoredAggregate(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetFieldValue<string[]>(4)));
+        }
+
+        _kept = StoredDefinition.Complete(Schema, stored);
+    }
+
     /// <summary>Reads what statements need to know: names and numbers that TimescaleDB gave, the order of metrics, what this version can do.</summary>
     private async Task LoadCatalogAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -292,6 +315,7 @@ public sealed partial class TimescaleStore
             connection,
             $"SELECT h.id FROM _timescaledb_catalog.hypertable h WHERE format('%I.%I', h.schema_name, h.table_name)::regclass = '{TimescaleSql.Raw}'::regclass",
             cancellationToken))!;
+        await LoadKeptAsync(connection, cancellationToken);
         await LoadPoliciesAsync(connection, cancellationToken);
         _refreshOptions = await ScalarAsync(connection, "SELECT max(pronargs) FROM pg_proc WHERE proname = 'refresh_continuous_aggregate'", cancellationToken) is short and >= 5;
         _skipInvalidation = await ScalarAsync(connection, "SELECT EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.skip_cagg_invalidation')", cancellationToken) is true;

@@ -26,7 +26,7 @@ public sealed partial class TimescaleStore
 
         await ExecuteAsync(connection, "SELECT delete_job(job_id) FROM timescaledb_information.jobs WHERE proc_schema = 'tidemark'", cancellationToken);
         await ExecuteAsync(connection, $"SELECT remove_compression_policy('{TimescaleSql.Raw}', if_exists => true), remove_retention_policy('{TimescaleSql.Raw}', if_exists => true)", cancellationToken);
-        foreach (var view in Schema.Aggregates.Select(a => Identifier.Quote(a.Table)).Append(TimescaleSql.FleetView))
+        foreach (var view in (owns ? Schema : _kept).Aggregates.Select(a => Identifier.Quote(a.Table)).Append(TimescaleSql.FleetView))
         {
             await ExecuteAsync(connection, $"SELECT remove_continuous_aggregate_policy('{view}', if_exists => true), remove_retention_policy('{view}', if_exists => true)", cancellationToken);
         }

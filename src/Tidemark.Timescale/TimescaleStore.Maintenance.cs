@@ -65,9 +65,10 @@ public sealed partial class TimescaleStore
 
     public async Task<RetainResult> RetainAsync(CancellationToken cancellationToken)
     {
-        foreach (var aggregate in Schema.Aggregates)
+        RequireInitialized();
+        foreach (var aggregate in _kept.Aggregates)
         {
-            await RefreshAsync(aggregate.Name, null, null, cancellationToken);
+            await RefreshAsync(aggregate, null, null, cancellationToken);
         }
 
         await _maintenance.WaitAsync(cancellationToken);
@@ -134,7 +135,7 @@ public sealed partial class TimescaleStore
     {
         var parts = new SqlParts();
         var last = await InstantAsync(connection, parts, $"SELECT max(time) FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", chunk.Range)}", cancellationToken);
-        foreach (var aggregate in Schema.BuiltFrom(null))
+        foreach (var aggregate in _kept.BuiltFrom(null))
         {
             if ((last is not null && !(last < state.Aggregate(aggregate).Watermark))
                 || await FirstInvalidAsync(connection, aggregate, chunk.Range.Widen(aggregate.Bucket), cancellationToken) is not null)
@@ -152,7 +153,7 @@ public sealed partial class TimescaleStore
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var state = await LoadStateAsync(connection, cancellationToken);
         var limit = aggregate.Bucket.Floor(Now - aggregate.Retention!.Value);
-        foreach (var dependent in Schema.BuiltFrom(aggregate))
+        foreach (var dependent in _kept.BuiltFrom(aggregate))
         {
             limit = Instant.Min(limit, state.Aggregate(dependent).Watermark ?? Instant.MinValue);
             limit = Instant.Min(limit, await FirstInvalidAsync(connection, dependent, TimeRange.All, cancellationToken) ?? limit);

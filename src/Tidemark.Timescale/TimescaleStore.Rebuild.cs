@@ -56,7 +56,7 @@ public sealed partial class TimescaleStore
     /// <summary>Finishes what a rebuild began; a refresh can't run in its transaction.</summary>
     private async Task SettleAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        foreach (var aggregate in Schema.Aggregates)
+        foreach (var aggregate in _kept.Aggregates)
         {
             if (await ScalarAsync(connection, "SELECT carried FROM tidemark.aggregates WHERE name = $1", cancellationToken, aggregate.Name) is long micros)
             {

@@ -9,10 +9,15 @@ public sealed partial class TimescaleStore
     private const long BytesPerSlice = 256L << 20;
     private const int SourceBucketsPerSlice = 31 * 24;
 
-    public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
         RequireInitialized();
-        var chain = WithSources(Schema.Aggregate(aggregate), range).ToList();
+        return RefreshAsync(Schema.Aggregate(aggregate), range, progress, cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<RefreshResult>> RefreshAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    {
+        var chain = WithSources(aggregate, range).ToList();
         await _maintenance.WaitAsync(cancellationToken);
         try
         {
@@ -214,7 +219,7 @@ public sealed partial class TimescaleStore
     /// <summary>Deletes what was noted before a refresh, once it is done; what is built from the aggregate learns of it in the same transaction.</summary>
     private async Task ForgetAsync(NpgsqlConnection connection, StoreState state, AggregateDefinition aggregate, long[] noted, bool passOn, CancellationToken cancellationToken)
     {
-        var dependents = passOn ? Schema.BuiltFrom(aggregate).ToList() : [];
+        var dependents = passOn ? _kept.BuiltFrom(aggregate).ToList() : [];
         await using var batch = new NpgsqlBatch(connection);
         Add(batch, new NpgsqlBatchCommand("BEGIN"));
         if (noted.Length > 0)

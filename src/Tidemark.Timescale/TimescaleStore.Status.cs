@@ -19,7 +19,7 @@ public sealed partial class TimescaleStore
                 var counts = await CountsAsync(connection, exact: stored.Sum(c => c.Bytes) < CountedBytes, cancellationToken);
                 var chunks = stored.Select(c => c with { Rows = counts.GetValueOrDefault(c.Name) }).ToList();
                 var aggregates = new List<AggregateStatus>();
-                foreach (var aggregate in state.Aggregates)
+                foreach (var aggregate in state.Aggregates.Where(a => Schema.HasAggregate(a.Definition.Name)))
                 {
                     aggregates.Add(await StatusAsync(connection, aggregate, cancellationToken));
                 }

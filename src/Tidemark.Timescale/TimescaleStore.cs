@@ -12,6 +12,9 @@ public sealed partial class TimescaleStore : ITelemetryStore
     private readonly TimescaleSql _sql;
     private readonly SemaphoreSlim _maintenance = new(1);
     private StoreState? _state;
+
+    // The configured aggregates, then those that the store has besides: late writes are noted for all, retention refreshes all.
+    private TelemetrySchema _kept;
     private string _engine = "TimescaleDB";
     private bool _copy;
     private bool _directCompress;
@@ -25,6 +28,7 @@ public sealed partial class TimescaleStore : ITelemetryStore
     {
         _options = options;
         _database = new Database(options.Connection);
+        _kept = options.Schema;
         _sql = new TimescaleSql(options.Schema);
         _copy = options.Copy;
         ChunkWidth = options.ChunkInterval;
@@ -104,15 +108,15 @@ public sealed partial class TimescaleStore : ITelemetryStore
             {
                 (threshold, horizon) = (reader.GetMicrosOrNull(1), reader.GetMicrosOrNull(2));
             }
-            else if (Schema.HasAggregate(name))
+            else if (_kept.HasAggregate(name))
             {
                 aggregates[name] = new AggregateState(
-                    Schema.Aggregate(name), reader.GetMicrosOrNull(1), Horizon(Schema.Aggregate(name), reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5),
+                    _kept.Aggregate(name), reader.GetMicrosOrNull(1), Horizon(_kept.Aggregate(name), reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5),
                     reader.GetMicrosOrNull(6));
             }
         }
 
-        var state = new StoreState(RawHorizon(horizon), threshold, [.. Schema.Aggregates.Select(a => aggregates[a.Name])]);
+        var state = new StoreState(RawHorizon(horizon), threshold, [.. _kept.Aggregates.Select(a => aggregates[a.Name])]);
         _state = state;
         return state;
     }

@@ -273,7 +273,7 @@ public sealed partial class TimescaleStore
         private HashSet<(string Aggregate, int Key, Instant Bucket)> Invalid(List<int> changed)
         {
             var invalid = new HashSet<(string, int, Instant Bucket)>();
-            foreach (var aggregate in store.Schema.BuiltFrom(null))
+            foreach (var aggregate in store._kept.BuiltFrom(null))
             {
                 var (late, frozen) = (store.LateBefore(_state, aggregate), _state.FrozenBefore(aggregate));
                 foreach (var row in changed)

@@ -13,7 +13,8 @@ internal sealed class RandomSequence
     private readonly IStoreFixture _fixture;
     private readonly CancellationToken _token;
     private readonly ReferenceFixture _reference = new();
-    private readonly StoreSettings _settings;
+    private readonly StoreSettings _all;
+    private StoreSettings _settings;
     private readonly List<string> _log = [];
     private ITelemetryStore _expected = null!;
     private ITelemetryStore _actual = null!;
@@ -21,7 +22,8 @@ internal sealed class RandomSequence
     public RandomSequence(int seed, IStoreFixture fixture, CancellationToken token)
     {
         (_seed, _random, _fixture, _token) = (seed, new Random(seed), fixture, token);
-        _settings = RandomSettings();
+        _all = RandomSettings();
+        _settings = Chance(0.3) ? SomeAggregates() : _all;
     }
 
     public int Steps { get; private set; }
@@ -33,7 +35,7 @@ internal sealed class RandomSequence
         try
         {
             Advance(Begin - Instant.From(_fixture.Clock.GetUtcNow()));
-            await OpenAsync();
+            await OpenAsync(_settings);
             var steps = _random.Next(5, 9);
             while (Steps++ < steps)
             {
@@ -73,7 +75,7 @@ internal sealed class RandomSequence
         < 12 => RefreshAsync(),
         < 14 => CompressAsync(),
         < 16 => RetainAsync(),
-        < 17 => OpenAsync(),
+        < 17 => OpenAsync(Chance(0.5) ? _settings : SomeAggregates()),
         _ => PassTimeAsync(),
     };
 
@@ -124,9 +126,25 @@ internal sealed class RandomSequence
         return Task.CompletedTask;
     }
 
-    private async Task OpenAsync()
+    /// <summary>Some of the aggregates, each with its sources: the others are taken away, or not there yet.</summary>
+    private StoreSettings SomeAggregates()
     {
-        _log.Add("open");
+        var kept = new HashSet<AggregateDefinition>();
+        foreach (var aggregate in _all.Schema.Aggregates.Where(_ => Chance(0.6)).DefaultIfEmpty(_all.Schema.Aggregates[0]))
+        {
+            for (var a = aggregate; a is not null; a = a.Source)
+            {
+                kept.Add(a);
+            }
+        }
+
+        return _all with { Schema = new TelemetrySchema(_all.Schema.Metrics, [.. _all.Schema.Aggregates.Where(kept.Contains)]) };
+    }
+
+    private async Task OpenAsync(StoreSettings settings)
+    {
+        _settings = settings;
+        _log.Add($"open with {string.Join(", ", settings.Schema.Aggregates)}");
         _expected = await _reference.OpenAsync(_settings, _token);
         _actual = await _fixture.OpenAsync(_settings, _token);
     }

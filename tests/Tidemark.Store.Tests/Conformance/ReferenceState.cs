@@ -5,6 +5,9 @@ internal sealed class ReferenceState
 {
     public TelemetrySchema? Schema { get; set; }
 
+    /// <summary>All that were ever configured, each after its source: an aggregate that no longer is stays, and is kept up.</summary>
+    public List<AggregateDefinition> Definitions { get; set; } = [];
+
     public TimeSpan ChunkInterval { get; set; }
 
     public SortedDictionary<(Instant Time, string SensorId), Reading> Readings { get; private init; } = [];
@@ -20,6 +23,7 @@ internal sealed class ReferenceState
     public ReferenceState Clone() => new()
     {
         Schema = Schema,
+        Definitions = Definitions,
         ChunkInterval = ChunkInterval,
         Readings = new(Readings),
         Latest = new(Latest),

@@ -61,7 +61,7 @@ internal sealed partial class ReferenceStore
     private void Invalidate(AggregateDefinition? source, string sensorId, Instant time)
     {
         var horizon = source is null ? state.RawHorizon : Of(source).Horizon;
-        foreach (var aggregate in Schema.BuiltFrom(source))
+        foreach (var aggregate in BuiltFrom(source))
         {
             var bucket = aggregate.Bucket.Floor(time);
             if (bucket < Of(aggregate).Watermark && !(bucket < horizon) && !(bucket < Of(aggregate).Horizon))

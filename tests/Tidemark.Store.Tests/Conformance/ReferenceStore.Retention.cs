@@ -11,7 +11,7 @@ internal sealed partial class ReferenceStore
 
     public Task<RetainResult> RetainAsync(CancellationToken cancellationToken) => Locked(() =>
     {
-        foreach (var aggregate in Schema.Aggregates)
+        foreach (var aggregate in state.Definitions)
         {
             Refresh(aggregate, null);
         }
@@ -34,7 +34,7 @@ internal sealed partial class ReferenceStore
         {
             var range = new TimeRange(start, ChunkEnd(start));
             var inside = state.Readings.Keys.Where(k => range.Contains(k.Time)).ToList();
-            if (!Schema.BuiltFrom(null).All(a => inside.All(k => IsMaterialised(a, k.Time)) && !HasInvalid(a, range)))
+            if (!BuiltFrom(null).All(a => inside.All(k => IsMaterialised(a, k.Time)) && !HasInvalid(a, range)))
             {
                 break;
             }
@@ -55,7 +55,7 @@ internal sealed partial class ReferenceStore
         foreach (var bucket in DueBuckets(aggregate).ToList())
         {
             var range = new TimeRange(bucket, aggregate.Bucket.End(bucket));
-            if (HasInvalid(aggregate, range) || !Schema.BuiltFrom(aggregate).All(a => IsMaterialised(a, bucket) && !HasInvalid(a, range)))
+            if (HasInvalid(aggregate, range) || !BuiltFrom(aggregate).All(a => IsMaterialised(a, bucket) && !HasInvalid(a, range)))
             {
                 break;
             }

@@ -15,6 +15,7 @@ internal sealed partial class ReferenceStore
             state.Aggregates.TryAdd(aggregate.Name, new ReferenceAggregate());
         }
 
+        state.Definitions = [.. Schema.Aggregates, .. state.Definitions.Where(d => !Schema.HasAggregate(d.Name))];
         state.Schema = Schema;
         state.ChunkInterval = settings.ChunkInterval;
         return true;
@@ -27,7 +28,7 @@ internal sealed partial class ReferenceStore
             throw Mismatch($"metric {metric.Name} is stored but not configured");
         }
 
-        foreach (var before in stored.Aggregates.Where(a => Schema.HasAggregate(a.Name)))
+        foreach (var before in state.Definitions.Where(a => Schema.HasAggregate(a.Name)))
         {
             var now = Schema.Aggregate(before.Name);
             if (now.Bucket != before.Bucket)

@@ -164,6 +164,8 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
         }
     }
 
+    private IEnumerable<AggregateDefinition> BuiltFrom(AggregateDefinition? source) => state.Definitions.Where(d => d.Source?.Name == source?.Name);
+
     private ReferenceAggregate Of(AggregateDefinition aggregate) => state.Aggregates[aggregate.Name];
 
     private string? Known(string? sensorId)

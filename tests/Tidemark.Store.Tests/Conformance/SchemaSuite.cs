@@ -80,6 +80,64 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await VerifyIsCleanAsync();
     }
 
+    [Theory]
+    [InlineData("peak_hours")]
+    [InlineData("monthly")]
+    [InlineData("daily", "monthly")]
+    [InlineData("hourly", "daily", "monthly")]
+    public async Task An_aggregate_that_was_away_learns_what_was_written_late_meanwhile(params string[] away)
+    {
+        await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-02-09T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2), At("2026-03-10T10:00Z", 1, 2));
+        await RefreshAllAsync();
+        await WithoutAsync(away);
+        await WriteAsync(At("2026-02-08T10:30Z", 39, 3), At("2026-03-08T10:00Z", 5, 6));
+        await RefreshAllAsync();
+        await OpenAsync(new StoreSettings());
+        Assert.True((await AnswerAsync(away[0])).Pending);
+        await RefreshAllAsync();
+        await AggregatesEqualRawAsync();
+        await VerifyIsCleanAsync();
+    }
+
+    [Fact]
+    public async Task An_aggregate_that_was_away_gets_the_metrics_that_came_meanwhile()
+    {
+        await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2));
+        await RefreshAllAsync();
+        await WithoutAsync("peak_hours");
+        var metrics = new[] { TestSchema.Temperature, TestSchema.Humidity, Wind };
+        await OpenAsync(Settings with { Schema = TestSchema.Create(metrics, [.. TestSchema.Chain().Take(3)]) });
+        await WriteAsync(new Reading(At("2026-02-08T10:30Z"), "a", [3, 4, 5]), new Reading(At("2026-03-09T10:30Z"), "a", [3, 4, 5]));
+        await RefreshAllAsync();
+        await OpenAsync(Settings with { Schema = TestSchema.Create(metrics, TestSchema.Chain()) });
+        await RefreshAllAsync();
+        HasValues((await AnswerAsync("peak_hours")).Rows[0].Values, 2, 1, 3, 3, 2, 4, 5, 5, 5, 3, 1, 2);
+        await AggregatesEqualRawAsync();
+        await VerifyIsCleanAsync();
+    }
+
+    [Fact]
+    public async Task Retention_keeps_up_an_aggregate_that_is_away()
+    {
+        await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-02-09T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2));
+        await RefreshAllAsync();
+        await WithoutAsync("peak_hours");
+        await WriteAsync(At("2026-02-08T10:30Z", 39, 3), At("2026-03-09T10:00Z", 5, 6));
+        await OpenAsync(Settings with { Retention = TimeSpan.FromDays(20) });
+        Assert.NotEqual(0, (await Store.RetainAsync(Token)).ChunksDropped);
+        await OpenAsync(new StoreSettings());
+        Assert.Equal("02-08 00:00=2, 02-09 00:00=1, 03-08 00:00=1, 03-09 00:00=1", await CountsAsync("peak_hours"));
+        await RefreshAllAsync();
+        Assert.Equal("02-08 00:00=2, 02-09 00:00=1, 03-08 00:00=1, 03-09 00:00=1", await CountsAsync("peak_hours"));
+        await VerifyIsCleanAsync();
+    }
+
+    /// <summary>Opens the store with the default aggregates but some.</summary>
+    private Task WithoutAsync(params string[] away) => OpenAsync(Settings with
+    {
+        Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], TestSchema.Chain().Where(a => !away.Contains(a.Name))),
+    });
+
     [Fact]
     public Task Another_source_is_refused() => IsRefusedAsync(
         TestSchema.Create(
