@@ -31,6 +31,7 @@ internal static class OptionsWriter
         {
             ["urls"] = options.Server.Urls,
             ["keys"] = options.Server.Keys,
+            ["hosts"] = string.Join(';', options.Server.Hosts),
             ["trusted_proxies"] = string.Join(';', options.Server.TrustedProxies),
             ["max_body"] = TypedText.Format(options.Server.MaxBody),
             ["max_line"] = TypedText.Format((long)options.Server.MaxLine),

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Tidemark.Server.Keys;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Hosting;
@@ -43,13 +44,14 @@ internal static partial class ProblemAnswers
         {
             RequestException e => Problem.Of(e),
             StoreException e => Problem.Of(e),
+            KeyException e => Problem.Of(StatusCodes.Status503ServiceUnavailable, e.Message),
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem.Of(413, $"the body is larger than {Configuration.TypedText.Format(maxBody)}, the limit server:max_body"),
             BadHttpRequestException e => Problem.Of(e.StatusCode, e.Message),
             _ => Problem.Of(StatusCodes.Status500InternalServerError, "the server failed; its log says why"),
         };
         if (problem.Status >= 500)
         {
-            LogFailed(logger, context.Request.Method, context.Request.Path, error is RequestException or StoreException ? error.Message : error.ToString());
+            LogFailed(logger, context.Request.Method, context.Request.Path, error is RequestException or StoreException or KeyException ? error.Message : error.ToString());
         }
 
         if (context.Response.HasStarted)

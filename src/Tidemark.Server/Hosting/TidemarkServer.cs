@@ -64,7 +64,9 @@ public static class TidemarkServer
         app.Services.GetRequiredService<Gate>();
         app.UseTrustedProxies(options.Server.TrustedProxies);
         app.UseResponseCompression();
+        app.UseSecurityHeaders();
         app.UseProblemAnswers();
+        app.UseKnownHosts(options.Server.Hosts);
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapHealth();

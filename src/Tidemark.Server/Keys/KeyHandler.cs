@@ -82,17 +82,7 @@ internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> op
 
     private const string Bearer = SchemeName + " ";
 
-    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
-    {
-        try
-        {
-            return Task.FromResult(Authenticate());
-        }
-        catch (KeyException e)
-        {
-            throw new RequestException([e.Message], StatusCodes.Status503ServiceUnavailable);
-        }
-    }
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authenticate());
 
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {

@@ -36,6 +36,7 @@ internal static class ApiDocument
         app.MapOpenApi().AllowAnonymous();
         app.MapScalarApiReference("/docs", options => options
             .WithTitle("Tidemark API")
+            .WithNonce()
             .WithOpenApiRoutePattern("/openapi/v1.json")
             .DisableDefaultFonts()
             .DisableTelemetry()

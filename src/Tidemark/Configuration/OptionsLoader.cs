@@ -96,6 +96,7 @@ public sealed class OptionsLoader
             {
                 Urls = Text("server:urls") ?? new ServerOptions().Urls,
                 Keys = Text("server:keys") ?? new ServerOptions().Keys,
+                Hosts = Hosts("server:hosts"),
                 TrustedProxies = Networks("server:trusted_proxies"),
                 MaxBody = Size("server:max_body", new ServerOptions().MaxBody),
                 MaxLine = (int)Math.Min(Size("server:max_line", new ServerOptions().MaxLine), 16 << 20),
@@ -273,10 +274,23 @@ public sealed class OptionsLoader
         _ => Duration(key),
     };
 
+    private IReadOnlyList<string> Hosts(string key)
+    {
+        var hosts = List(key);
+        foreach (var host in hosts.Where(h => Uri.CheckHostName(h) == UriHostNameType.Unknown || (h.Contains(':') && !h.StartsWith('['))))
+        {
+            _errors.Add($"{key}: '{host}' is not a host without its port, such as tidemark.example.org; several with ;");
+        }
+
+        return hosts;
+    }
+
+    private string[] List(string key) => (Text(key) ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
     private IReadOnlyList<IPNetwork> Networks(string key)
     {
         var networks = new List<IPNetwork>();
-        foreach (var text in (Text(key) ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        foreach (var text in List(key))
         {
             // Without a prefix it would be a guess, with none of its bits everyone.
             if (IPNetwork.TryParse(text, out var network) && network.PrefixLength > 0)
@@ -389,7 +403,7 @@ public sealed class OptionsLoader
     [
         "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance", "append_only", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
-        "key", "server", "server:urls", "server:keys", "server:trusted_proxies", "server:max_body", "server:max_line", "server:max_rows",
+        "key", "server", "server:urls", "server:keys", "server:hosts", "server:trusted_proxies", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
         "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift", "metrics:#:shape:noise",
         "aggregates", "aggregates:#", "aggregates:#:name", "aggregates:#:table", "aggregates:#:bucket", "aggregates:#:bucket_column",

@@ -82,6 +82,9 @@ public sealed record ServerOptions
     /// <summary>The file of API keys, hashed. Default <c>tidemark-keys.json</c> in the working directory.</summary>
     public string Keys { get; init; } = "tidemark-keys.json";
 
+    /// <summary>The names, beside this machine's own, that a request may be for while there are no keys. Default none.</summary>
+    public IReadOnlyList<string> Hosts { get; init; } = [];
+
     /// <summary>Where proxies are whose word about a client's address is taken. Default none.</summary>
     public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
 
