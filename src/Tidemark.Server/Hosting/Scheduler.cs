@@ -8,13 +8,17 @@ namespace Tidemark.Server.Hosting;
 
 /// <summary>
 /// Refreshes, compresses and retains on their cron expressions (UTC), one job at a time in this order. A run that fails
-/// is logged and counted, and the next one comes as planned; runs that fell due meanwhile are not made up for. With another owner of
+/// is logged and counted, and the next one comes as planned; runs that fell due meanwhile are not made up for. A clock that is
+/// stepped either way is followed within seconds. With another owner of
 /// maintenance it has no jobs.
 /// </summary>
 public sealed partial class Scheduler : BackgroundService
 {
     // Timers hold no longer waits.
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+
+    // A clock that is put right moves no timer: it is looked at so often.
+    private static readonly TimeSpan ClockLook = TimeSpan.FromSeconds(10);
 
     private readonly TimeProvider _clock;
     private readonly ILogger<Scheduler> _logger;
@@ -56,12 +60,35 @@ public sealed partial class Scheduler : BackgroundService
             var wait = next - Now;
             if (wait > TimeSpan.Zero)
             {
-                await Task.Delay(wait < LongestWait ? wait : LongestWait, _clock, stoppingToken);
+                await WaitAsync(wait < LongestWait ? wait : LongestWait, stoppingToken);
             }
 
+            FollowClock();
             foreach (var job in _jobs.Where(j => j.Status.NextRun <= Now))
             {
                 await RunAsync(job, stoppingToken);
+            }
+        }
+    }
+
+    /// <summary>Waits for a time of the clock, or until it is to be looked at again.</summary>
+    private async Task WaitAsync(TimeSpan wait, CancellationToken stoppingToken)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        await Task.WhenAny(Task.Delay(wait, _clock, over.Token), Task.Delay(ClockLook, over.Token));
+        await over.CancelAsync();
+        stoppingToken.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>When the clock was put back, runs are due again that come before those planned.</summary>
+    private void FollowClock()
+    {
+        foreach (var job in _jobs)
+        {
+            if (job.NextAfter(Now) is { } next && next < job.Status.NextRun && job.Status.NextRun > Now)
+            {
+                LogClockPutBack(job.Status.Name, next, job.Status.NextRun.Value);
+                job.Status = job.Status with { NextRun = next };
             }
         }
     }
@@ -133,6 +160,9 @@ public sealed partial class Scheduler : BackgroundService
 
     [LoggerMessage(EventId = 201, Level = LogLevel.Warning, Message = "{Job} failed: {Error}")]
     private partial void LogFailed(string job, string error);
+
+    [LoggerMessage(EventId = 202, Level = LogLevel.Warning, Message = "the clock was put back: {Job} runs next at {Next}, not at {Planned}")]
+    private partial void LogClockPutBack(string job, Instant next, Instant planned);
 
     private sealed class Job
     {

@@ -20,8 +20,8 @@ public sealed record HealthAnswer(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] MaintenanceHealth? Maintenance = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Error = null);
 
-/// <param name="State"><c>ok</c>, or <c>late</c> when a scheduled job failed or stopped.</param>
-/// <param name="Problems">The jobs that did. Why is told by <c>/api/status</c>, to who may read.</param>
+/// <param name="State"><c>ok</c>, or <c>late</c> when a scheduled job failed or stopped, or the clock was ahead.</param>
+/// <param name="Problems">The jobs that did, and aggregates ahead of the clock. Why is told by <c>/api/status</c>, to who may read.</param>
 public sealed record MaintenanceHealth(string State, IReadOnlyList<string> Problems);
 
 /// <param name="Service">Always <c>tidemark</c>.</param>
@@ -70,8 +70,8 @@ internal static class StatusEndpoints
         context.Response.Headers.CacheControl = "no-store";
         try
         {
-            var jobs = await AskAsync(store, now, cancellationToken).WaitAsync(HealthTimeout, cancellationToken);
-            return Results.Ok(new HealthAnswer("healthy", Service, now, Maintenance([.. jobs, .. scheduler.Jobs])));
+            var (jobs, ahead) = await AskAsync(store, now, cancellationToken).WaitAsync(HealthTimeout, cancellationToken);
+            return Results.Ok(new HealthAnswer("healthy", Service, now, Maintenance([.. jobs, .. scheduler.Jobs], ahead)));
         }
         catch (Exception e) when (e is StoreException or TimeoutException)
         {
@@ -81,18 +81,30 @@ internal static class StatusEndpoints
         }
     }
 
-    private static async Task<IReadOnlyList<JobStatus>> AskAsync(ITelemetryStore store, Instant now, CancellationToken cancellationToken)
+    /// <returns>The store's jobs, and which aggregates are materialised beyond now.</returns>
+    private static async Task<(IReadOnlyList<JobStatus> Jobs, IReadOnlyList<string> Ahead)> AskAsync(ITelemetryStore store, Instant now, CancellationToken cancellationToken)
     {
         // A real question, and one that finds nothing to read.
         var instant = new TimeRange(now, new Instant(now.Micros + 1));
         await store.ReadFleetAsync(new FleetQuery(store.Schema.Finest.Name, store.Schema.Metrics[0].Name, instant), cancellationToken);
-        return await store.ReadJobsAsync(cancellationToken);
+        var ahead = new List<string>();
+        foreach (var aggregate in store.Schema.BuiltFrom(null))
+        {
+            // No aggregate of an aggregate is further than its source.
+            await using var answer = await store.ReadAggregateAsync(new AggregateQuery(aggregate.Name, null, instant), cancellationToken);
+            if (answer.Watermark > now)
+            {
+                ahead.Add($"{aggregate} is materialised ahead of the clock, to {answer.Watermark}");
+            }
+        }
+
+        return (await store.ReadJobsAsync(cancellationToken), ahead);
     }
 
     /// <summary>Names jobs and not their errors: anybody may ask.</summary>
-    private static MaintenanceHealth Maintenance(IEnumerable<JobStatus> jobs)
+    private static MaintenanceHealth Maintenance(IEnumerable<JobStatus> jobs, IEnumerable<string> ahead)
     {
-        var problems = jobs.Where(j => j.State != JobState.Ok).Select(j => $"{j.Name} {(j.State == JobState.Failed ? "failed" : "has stopped")}").ToList();
+        var problems = jobs.Where(j => j.State != JobState.Ok).Select(j => $"{j.Name} {(j.State == JobState.Failed ? "failed" : "has stopped")}").Concat(ahead).ToList();
         return new MaintenanceHealth(problems.Count == 0 ? "ok" : "late", problems);
     }
 

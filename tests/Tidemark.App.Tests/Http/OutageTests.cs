@@ -59,6 +59,31 @@ public sealed class OutageTests
         Assert.StartsWith("failed: no server answers at http://127.0.0.1:", job.LastOutcome);
     }
 
+    [Fact]
+    public async Task The_schedule_follows_a_clock_that_is_put_back_and_late_readings_are_refreshed()
+    {
+        await using var server = await RunningServer.StartAsync(("schedule:refresh", "*/5 * * * *"), ("schedule:compress", "never"), ("schedule:retain", "never"));
+        await server.WriteAsync("{\"sensor_id\":\"a\",\"time\":\"2026-11-22T10:10:00Z\",\"temperature\":21}");
+
+        // Two hours ahead: the hour is closed too early.
+        server.Clock.AdjustTime(server.Clock.GetUtcNow() + TimeSpan.FromHours(2));
+        Assert.Equal("2026-11-22T12:30:00Z", (await RunAsync(server, "2026-11-22T12:35:00Z")).LastRun?.ToString());
+        Assert.Equal("2026-11-22T11:00:00Z", (await server.GetAsync("/api/sensors/a/hourly"))["watermark"]!.GetValue<string>());
+
+        server.Clock.AdjustTime(server.Clock.GetUtcNow() - TimeSpan.FromHours(2));
+        var health = (await server.GetAsync("/api/health"))["maintenance"]!;
+        Assert.Equal("late", health["state"]!.GetValue<string>());
+        Assert.Equal("hourly is materialised ahead of the clock, to 2026-11-22T11:00:00Z", Assert.Single(health["problems"]!.AsArray())!.GetValue<string>());
+        await RunAsync(server, "2026-11-22T10:35:00Z");
+
+        // What comes in the bucket that is closed already counts as late, and the next run takes it in.
+        await server.WriteAsync("{\"sensor_id\":\"a\",\"time\":\"2026-11-22T10:20:00Z\",\"temperature\":23}");
+        server.Clock.Advance(TimeSpan.FromMinutes(5));
+        await RunAsync(server, "2026-11-22T10:40:00Z");
+        var answer = await server.GetAsync("/api/sensors/a/hourly?from=2026-11-22T10:00:00Z&to=2026-11-22T11:00:00Z");
+        Assert.Equal((2, false), (answer["data"]![0]!["reading_count"]!.GetValue<int>(), answer["pending"]!.GetValue<bool>()));
+    }
+
     /// <summary>Waits until the first job's next run is the given one.</summary>
     private static async Task<JobStatus> RunAsync(RunningServer server, string nextRun)
     {
