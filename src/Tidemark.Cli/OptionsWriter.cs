@@ -18,6 +18,7 @@ internal static class OptionsWriter
         ["compress_after"] = Duration(options.CompressAfter),
         ["retention"] = Duration(options.Retention),
         ["max_skew"] = TypedText.Format(options.MaxSkew),
+        ["oldest_time"] = options.OldestTime.ToString(),
         ["real_time"] = options.RealTime,
         ["append_only"] = options.AppendOnly,
         ["maintenance"] = options.Maintenance.ToString().ToLowerInvariant(),

@@ -18,15 +18,21 @@ internal sealed record CsvLayout
 
     public required ImportTime Time { get; init; }
 
+    /// <summary>Of the file, unless it begins with a byte-order mark.</summary>
+    public Encoding Encoding { get; init; } = Encoding.UTF8;
+
     /// <summary>The longest row in characters, at least 1024.</summary>
     public int MaxRow { get; init; } = 64 << 10;
 }
 
 /// <summary>
-/// Rows of a CSV file in UTF-8 with a header. A row with broken quotes ends at its line end: reading goes on behind it.
+/// Rows of a CSV file with a header. A row with broken quotes ends at its line end: reading goes on behind it.
 /// </summary>
 internal sealed class CsvSource : ReadingSource
 {
+    // Stands for bytes that are not text in the file's encoding; no text has it.
+    private const char Undecodable = '\uFFFF';
+
     // One buffer for all; nothing of a row outlives it.
     private readonly char[] _buffer;
     private readonly RewindableReader _text;
@@ -51,7 +57,8 @@ internal sealed class CsvSource : ReadingSource
         (_layout, _schema) = (layout, schema);
         _buffer = new char[Math.Max(1024, layout.MaxRow)];
         // What the CSV reader holds in its buffer and has not answered yet must be in reach, and a peek more.
-        _text = new RewindableReader(new StreamReader(stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: true), 2 * _buffer.Length);
+        var encoding = Encoding.GetEncoding(layout.Encoding.CodePage, EncoderFallback.ExceptionFallback, new DecoderReplacementFallback($"{Undecodable}"));
+        _text = new RewindableReader(new StreamReader(stream, encoding, detectEncodingFromByteOrderMarks: true), 2 * _buffer.Length);
         while (_text.ReadLine(_buffer.Length) is { } line)
         {
             if (_text.Position - _end > _buffer.Length)
@@ -63,6 +70,11 @@ internal sealed class CsvSource : ReadingSource
             {
                 _delimiter = layout.Delimiter ?? Detect(line);
                 _text.Rewind(_end);
+                if (line.Contains(Undecodable))
+                {
+                    throw new CommandFailedException($"line {_nextLine} {NotText()}");
+                }
+
                 _map = ColumnMap.Create(ReadHeader(), schema, layout.Mapping, layout.Sensor is not null);
                 break;
             }
@@ -101,7 +113,12 @@ internal sealed class CsvSource : ReadingSource
                     return false;
                 }
 
-                Pass(_rows.GetRawRecordSpan());
+                var record = _rows.GetRawRecordSpan();
+                Pass(record);
+                if (record.Contains(Undecodable))
+                {
+                    (_fault, _faultText) = ($"the row {NotText()}", Shown(record.TrimEnd("\r\n")));
+                }
             }
             catch (CsvFormatException e)
             {
@@ -126,7 +143,7 @@ internal sealed class CsvSource : ReadingSource
             return $"the row has {_rows!.RowFieldCount} fields, the header {_map!.Columns}";
         }
 
-        sensorId = _layout.Sensor ?? SensorId(_rows!.GetFieldSpan(_map!.Sensor));
+        sensorId = _layout.Sensor ?? SensorId(TrimUnquoted(_rows!.GetFieldSpan(_map!.Sensor)));
         return _layout.Time.TryRead(_rows!.GetFieldSpan(_map!.Time), out time) ?? ReadValues(values);
     }
 
@@ -163,6 +180,12 @@ internal sealed class CsvSource : ReadingSource
         }
     }
 
+    private string NotText() => _layout.Encoding.CodePage == Encoding.UTF8.CodePage
+        ? "is not UTF-8: say what it is, such as --encoding windows-1252"
+        : $"is not {_layout.Encoding.WebName}, which --encoding says";
+
+    private static string Shown(ReadOnlySpan<char> text) => text.ToString().Replace(Undecodable, '\uFFFD');
+
     private CommandFailedException NotAHeader()
         => new($"line {_nextLine} is not a CSV header: a quote is not closed, or it is longer than {_buffer.Length} characters");
 
@@ -186,7 +209,7 @@ internal sealed class CsvSource : ReadingSource
     {
         _rows = null;
         _text.Rewind(_end);
-        _faultText = _text.ReadLine(_buffer.Length) ?? "";
+        _faultText = Shown(_text.ReadLine(_buffer.Length));
         _end = _text.Position;
         _nextLine++;
         _fault = error is CsvRecordTooLargeException
@@ -224,6 +247,13 @@ internal sealed class CsvSource : ReadingSource
         }
 
         return null;
+    }
+
+    /// <summary>Blanks between a delimiter and a field are no part of it, those inside quotes are.</summary>
+    private ReadOnlySpan<char> TrimUnquoted(ReadOnlySpan<char> field)
+    {
+        var record = _rows!.GetRawRecordSpan();
+        return record.Overlaps(field, out var start) && (start == 0 || record[start - 1] != '"') ? field.Trim() : field;
     }
 
     /// <summary>The same instance for the same id, made once.</summary>

@@ -39,6 +39,12 @@ internal static partial class ImportCommand
 
     private static readonly Option<string?> Delimiter = new("--delimiter") { Description = "What separates the columns: one character, or tab. Else detected.", HelpName = "CHAR" };
 
+    private static readonly Option<string?> EncodingName = new("--encoding")
+    {
+        Description = "The encoding of a CSV file without a byte-order mark, such as windows-1252 or utf-16. Default UTF-8; a row that isn't is refused.",
+        HelpName = "NAME",
+    };
+
     private static readonly Option<string?> Rejects = new("--rejects") { Description = "Where refused rows go with line and reason. Default FILE.rejects.csv.", HelpName = "PATH" };
 
     private static readonly Option<string?> ImportId = new("--import-id")
@@ -51,7 +57,7 @@ internal static partial class ImportCommand
     {
         var command = new Command("import", "Read a CSV or NDJSON file into the store; safe to run again. Exit code 1 when every row was refused.")
         {
-            File, Format, Map, Sensor, TimeZone, Delimiter, Rejects, ImportId,
+            File, Format, Map, Sensor, TimeZone, Delimiter, EncodingName, Rejects, ImportId,
         };
         ImportId.Validators.Add(result =>
         {
@@ -90,7 +96,7 @@ internal static partial class ImportCommand
         await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
         using var source = open(stream, store.Schema);
         await using var rejects = new RejectsFile(rejectsPath);
-        var importer = new Importer(store, options.MaxSkew, TimeProvider.System, rejects, id);
+        var importer = new Importer(store, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, id);
         var summary = await Terminal.ProgressAsync($"import {file}", progress => importer.RunAsync(
             source,
             rows => progress.Report(new StoreProgress($"import {file}: {Readable.Count(rows)} rows", stream.CanSeek && stream.Length > 0 ? (double)stream.Position / stream.Length : double.NaN)),
@@ -107,7 +113,7 @@ internal static partial class ImportCommand
             return null;
         }
 
-        var options = new Option[] { Format, Map, Sensor, TimeZone, Delimiter }.SelectMany(option => arguments.GetResult(option)?.Tokens.Select(t => $"{option.Name} {t.Value}\n") ?? []);
+        var options = new Option[] { Format, Map, Sensor, TimeZone, Delimiter, EncodingName }.SelectMany(option => arguments.GetResult(option)?.Tokens.Select(t => $"{option.Name} {t.Value}\n") ?? []);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(SHA256.HashData(stream));
         hash.AppendData(Encoding.UTF8.GetBytes(string.Concat(options)));
@@ -137,7 +143,7 @@ internal static partial class ImportCommand
     {
         if ((arguments.GetValue(Format) ?? FormatOf(file)) == Ndjson)
         {
-            return new Option[] { Map, Sensor, TimeZone, Delimiter }.FirstOrDefault(option => arguments.GetResult(option) is not null) is { } option
+            return new Option[] { Map, Sensor, TimeZone, Delimiter, EncodingName }.FirstOrDefault(option => arguments.GetResult(option) is not null) is { } option
                 ? throw new UsageException($"{option.Name} is for CSV: in NDJSON each object names time, sensor_id and its metrics")
                 : (stream, schema) => new NdjsonSource(stream, schema, maxLine);
         }
@@ -155,9 +161,23 @@ internal static partial class ImportCommand
             Sensor = sensor,
             Delimiter = delimiter == "tab" ? '\t' : delimiter?[0],
             Time = ImportTime.InZone(arguments.GetValue(TimeZone)),
+            Encoding = EncodingOf(arguments.GetValue(EncodingName)),
             MaxRow = maxLine,
         };
         return (stream, schema) => new CsvSource(stream, schema, layout);
+    }
+
+    private static Encoding EncodingOf(string? name)
+    {
+        try
+        {
+            Encoding.RegisterProvider(CodePagesEncodingProvider.Instance);
+            return name is null ? Encoding.UTF8 : Encoding.GetEncoding(name);
+        }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            throw new UsageException($"--encoding '{name}' is not known; names look like windows-1252, iso-8859-15, shift_jis or utf-16");
+        }
     }
 
     private static string FormatOf(string file) => Path.GetExtension(file).ToLowerInvariant() switch

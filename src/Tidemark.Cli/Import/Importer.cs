@@ -14,10 +14,11 @@ internal sealed record ImportSummary(long Rows, WriteResult Result, long Refused
 /// <summary>Brings the rows of a source into a store, batch by batch; each batch is durable before the next is read.</summary>
 /// <param name="store">An import that broke off is simply run again.</param>
 /// <param name="maxSkew">How far ahead of the clock a reading may be.</param>
+/// <param name="oldest">Readings before it are refused.</param>
 /// <param name="clock">What readings' times are held against.</param>
 /// <param name="rejects">Takes the refused rows.</param>
 /// <param name="importId">Names the import, see <see cref="ReadingBatch.ImportId"/>: run again, it makes the same batches. Null for none.</param>
-internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, TimeProvider clock, RejectsFile rejects, string? importId = null)
+internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, Instant oldest, TimeProvider clock, RejectsFile rejects, string? importId = null)
 {
     /// <summary>The size of DuckDB's row groups: a batch fills one.</summary>
     public const int BatchRows = 122_880;
@@ -62,7 +63,7 @@ internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, TimeProv
     }
 
     private async Task<ReadingValidator> CreateValidatorAsync(CancellationToken cancellationToken)
-        => new(store.Schema, maxSkew, clock, await store.ReadRawHorizonAsync(cancellationToken));
+        => new(store.Schema, maxSkew, clock, oldest, await store.ReadRawHorizonAsync(cancellationToken));
 
     /// <returns>False at the end of the file.</returns>
     private bool Fill(ReadingSource source, ReadingValidator validator, CancellationToken cancellationToken)

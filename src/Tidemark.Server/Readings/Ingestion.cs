@@ -142,5 +142,5 @@ internal sealed class Ingestion
         }
     }
 
-    private ReadingValidator NewValidator(Instant? horizon) => new(_store.Schema, _options.MaxSkew, _clock, horizon);
+    private ReadingValidator NewValidator(Instant? horizon) => new(_store.Schema, _options.MaxSkew, _clock, _options.OldestTime, horizon);
 }

@@ -81,6 +81,7 @@ public sealed class OptionsLoader
             CompressAfter = OptionalDuration("compress_after", TimeSpan.FromDays(7)),
             Retention = OptionalDuration("retention", null),
             MaxSkew = Duration("max_skew") ?? TimeSpan.FromHours(1),
+            OldestTime = Time("oldest_time", Instant.Utc(1900, 1, 1)),
             RealTime = Boolean("real_time", true),
             Key = Text("key"),
             Maintenance = BindMaintenance(store),
@@ -267,6 +268,23 @@ public sealed class OptionsLoader
         return duration;
     }
 
+    private Instant Time(string key, Instant fallback)
+    {
+        var text = Text(key);
+        if (text is null)
+        {
+            return fallback;
+        }
+
+        if (Instant.TryParseNumber(text, out _) || !Instant.TryParse(text, out var time))
+        {
+            _errors.Add($"{key}: '{text}' is not a time with a zone, such as 1900-01-01T00:00:00Z");
+            return fallback;
+        }
+
+        return time;
+    }
+
     private TimeSpan? OptionalDuration(string key, TimeSpan? fallback) => Text(key) switch
     {
         null => fallback,
@@ -401,7 +419,7 @@ public sealed class OptionsLoader
 
     private static readonly HashSet<string> KnownKeys =
     [
-        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "real_time", "maintenance", "append_only", "keep_aggregates_as",
+        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "oldest_time", "real_time", "maintenance", "append_only", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
         "key", "server", "server:urls", "server:keys", "server:hosts", "server:trusted_proxies", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",

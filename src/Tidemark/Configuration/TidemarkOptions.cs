@@ -25,6 +25,9 @@ public sealed record TidemarkOptions
     /// <summary>How far ahead of the server's clock a reading may be. Default 1 hour.</summary>
     public required TimeSpan MaxSkew { get; init; }
 
+    /// <summary>Readings before it are refused. Default 1900-01-01T00:00:00Z.</summary>
+    public Instant OldestTime { get; init; } = Instant.Utc(1900, 1, 1);
+
     /// <summary>Whether aggregate answers add the tail that is not materialised yet. Default true.</summary>
     public bool RealTime { get; init; } = true;
 

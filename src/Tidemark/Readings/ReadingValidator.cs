@@ -7,8 +7,9 @@ namespace Tidemark.Readings;
 /// <param name="schema">Metrics and their valid ranges.</param>
 /// <param name="maxSkew">How far ahead of the clock a reading may be.</param>
 /// <param name="clock">The time that skew is measured against, read once per reading.</param>
+/// <param name="oldest">Readings before it are refused: a clock that was never set tells such times.</param>
 /// <param name="rawHorizon">Readings before it are older than retention; null when nothing was ever dropped.</param>
-public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, TimeProvider clock, Instant? rawHorizon)
+public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, TimeProvider clock, Instant oldest, Instant? rawHorizon)
 {
     private string? _lastValidId;
 
@@ -29,6 +30,11 @@ public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, T
         if (time > latest)
         {
             return $"time {time} is more than {(long)maxSkew.TotalSeconds} s ahead of the server's clock";
+        }
+
+        if (time < oldest)
+        {
+            return $"time {time} is before {oldest}, the setting oldest_time: {(time.ToDateTime().Year == 1 ? "it looks like a time that was never set" : "check the clock, or set it earlier")}";
         }
 
         if (time < rawHorizon)

@@ -104,10 +104,57 @@ public class ImportSourceTests
     [Fact]
     public void A_row_may_begin_with_any_character()
     {
-        var first = Enumerable.Range(0, 0x300).Append(0xFFFD).Append(0xFFFF).Select(c => (char)c).Where(c => !"\r\n\",".Contains(c)).ToList();
+        var first = Enumerable.Range(0, 0x300).Append(0xFFFD).Select(c => (char)c).Where(c => !"\r\n\",".Contains(c)).ToList();
         Assert.Equal(
             first.Select((_, i) => $"{i + 2}: a 1970-01-01T00:00:00Z 1 NaN NaN"),
             Rows($"note,time,sensor_id,temperature\n{string.Concat(first.Select(c => $"{c},0,a,1\n"))}"));
+    }
+
+    [Fact]
+    public void A_row_that_is_not_UTF8_is_refused_with_the_way_out()
+    {
+        byte[] Bytes(string text) => Encoding.Latin1.GetBytes("time,sensor_id,temperature\n" + text);
+        const string Text = "1,K\u00FCche,1\n2,\"K\u00F6che,2\n3,s,3\n";
+        using var utf8 = new CsvSource(new MemoryStream(Bytes(Text)), Schema, new CsvLayout { Time = ImportTime.InZone(null) });
+        Assert.Equal(
+            [
+                "2: the row is not UTF-8: say what it is, such as --encoding windows-1252 <1,K\uFFFDche,1>",
+                "3: a quote is not closed, or stands inside a quoted field without being doubled <2,\"K\uFFFDche,2>",
+                "4: s 1970-01-01T00:00:00.003000Z 3 NaN NaN",
+            ],
+            Rows(utf8));
+        using var latin = new CsvSource(new MemoryStream(Bytes(Text.Replace("\"", ""))), Schema, new CsvLayout { Time = ImportTime.InZone(null), Encoding = Encoding.Latin1 });
+        Assert.Equal(["K\u00FCche", "K\u00F6che", "s"], Rows(latin).Select(row => row.Split(' ')[1]));
+        Assert.Equal(["2: \uFFFD 1970-01-01T00:00:00.001000Z 1 NaN NaN"], Rows("\uFEFFtime,sensor_id,temperature\n1,\uFFFD,1\n"));
+    }
+
+    [Fact]
+    public void A_header_that_is_not_UTF8_is_an_error()
+        => Assert.Equal(
+            "line 1 is not UTF-8: say what it is, such as --encoding windows-1252",
+            Assert.Throws<CommandFailedException>(() => new CsvSource(new MemoryStream(Encoding.Latin1.GetBytes("time,sensor_id,temperature,Gr\u00F6\u00DFe\n")), Schema, new CsvLayout { Time = ImportTime.InZone(null) })).Message);
+
+    [Fact]
+    public void Blanks_around_a_field_are_no_part_of_a_sensor_id_unless_quoted()
+        => Assert.Equal(
+            ["a b", "a b", "a b", " a ", " a\"b ", "", "a"],
+            SensorIds("sensor_id,time,temperature,note\n a b ,1,1,\na b\t,1,1,\n\ta b,1,1,\n\" a \",1,1,\n\" a\"\"b \",1,1,\n  ,1,1,\na,1,1,\n"));
+
+    [Fact]
+    public void A_sensor_id_at_the_end_of_a_row_is_trimmed_too()
+        => Assert.Equal(["a", "a", " a "], SensorIds("time,temperature,sensor_id\r\n1,1, a \r\n1,\"1\",a\r\n1,1,\" a \"\r\n"));
+
+    private static List<string> SensorIds(string text)
+    {
+        using var source = Csv(text, new Layout());
+        var (ids, values) = (new List<string>(), new double[Schema.Metrics.Count]);
+        while (source.Next())
+        {
+            Assert.Null(source.TryRead(out var id, out _, values));
+            ids.Add(id);
+        }
+
+        return ids;
     }
 
     [Fact]

@@ -83,7 +83,7 @@ public sealed class ImportStreamTests : IDisposable
         using (source)
         {
             await using var rejects = new RejectsFile(RejectsPath);
-            return await new Importer(store, TimeSpan.FromHours(1), TimeProvider.System, rejects).RunAsync(source, _ => { }, CancellationToken.None);
+            return await new Importer(store, TimeSpan.FromHours(1), Instant.MinValue, TimeProvider.System, rejects).RunAsync(source, _ => { }, CancellationToken.None);
         }
     }
 

@@ -35,8 +35,18 @@ public class ReadingValidatorTests
     }
 
     [Fact]
-    public void Without_a_horizon_any_past_is_fine()
-        => Assert.Null(new ReadingValidator(Schema(), TimeSpan.FromHours(1), _clock, null).Check("a", Instant.MinValue, [1, 1, 1]));
+    public void Without_a_horizon_the_past_reaches_to_the_oldest_time()
+    {
+        var oldest = Instant.Utc(1900, 1, 1);
+        var validator = new ReadingValidator(Schema(), TimeSpan.FromHours(1), _clock, oldest, null);
+        Assert.Null(validator.Check("a", oldest, [1, 1, 1]));
+        Assert.Equal(
+            "time 1899-12-31T23:59:59.999999Z is before 1900-01-01T00:00:00Z, the setting oldest_time: check the clock, or set it earlier",
+            validator.Check("a", new Instant(oldest.Micros - 1), [1, 1, 1]));
+        Assert.Equal(
+            "time 0001-01-01T00:00:00Z is before 1900-01-01T00:00:00Z, the setting oldest_time: it looks like a time that was never set",
+            validator.Check("a", Instant.MinValue, [1, 1, 1]));
+    }
 
     [Theory]
     [InlineData(double.PositiveInfinity), InlineData(double.NegativeInfinity)]
@@ -60,7 +70,7 @@ public class ReadingValidatorTests
     [Fact]
     public void A_null_id_at_first_is_refused() => Assert.Equal("sensor_id is missing or empty", Validator().Check(null, Now, [1, 1, 1]));
 
-    private ReadingValidator Validator() => new(Schema(), TimeSpan.FromHours(1), _clock, Horizon);
+    private ReadingValidator Validator() => new(Schema(), TimeSpan.FromHours(1), _clock, Instant.Utc(1900, 1, 1), Horizon);
 
     private static TelemetrySchema Schema()
     {
