@@ -17,6 +17,9 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
     private const int MostBucketsOfATail = 4;
     private const long MaxBytes = 64L << 20;
 
+    // Of wider ones a page spans all of time.
+    private static readonly long WidestBucket = (Instant.MaxValue.Micros - Instant.MinValue.Micros) / BucketsPerPage;
+
     private readonly MemoryCache _pages = new(new MemoryCacheOptions { SizeLimit = MaxBytes });
 
     // How often sensors of a page were written to since the store was opened.
@@ -33,7 +36,7 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
     /// <returns>False, with nothing added, when the range is too long for pages.</returns>
     public bool TryAdd(PartialRows rows, Session session, AggregateState state, TimeRange range, int sensor)
     {
-        var width = (long)state.Definition.Bucket.Approximate.TotalMicroseconds * BucketsPerPage;
+        var width = Math.Min((long)state.Definition.Bucket.Approximate.TotalMicroseconds, WidestBucket) * BucketsPerPage;
         var (first, last) = (FloorDivide(range.From.Micros, width), FloorDivide(range.To.Micros - 1, width));
         if (last - first >= MostPagesOfARead)
         {
@@ -52,7 +55,7 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
     /// <returns>False, with nothing added, when the tail is too long to be read for neighbours too.</returns>
     public bool TryAddTail(PartialRows rows, Session session, StoreState state, AggregateDefinition aggregate, TimeRange range, int sensor, Instant last)
     {
-        if (state.Aggregate(aggregate).Watermark is not { } watermark || last - watermark > aggregate.Bucket.Approximate * MostBucketsOfATail)
+        if (state.Aggregate(aggregate).Watermark is not { } watermark || (last - watermark) / MostBucketsOfATail > aggregate.Bucket.Approximate)
         {
             return false;
         }
@@ -108,7 +111,7 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
     /// </remarks>
     private Page Find(Session session, AggregateState state, Key key, long width)
     {
-        var span = new TimeRange(new Instant(key.Span * width), new Instant((key.Span + 1) * width));
+        var span = new TimeRange(Instant.Clamp(key.Span * width), Instant.Clamp((key.Span + 1) * width));
         var watermark = state.Watermark!.Value;
         if (_pages.TryGetValue(key, out Page? page) && page!.Rewrites == state.Rewrites && page.UpTo >= Instant.Min(span.To, watermark))
         {

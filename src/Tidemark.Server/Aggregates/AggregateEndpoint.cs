@@ -15,7 +15,7 @@ internal static class AggregateEndpoint
             .Describe("Aggregates", "A sensor's aggregate", "Buckets ascending by their start: materialised ones, then the live tail. `pending` says that a late write touched the range and waits for the next refresh.")
             .TakesSensor()
             .TakesAggregate()
-            .TakesRange("1w for buckets below a day, 1m below a week, else 1y")
+            .TakesRange(RangeQuery.DefaultPeriods)
             .Answers(ApiSchemas.Aggregate);
 
     private static async Task ReadAsync(

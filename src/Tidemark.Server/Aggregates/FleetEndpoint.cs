@@ -14,7 +14,7 @@ internal static class FleetEndpoint
             .Describe("Aggregates", "One metric over all sensors", "The average of one metric per bucket over all sensors, from the aggregate or, for comparison, computed from raw readings.")
             .TakesAggregate()
             .TakesFleet()
-            .TakesRange("1w for buckets below a day, 1m below a week, else 1y")
+            .TakesRange(RangeQuery.DefaultPeriods)
             .Answers(ApiSchemas.Fleet);
 
     private static async Task ReadAsync(

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 
 namespace Tidemark.Server.Wire;
@@ -7,12 +8,15 @@ namespace Tidemark.Server.Wire;
 /// <param name="Period">As asked; null with <c>from</c>.</param>
 internal sealed record RangeQuery(TimeRange Range, string? Period)
 {
-    /// <summary>A default for answers of some hundred rows: a week of hours, a month of days, years of what is wider.</summary>
+    /// <summary>What <see cref="DefaultPeriod"/> gives, for people.</summary>
+    public const string DefaultPeriods = "1w for buckets below a day, 1m below a week, else a year for each month of a bucket";
+
+    /// <summary>A default for answers of some hundred rows at most: a week of hours, a month of days, a dozen of what is wider.</summary>
     public static string DefaultPeriod(AggregateDefinition aggregate) => aggregate.Bucket.Approximate.TotalDays switch
     {
         < 1 => "1w",
         < 7 => "1m",
-        _ => "1y",
+        var days => string.Create(CultureInfo.InvariantCulture, $"{Math.Clamp(Math.Ceiling(days / 30), 1, 100)}y"),
     };
 
     public static RangeQuery Read(IQueryCollection query, string defaultPeriod, TimeProvider clock, List<string> errors)

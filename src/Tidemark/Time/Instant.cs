@@ -93,13 +93,16 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
 
     public int CompareTo(Instant other) => Micros.CompareTo(other.Micros);
 
+    /// <summary>The instant, or the nearest there is.</summary>
+    public static Instant Clamp(long micros) => new(Math.Clamp(micros, MinValue.Micros, MaxValue.Micros));
+
     public static Instant Min(Instant a, Instant b) => a < b ? a : b;
 
     public static Instant Max(Instant a, Instant b) => a > b ? a : b;
 
     /// <summary>Adds and stops at <see cref="MinValue"/> and <see cref="MaxValue"/> instead of overflowing.</summary>
     public static Instant operator +(Instant instant, TimeSpan span)
-        => new(Math.Clamp(instant.Micros + (span.Ticks / TimeSpan.TicksPerMicrosecond), MinValue.Micros, MaxValue.Micros));
+        => Clamp(instant.Micros + (span.Ticks / TimeSpan.TicksPerMicrosecond));
 
     public static Instant operator -(Instant instant, TimeSpan span) => instant + span.Negate();
 
