@@ -15,7 +15,9 @@ public sealed partial class DuckDbStore
             {
                 _session.Execute(DuckDbSql.CreateTables);
                 ReconcileSettings();
-                _kept = StoredDefinition.Complete(Schema, StoredAggregates());
+                var stored = StoredAggregates();
+                Schema = StoredDefinition.KeepSources(Schema, stored);
+                _kept = StoredDefinition.Complete(Schema, stored);
                 ReconcileMetrics();
                 _session.Execute(_sql.CreateRaw("internal.latest", "IF NOT EXISTS"));
                 return (ReconcileAggregates(LoadChunks(), RawHorizonSetting()), true);

@@ -43,13 +43,14 @@ public sealed partial class DuckDbStore : ITelemetryStore
         _file = file;
         _folder = Path.GetDirectoryName(file)!;
         _session = session;
-        _kept = options.Schema;
+        Schema = _kept = options.Schema;
         _sql = new DuckDbSql(options.Schema);
         _pages = new PartialPages(_sql, options.Schema.Metrics.Count);
         ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);
     }
 
-    public TelemetrySchema Schema => _options.Schema;
+    /// <summary>As configured, but for the sources that aggregates were made with.</summary>
+    public TelemetrySchema Schema { get; private set; }
 
     public static bool Exists(string folder) => File.Exists(Path.Combine(folder, FileName));
 

@@ -80,7 +80,7 @@ public sealed partial class TimescaleStore
         [
             FormatVersion, TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', Schema.Metrics.Select(m => m.Name)),
             $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention} {CompressedBatch}",
-            .. Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {StoredDefinition.Of(a)}"),
+            .. _options.Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {StoredDefinition.Of(a)}"),
         ]);
 
     private async Task<bool> IsCurrentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -298,6 +298,7 @@ public sealed partial class TimescaleStore
             stored.Add(new StoredAggregate(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetFieldValue<string[]>(4)));
         }
 
+        Schema = StoredDefinition.KeepSources(Schema, stored);
         _kept = StoredDefinition.Complete(Schema, stored);
     }
 

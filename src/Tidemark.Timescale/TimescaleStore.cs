@@ -28,13 +28,14 @@ public sealed partial class TimescaleStore : ITelemetryStore
     {
         _options = options;
         _database = new Database(options.Connection);
-        _kept = options.Schema;
+        Schema = _kept = options.Schema;
         _sql = new TimescaleSql(options.Schema);
         _copy = options.Copy;
         ChunkWidth = options.ChunkInterval;
     }
 
-    public TelemetrySchema Schema => _options.Schema;
+    /// <summary>As configured, but for the sources that aggregates were made with.</summary>
+    public TelemetrySchema Schema { get; private set; }
 
     /// <summary>Reaches the server and checks that it is TimescaleDB's community edition, new enough; <see cref="InitializeAsync"/> comes next.</summary>
     /// <exception cref="StoreException">One line that says what is wrong and what to do.</exception>

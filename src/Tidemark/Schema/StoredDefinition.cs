@@ -11,6 +11,25 @@ public static partial class StoredDefinition
         return $"{aggregate.Bucket} from {aggregate.Source?.Name ?? TelemetrySchema.RawTable}{extra}";
     }
 
+    /// <summary>The schema in which each aggregate that the catalog has keeps the source it was made with, whatever finer ones came since.</summary>
+    public static TelemetrySchema KeepSources(TelemetrySchema schema, IReadOnlyCollection<StoredAggregate> catalog)
+    {
+        var kept = new List<AggregateDefinition>();
+        foreach (var aggregate in schema.Aggregates)
+        {
+            var configured = With(aggregate, kept.FirstOrDefault(k => k.Name == aggregate.Source?.Name));
+            var stored = catalog.FirstOrDefault(s => s.Name == aggregate.Name)?.Definition;
+            kept.Add(stored is null || stored == Of(configured)
+                ? configured
+                : kept.Select(source => With(aggregate, source)).Append(With(aggregate, null)).FirstOrDefault(a => Of(a) == stored) ?? configured);
+        }
+
+        return kept.Zip(schema.Aggregates).All(pair => Of(pair.First) == Of(pair.Second)) ? schema : new TelemetrySchema(schema.Metrics, kept);
+
+        AggregateDefinition With(AggregateDefinition a, AggregateDefinition? source)
+            => new(a.Name, a.Table, a.BucketColumn, a.Bucket, source, a.ExtraColumns, a.Retention, schema.Metrics);
+    }
+
     /// <summary>The schema's aggregates, then those that the catalog has besides: a store keeps what is no longer configured.</summary>
     /// <param name="schema">What is configured.</param>
     /// <param name="catalog">All that the store has.</param>

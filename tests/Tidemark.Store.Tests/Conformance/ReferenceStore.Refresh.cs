@@ -7,7 +7,7 @@ internal sealed partial class ReferenceStore
 
     public async Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken)
     {
-        var copy = await Locked(() => new ReferenceStore(state.Clone(), settings, clock), cancellationToken);
+        var copy = await Locked(() => new ReferenceStore(state.Clone(), settings with { Schema = Schema }, clock), cancellationToken);
         return [.. WithSources(Schema.Aggregate(aggregate)).Select(a => copy.Refresh(a, Widen(aggregate, range)))
             .Select(r => new RefreshPlan(r.Aggregate.Name, r.New.Count == 0 ? null : new TimeRange(r.New.Min(n => n.Bucket), r.ClosedEnd), r.Again))];
     }

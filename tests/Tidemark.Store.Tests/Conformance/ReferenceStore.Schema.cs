@@ -5,6 +5,7 @@ internal sealed partial class ReferenceStore
 {
     public Task InitializeAsync(CancellationToken cancellationToken) => Locked(() =>
     {
+        Schema = StoredDefinition.KeepSources(Schema, [.. state.Definitions.Select(d => new StoredAggregate(d.Name, StoredDefinition.Of(d), d.Table, d.BucketColumn, d.Columns))]);
         if (state.Schema is { } stored)
         {
             Reconcile(stored);

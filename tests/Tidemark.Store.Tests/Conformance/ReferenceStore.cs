@@ -12,7 +12,7 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
 
     private readonly Lock _lock = new();
 
-    public TelemetrySchema Schema => settings.Schema;
+    public TelemetrySchema Schema { get; private set; } = settings.Schema;
 
     private Instant Now => Instant.From(clock.GetUtcNow());
 

@@ -139,11 +139,31 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
     });
 
     [Fact]
+    public async Task An_aggregate_between_or_below_others_is_added_and_those_keep_their_sources()
+    {
+        await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2), At("2026-03-10T10:00Z", 1, 2));
+        await RefreshAllAsync();
+        await OpenAsync(Settings with
+        {
+            Schema = TestSchema.Create(
+                [TestSchema.Temperature, TestSchema.Humidity],
+                [new("quarters", "15 minutes"), new("hourly", "1 hour", "quarters"), new("shift", "6 hours", "hourly"), new("daily", "1 day", "shift"), .. TestSchema.Chain().Skip(2)]),
+        });
+        Assert.Equal(
+            ["quarters from ", "hourly from ", "shift from hourly", "daily from hourly", "monthly from daily", "peak_hours from "],
+            Store.Schema.Aggregates.Select(a => $"{a} from {a.Source}"));
+        await WriteAsync(At("2026-02-08T10:30Z", 39, 3), At("2026-03-09T10:00Z", 5, 6));
+        await RefreshAllAsync();
+        Assert.Equal("02-08 06:00=2, 03-08 06:00=1, 03-09 06:00=1, 03-10 06:00=1", await CountsAsync("shift"));
+        await AggregatesEqualRawAsync();
+        await VerifyIsCleanAsync();
+        await OpenAsync();
+        await VerifyIsCleanAsync();
+    }
+
+    [Fact]
     public Task Another_source_is_refused() => IsRefusedAsync(
-        TestSchema.Create(
-            [TestSchema.Temperature, TestSchema.Humidity],
-            [new("hourly", "1 hour"), new("shift", "6 hours", "hourly"), new("daily", "1 day", "shift"), new("monthly", "1 month", "daily"), new("peak_hours", "1 day", Columns: TestSchema.PeakColumns)]),
-        "daily");
+        TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], [new("daily", "1 day"), .. TestSchema.Chain().Skip(2)]), "daily");
 
     [Fact]
     public Task A_removed_metric_is_refused() => IsRefusedAsync(TestSchema.Create([TestSchema.Temperature], TestSchema.Chain()), "humidity");
