@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Tidemark.Server.Hosting;
 using Tidemark.Server.Keys;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Wire;
@@ -23,7 +24,8 @@ internal static class AdminEndpoints
         group.MapPost("/initialize", InitializeAsync).Describe("Admin", "Creates or upgrades everything", "Re-runnable.");
         group.MapPost("/readings", AdminWrites.WriteAsync)
             .Describe("Admin", "Writes one batch", "Rows as NDJSON, written whole or not at all: arrays of sensor id, microseconds since the epoch, and the values in the schema's order.")
-            .TakesLines();
+            .TakesLines()
+            .TakesQuery("import_id");
         group.MapPost("/plan", (RefreshRequest request, ITelemetryStore store, CancellationToken cancellationToken)
                 => store.PlanRefreshAsync(request.Aggregate, request.Range, cancellationToken))
             .Describe("Admin", "What a refresh would do", "Sources first.");

@@ -26,18 +26,23 @@ internal static class AdminReads
             .Describe("Admin", "Scheduled maintenance", "How each job last went, as in the status, without the rest of it.");
         group.MapGet("/current", ReadCurrentAsync)
             .Describe("Admin", "A sensor's last reading as a row", RowsDescription + "and the values in the schema's order.")
+            .TakesQuery("sensor_id")
             .AnswersLines();
         group.MapGet("/raw", ReadRawAsync)
             .Describe("Admin", "Raw readings of one sensor or of all", RowsDescription + "and the values in the schema's order. from and to are microseconds since the epoch.")
+            .TakesQuery(RowsQuery.Names)
             .AnswersLines();
         group.MapGet("/aggregates/{aggregate}", ReadAggregateAsync)
             .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark and pending. " + RowsDescription + "the reading count, and the columns in the schema's order.")
             .TakesAggregate()
+            .TakesQuery(RowsQuery.Names)
             .AnswersLines();
         group.MapGet("/fleet/{aggregate}", (string aggregate, string metric, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
                 => store.ReadFleetAsync(new FleetQuery(aggregate, metric, query.Range, query.IsFromRaw), cancellationToken))
             .Describe("Admin", "One metric over all sensors", "from and to are microseconds since the epoch.")
-            .TakesAggregate();
+            .TakesAggregate()
+            .TakesQuery("metric")
+            .TakesQuery(RowsQuery.Names);
     }
 
     private static async Task ReadCurrentAsync(HttpContext context, [FromQuery(Name = "sensor_id")] string sensorId, ITelemetryStore store, CancellationToken cancellationToken)
@@ -106,6 +111,8 @@ internal static class AdminReads
 /// <param name="FromRaw">Compute aggregates from raw readings.</param>
 internal sealed record RowsQuery([FromQuery(Name = "sensor_id")] string? SensorId, long From, long To, [FromQuery(Name = "from_raw")] bool? FromRaw)
 {
+    public static readonly string[] Names = ["sensor_id", "from", "to", "from_raw"];
+
     public bool IsFromRaw => FromRaw == true;
 
     /// <exception cref="RequestException">An end lies outside the years 1 to 9999.</exception>

@@ -67,8 +67,11 @@ public static class TidemarkServer
         app.UseSecurityHeaders();
         app.UseProblemAnswers();
         app.UseKnownHosts(options.Server.Hosts);
+        app.UseHeadRequests();
+        app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();
+        app.UseKnownQueries();
         app.MapHealth();
         app.MapSensors();
         app.MapRaw();

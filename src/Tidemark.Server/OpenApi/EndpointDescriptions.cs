@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
+using Tidemark.Server.Hosting;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.OpenApi;
@@ -24,6 +25,7 @@ internal static class EndpointDescriptions
 
     public static RouteHandlerBuilder TakesSensorInQuery(this RouteHandlerBuilder endpoint) => endpoint
         .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
+        .TakesQuery("sensor_id")
         .Parameter(_ => Query("sensor_id", "The sensor's id; the first sensor when missing."));
 
     public static RouteHandlerBuilder TakesAggregate(this RouteHandlerBuilder endpoint) => endpoint
@@ -38,11 +40,13 @@ internal static class EndpointDescriptions
         });
 
     public static RouteHandlerBuilder TakesRange(this RouteHandlerBuilder endpoint, string defaultPeriod) => endpoint
+        .TakesQuery("period", "from", "to")
         .Parameter(_ => Query("period", $"How far back from now: {Period.Form}. Default {defaultPeriod}."))
         .Parameter(_ => Query("from", "Instead of period: the first instant, RFC 3339 with a zone or epoch milliseconds."))
         .Parameter(_ => Query("to", "With from: the exclusive end; without it the range has none."));
 
     public static RouteHandlerBuilder TakesFleet(this RouteHandlerBuilder endpoint) => endpoint
+        .TakesQuery("metric", "source")
         .Parameter(schema => Query("metric", $"The metric; {schema.Metrics[0].Name} when missing."))
         .Parameter(_ => Query("source", "aggregate (the default), or raw to compute the same from raw readings."));
 

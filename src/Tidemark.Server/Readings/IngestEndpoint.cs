@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Tidemark.Configuration;
+using Tidemark.Server.Hosting;
 using Tidemark.Server.Keys;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Wire;
@@ -18,6 +19,7 @@ internal static class IngestEndpoint
             .RequireScope(Scope.Write)
             .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; readings that were sent before change nothing, so sending again is safe, except to an append-only store, whose answers say append_only.")
             .TakesReadings()
+            .TakesQuery("import_id")
             .Produces<IngestAnswer>();
 
     private static async Task<IngestAnswer> WriteAsync(

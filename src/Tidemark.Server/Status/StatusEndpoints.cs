@@ -40,15 +40,11 @@ internal static class StatusEndpoints
     {
         app.MapGet("/", Index).AllowAnonymous().Describe("Status", "What there is", "Lists the useful addresses.");
 
-        // Monitors and load balancers often ask for the head alone.
-        foreach (var method in (string[])[HttpMethods.Get, HttpMethods.Head])
-        {
-            app.MapMethods("/api/health", [method], CheckAsync)
-                .AllowAnonymous()
-                .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`. Scheduled maintenance that failed or stopped is named, and leaves a server healthy.")
-                .Produces<HealthAnswer>()
-                .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
-        }
+        app.MapGet("/api/health", CheckAsync)
+            .AllowAnonymous()
+            .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`. Scheduled maintenance that failed or stopped is named, and leaves a server healthy.")
+            .Produces<HealthAnswer>()
+            .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
 
     public static void MapStatus(this IEndpointRouteBuilder app)

@@ -62,7 +62,7 @@ public sealed class AdminTests
         var gusts = await server.GetAsync("/api/sensors/a/gusts");
         Assert.Equal(0, gusts["data"]![0]!["wind_range"]!.GetValue<double>());
         Assert.Equal("1m", gusts["period"]!.GetValue<string>());
-        Assert.Equal("1y", (await server.GetAsync("/api/sensors/a/yearly"))["period"]!.GetValue<string>());
+        Assert.Equal("12y", (await server.GetAsync("/api/sensors/a/yearly"))["period"]!.GetValue<string>());
 
         static string Text(AggregateDefinition a)
             => $"{a.Name} {a.Table} {a.BucketColumn} {a.Bucket} {a.Source} {string.Join(",", a.Columns)} {string.Join(",", a.ExtraColumns)} {a.Retention}";

@@ -83,8 +83,33 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
         using var request = new HttpRequestMessage(HttpMethod.Delete, "/api/sensors");
         using var answer = await _server.Client.SendAsync(request);
         var problem = await RunningServer.ProblemAsync(HttpStatusCode.MethodNotAllowed, answer);
-        Assert.Equal("DELETE is not allowed here, only GET", problem["error"]!.GetValue<string>());
-        Assert.Equal("GET", answer.Content.Headers.Allow.Single());
+        Assert.Equal("DELETE is not allowed here, only GET, HEAD", problem["error"]!.GetValue<string>());
+        Assert.Equal(["GET", "HEAD"], answer.Content.Headers.Allow);
+    }
+
+    [Theory]
+    [InlineData("sensors/a/raw"), InlineData("sensors/a/hourly")]
+    public async Task A_mistyped_name_in_a_query_is_400(string view)
+        => Assert.Equal("there is no query parameter 'perod'; there are period, from, to", await _server.RefusedAsync(HttpStatusCode.BadRequest, $"/api/{view}?perod=1w"));
+
+    [Theory]
+    [InlineData("/api/fleet/hourly?metrics=temperature", "there is no query parameter 'metrics'; there are metric, source, period, from, to")]
+    [InlineData("/api/stats/performance?sensor=a", "there is no query parameter 'sensor'; there is sensor_id")]
+    [InlineData("/api/sensors/a/current?period=1d", "there is no query parameter 'period'; this address takes none")]
+    [InlineData("/api/sensors?limit=1", "there is no query parameter 'limit'; this address takes none")]
+    [InlineData("/api/health?x", "there is no query parameter 'x'; this address takes none")]
+    [InlineData("/?x=1&y=2", "there is no query parameter 'x'; this address takes none; there is no query parameter 'y'; this address takes none")]
+    [InlineData("/api/admin/raw?until=1&from=0&to=1", "there is no query parameter 'until'; there are sensor_id, from, to, from_raw")]
+    [InlineData("/api/admin/configuration?x=1", "there is no query parameter 'x'; this address takes none")]
+    public async Task An_unknown_name_in_a_query_is_400(string path, string line)
+        => Assert.Equal(line, await _server.RefusedAsync(HttpStatusCode.BadRequest, path));
+
+    [Fact]
+    public async Task An_unknown_name_is_refused_before_anything_is_written()
+    {
+        using var answer = await _server.PostAsync("""{"sensor_id":"b","time":"2026-11-22T10:00:00Z"}""", path: "/api/readings?import=x");
+        Assert.Equal("there is no query parameter 'import'; there is import_id", (await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, answer))["error"]!.GetValue<string>());
+        await _server.RefusedAsync(HttpStatusCode.NotFound, "/api/sensors/b/current");
     }
 
     [Theory]
