@@ -119,7 +119,8 @@ public sealed partial class DuckDbStore
             if (stored is null)
             {
                 _session.Execute(_sql.CreateAggregate(aggregate));
-                _session.Execute("INSERT INTO internal.aggregates VALUES ($1, $2, NULL, NULL, NULL)", aggregate.Name, definition);
+                var begin = Begin(aggregate, rawHorizon)?.Micros.ToString(CultureInfo.InvariantCulture) ?? "NULL";
+                _session.Execute($"INSERT INTO internal.aggregates VALUES ($1, $2, {begin}, {begin}, NULL)", aggregate.Name, definition);
             }
             else if (stored != definition)
             {
@@ -144,6 +145,15 @@ public sealed partial class DuckDbStore
             chunks,
             [.. _kept.Aggregates.Select(a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].Invalid, RewritesOf(a)))],
             rawHorizon);
+    }
+
+    /// <summary>Where the buckets of a new aggregate are whole: of what its source has dropped nothing can be told.</summary>
+    private Instant? Begin(AggregateDefinition aggregate, Instant? rawHorizon)
+    {
+        var dropped = aggregate.Source is { } source
+            ? InstantOf(_session.Scalar("SELECT horizon FROM internal.aggregates WHERE name = $1", source.Name))
+            : rawHorizon;
+        return dropped is { } d ? aggregate.Bucket.Ceiling(d) : null;
     }
 
     /// <summary>Goes on counting when a store that is open is initialised again.</summary>

@@ -212,9 +212,25 @@ public sealed partial class TimescaleStore
         foreach (var aggregate in Schema.Aggregates.Except(kept))
         {
             await CreateAggregateAsync(connection, aggregate, cancellationToken);
+            if (kept.Count > 0 && await DroppedAsync(connection, aggregate.Source, cancellationToken) is { } dropped)
+            {
+                await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET horizon = $1 WHERE name = $2", cancellationToken, aggregate.Bucket.Ceiling(dropped).Micros, aggregate.Name);
+            }
         }
 
         await ReconcileFleetAsync(connection, cancellationToken);
+    }
+
+    /// <summary>Up to where an aggregate, or raw (null), has dropped what a new aggregate would be built from, or may have by a policy.</summary>
+    private async Task<Instant?> DroppedAsync(NpgsqlConnection connection, AggregateDefinition? source, CancellationToken cancellationToken)
+    {
+        if (source is not null)
+        {
+            return await ScalarAsync(connection, "SELECT horizon FROM tidemark.aggregates WHERE name = $1", cancellationToken, source.Name) is long micros ? new Instant(micros) : null;
+        }
+
+        var stored = await SettingAsync(connection, "raw_horizon", cancellationToken) is { } text ? new Instant(long.Parse(text, CultureInfo.InvariantCulture)) : (Instant?)null;
+        return _options is { Maintenance: Configuration.MaintenanceOwner.Database, Retention: { } retention } ? Later(stored, ChunkStart(Now - retention)) : stored;
     }
 
     /// <summary>Makes the view over all sensors, anew where the finest aggregate is another one now.</summary>

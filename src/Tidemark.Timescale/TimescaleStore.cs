@@ -111,8 +111,9 @@ public sealed partial class TimescaleStore : ITelemetryStore
             }
             else if (_kept.HasAggregate(name))
             {
+                // One that was added where something had been dropped begins there.
                 aggregates[name] = new AggregateState(
-                    _kept.Aggregate(name), reader.GetMicrosOrNull(1), Horizon(_kept.Aggregate(name), reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5),
+                    _kept.Aggregate(name), reader.GetMicrosOrNull(1) ?? reader.GetMicrosOrNull(2), Horizon(_kept.Aggregate(name), reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5),
                     reader.GetMicrosOrNull(6));
             }
         }

@@ -167,6 +167,30 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         await VerifyIsCleanAsync();
     }
 
+    [Fact]
+    public async Task An_aggregate_added_after_retention_begins_with_its_first_whole_bucket()
+    {
+        await WriteAsync(Readings());
+        // The 18th of February is a Wednesday.
+        Assert.Equal(At("2026-02-18"), (await Store.RetainAsync(Token)).RawHorizon);
+        await OpenAsync(Settings with
+        {
+            Schema = TestSchema.Create(
+                [TestSchema.Temperature, TestSchema.Humidity],
+                [.. TestSchema.Chain(), new("weekly", "7 days", Columns: TestSchema.PeakColumns), new("week_of_days", "7 days", "daily")]),
+        });
+        for (var refreshed = 0; refreshed < 2; refreshed++)
+        {
+            Assert.Equal(At("2026-02-23"), (await AnswerAsync("weekly")).Rows[0].Bucket);
+            Assert.Equal(At("2025-12-29"), (await AnswerAsync("week_of_days")).Rows[0].Bucket);
+            await RefreshAllAsync();
+            await WriteAsync(At("2026-02-19T11:00Z", 1));
+            await RefreshAllAsync();
+        }
+
+        await VerifyIsCleanAsync();
+    }
+
     /// <summary>Two sensors from New Year to the clock's start.</summary>
     private static IEnumerable<Reading> Readings() => Enumerable.Range(0, 800).Select(i => new Reading(
         At("2026-01-01T00:07Z") + TimeSpan.FromMinutes(120 * i), i % 3 == 0 ? "b" : "a", [i % 37, i % 11 == 0 ? double.NaN : i % 13]));

@@ -13,7 +13,12 @@ internal sealed partial class ReferenceStore
 
         foreach (var aggregate in Schema.Aggregates)
         {
-            state.Aggregates.TryAdd(aggregate.Name, new ReferenceAggregate());
+            if (!state.Aggregates.ContainsKey(aggregate.Name))
+            {
+                var dropped = aggregate.Source is null ? state.RawHorizon : Of(aggregate.Source).Horizon;
+                var begin = dropped is { } d ? aggregate.Bucket.Ceiling(d) : (Instant?)null;
+                state.Aggregates.Add(aggregate.Name, new ReferenceAggregate { Watermark = begin, Horizon = begin });
+            }
         }
 
         state.Definitions = [.. Schema.Aggregates, .. state.Definitions.Where(d => !Schema.HasAggregate(d.Name))];
