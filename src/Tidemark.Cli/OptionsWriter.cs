@@ -11,7 +11,18 @@ internal static class OptionsWriter
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Every setting in its typed text form, secrets masked.</summary>
-    public static string ToJson(TidemarkOptions options) => new JsonObject
+    public static string ToJson(TidemarkOptions options)
+    {
+        var json = Write(options);
+        if (options.TimeUnit is { } unit)
+        {
+            json["time_unit"] = unit.Name;
+        }
+
+        return json.ToJsonString(Readable);
+    }
+
+    private static JsonObject Write(TidemarkOptions options) => new()
     {
         ["store"] = options.Store.ToString(),
         ["chunk_interval"] = TypedText.Format(options.ChunkInterval),
@@ -40,7 +51,7 @@ internal static class OptionsWriter
         },
         ["metrics"] = new JsonArray([.. options.Schema.Metrics.Select(Metric)]),
         ["aggregates"] = new JsonArray([.. options.Schema.Aggregates.Select(Aggregate)]),
-    }.ToJsonString(Readable);
+    };
 
     private static JsonNode Metric(Metric metric) => Compact(
         ("name", metric.Name),

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using Tidemark.Configuration;
+using Tidemark.Ingest;
 
 namespace Tidemark.Cli.Import;
 
@@ -39,6 +40,12 @@ internal static partial class ImportCommand
 
     private static readonly Option<string?> Delimiter = new("--delimiter") { Description = "What separates the columns: one character, or tab. Else detected.", HelpName = "CHAR" };
 
+    private static readonly Option<string?> Unit = new("--time-unit")
+    {
+        Description = "What times that are numbers count since 1970. Default ms, and a number that gives a time before 1990 or ahead of the clock is refused.",
+        HelpName = "s|ms|us|ns",
+    };
+
     private static readonly Option<string?> EncodingName = new("--encoding")
     {
         Description = "The encoding of a CSV file without a byte-order mark, such as windows-1252 or utf-16. Default UTF-8; a row that isn't is refused.",
@@ -57,7 +64,7 @@ internal static partial class ImportCommand
     {
         var command = new Command("import", "Read a CSV or NDJSON file into the store; safe to run again. Exit code 1 when every row was refused.")
         {
-            File, Format, Map, Sensor, TimeZone, Delimiter, EncodingName, Rejects, ImportId,
+            File, Format, Map, Sensor, TimeZone, Delimiter, EncodingName, Unit, Rejects, ImportId,
         };
         ImportId.Validators.Add(result =>
         {
@@ -67,6 +74,7 @@ internal static partial class ImportCommand
             }
         });
         Format.AcceptOnlyFromAmong(Csv, Ndjson);
+        Unit.AcceptOnlyFromAmong([.. TimeUnit.All.Select(unit => unit.Name)]);
         Delimiter.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string?>() is { } text && text != "tab" && (text.Length != 1 || text is "\"" or "\n" or "\r"))
@@ -89,7 +97,7 @@ internal static partial class ImportCommand
         }
 
         // The file comes first: one that isn't there leaves no new store behind.
-        var open = SourceOf(arguments, options.Server.MaxLine, file);
+        var open = SourceOf(arguments, options, file);
         await using var stream = OpenFile(file);
         // Only what may be an append-only store has a use for an id of its content, for which the file is read once more.
         var id = arguments.GetValue(ImportId) ?? (options.AppendOnly || options.Store.Kind == StoreKind.Http ? IdOf(arguments, stream) : null);
@@ -113,7 +121,7 @@ internal static partial class ImportCommand
             return null;
         }
 
-        var options = new Option[] { Format, Map, Sensor, TimeZone, Delimiter, EncodingName }.SelectMany(option => arguments.GetResult(option)?.Tokens.Select(t => $"{option.Name} {t.Value}\n") ?? []);
+        var options = new Option[] { Format, Map, Sensor, TimeZone, Delimiter, EncodingName, Unit }.SelectMany(option => arguments.GetResult(option)?.Tokens.Select(t => $"{option.Name} {t.Value}\n") ?? []);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(SHA256.HashData(stream));
         hash.AppendData(Encoding.UTF8.GetBytes(string.Concat(options)));
@@ -139,13 +147,15 @@ internal static partial class ImportCommand
     }
 
     /// <summary>How the file is read, by the arguments alone: the schema is the store's, which may be behind a server.</summary>
-    private static Func<Stream, TelemetrySchema, ReadingSource> SourceOf(ParseResult arguments, int maxLine, string file)
+    private static Func<Stream, TelemetrySchema, ReadingSource> SourceOf(ParseResult arguments, TidemarkOptions options, string file)
     {
+        var maxLine = options.Server.MaxLine;
+        var numbers = new NumberTimes(TimeUnit.Find(arguments.GetValue(Unit)) ?? options.TimeUnit, options.MaxSkew, TimeProvider.System, "--time-unit ");
         if ((arguments.GetValue(Format) ?? FormatOf(file)) == Ndjson)
         {
             return new Option[] { Map, Sensor, TimeZone, Delimiter, EncodingName }.FirstOrDefault(option => arguments.GetResult(option) is not null) is { } option
                 ? throw new UsageException($"{option.Name} is for CSV: in NDJSON each object names time, sensor_id and its metrics")
-                : (stream, schema) => new NdjsonSource(stream, schema, maxLine);
+                : (stream, schema) => new NdjsonSource(stream, schema, maxLine, numbers);
         }
 
         var sensor = arguments.GetValue(Sensor);
@@ -160,7 +170,7 @@ internal static partial class ImportCommand
             Mapping = arguments.GetValue(Map) ?? [],
             Sensor = sensor,
             Delimiter = delimiter == "tab" ? '\t' : delimiter?[0],
-            Time = ImportTime.InZone(arguments.GetValue(TimeZone)),
+            Time = ImportTime.InZone(arguments.GetValue(TimeZone), numbers),
             Encoding = EncodingOf(arguments.GetValue(EncodingName)),
             MaxRow = maxLine,
         };

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tidemark.Ingest;
 
 namespace Tidemark.Cli.Import;
 
@@ -8,7 +9,8 @@ namespace Tidemark.Cli.Import;
 /// skips it is refused, in the hour that it repeats the first of the two instants is taken.
 /// </summary>
 /// <param name="zone">Where times without a zone are local; null to refuse them.</param>
-internal sealed class ImportTime(TimeZoneInfo? zone)
+/// <param name="numbers">Reads times that are numbers.</param>
+internal sealed class ImportTime(TimeZoneInfo? zone, NumberTimes numbers)
 {
     public const string Form = "RFC 3339, epoch milliseconds, or a date such as 2010-01-31 or 2010/01/31 with or without a time of day such as 09:30 or 09:30:15.5";
 
@@ -25,12 +27,13 @@ internal sealed class ImportTime(TimeZoneInfo? zone)
     public long Repeated { get; private set; }
 
     /// <param name="name">The zone's IANA name, or null for none.</param>
+    /// <param name="numbers">Reads times that are numbers; null to take any as milliseconds.</param>
     /// <exception cref="CommandFailedException">The system knows no such zone.</exception>
-    public static ImportTime InZone(string? name)
+    public static ImportTime InZone(string? name, NumberTimes? numbers = null)
     {
         TimeZoneInfo? zone = null;
         return name is null || TimeZoneInfo.TryFindSystemTimeZoneById(name, out zone)
-            ? new ImportTime(zone)
+            ? new ImportTime(zone, numbers ?? NumberTimes.Milliseconds)
             : throw new CommandFailedException($"there is no time zone '{name}' on this system; names look like Europe/Berlin or UTC");
     }
 
@@ -38,6 +41,11 @@ internal sealed class ImportTime(TimeZoneInfo? zone)
     public string? TryRead(ReadOnlySpan<char> text, out Instant time)
     {
         text = text.Trim();
+        if (Instant.TryParseNumber(text, out var number))
+        {
+            return numbers.Read(number, Shown(text), out time);
+        }
+
         if (Instant.TryParse(text, out time))
         {
             return null;

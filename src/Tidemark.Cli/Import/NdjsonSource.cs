@@ -7,9 +7,10 @@ namespace Tidemark.Cli.Import;
 /// <param name="stream">Disposed with the source.</param>
 /// <param name="schema">Its metrics are read.</param>
 /// <param name="maxLine">The longest line in bytes.</param>
-internal sealed class NdjsonSource(Stream stream, TelemetrySchema schema, int maxLine) : ReadingSource
+/// <param name="numbers">Reads times that are numbers; null to take any as milliseconds.</param>
+internal sealed class NdjsonSource(Stream stream, TelemetrySchema schema, int maxLine, NumberTimes? numbers = null) : ReadingSource
 {
-    private readonly JsonReadingParser _parser = new(schema);
+    private readonly JsonReadingParser _parser = new(schema, numbers);
     private readonly byte[] _buffer = new byte[2 * Math.Max(1024, maxLine)];
     private int _start;
     private int _end;

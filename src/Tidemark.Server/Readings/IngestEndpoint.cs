@@ -23,15 +23,21 @@ internal static class IngestEndpoint
             .Produces<IngestAnswer>();
 
     private static async Task<IngestAnswer> WriteAsync(
-        HttpContext context, [FromQuery(Name = "import_id")] string? importId, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
+        HttpContext context, [FromQuery(Name = "import_id")] string? importId, [FromQuery(Name = "time_unit")] string? timeUnit, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (importId is { Length: 0 or > ReadingBatch.LongestImportName })
         {
             throw new RequestException([$"import_id has {importId.Length} characters, not 1 to {ReadingBatch.LongestImportName}"]);
         }
 
+        var unit = TimeUnit.Find(timeUnit);
+        if (timeUnit is not null && unit is null)
+        {
+            throw new RequestException([$"time_unit '{timeUnit}' is not {TimeUnit.Form}"]);
+        }
+
         var isNdjson = IsNdjson(context.Request.ContentType);
-        var ingestion = await Ingestion.BeginAsync(store, options, clock, importId, cancellationToken);
+        var ingestion = await Ingestion.BeginAsync(store, options, clock, unit, importId, cancellationToken);
         if (isNdjson)
         {
             // A device may hold its request open and send a line now and then.
@@ -49,7 +55,8 @@ internal static class IngestEndpoint
     /// <exception cref="RequestException">415: pages of other sites can send what has no JSON type, so that is not taken.</exception>
     private static bool IsNdjson(string? contentType)
     {
-        var type = Ndjson.MediaType(contentType);
+        var type = Ndjson.IsUtf8(contentType) ? Ndjson.MediaType(contentType) : throw new RequestException(
+            [$"content type '{contentType}' is not in UTF-8; send UTF-8"], StatusCodes.Status415UnsupportedMediaType);
         return Ndjson.IsNdjson(type) || (type == "application/json"
             ? false
             : throw new RequestException(

@@ -43,13 +43,13 @@ internal sealed class Ingestion
     private int _part = 1;
     private int _taken;
 
-    private Ingestion(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, string? importId, Instant? horizon)
+    private Ingestion(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, TimeUnit? unit, string? importId, Instant? horizon)
     {
         _importId = importId;
         _store = store;
         _options = options;
         _clock = clock;
-        _parser = new JsonReadingParser(store.Schema);
+        _parser = new JsonReadingParser(store.Schema, new NumberTimes(unit ?? options.TimeUnit, options.MaxSkew, clock, "time_unit="));
         _values = new double[store.Schema.Metrics.Count];
         _batch = new ReadingBatch(_values.Length);
         _validator = NewValidator(horizon);
@@ -58,10 +58,11 @@ internal sealed class Ingestion
     /// <param name="store">Where readings go.</param>
     /// <param name="options">Of the server.</param>
     /// <param name="clock">What readings' times are held against.</param>
+    /// <param name="unit">Of times that are numbers; null for the one that is configured.</param>
     /// <param name="importId">Names the whole, see <see cref="ReadingBatch.ImportId"/>: sent again, it is cut into the same batches. Null for none.</param>
     /// <param name="cancellationToken">Stops it before it has begun.</param>
-    public static async Task<Ingestion> BeginAsync(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, string? importId, CancellationToken cancellationToken)
-        => new(store, options, clock, importId, await store.ReadRawHorizonAsync(cancellationToken));
+    public static async Task<Ingestion> BeginAsync(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, TimeUnit? unit, string? importId, CancellationToken cancellationToken)
+        => new(store, options, clock, unit, importId, await store.ReadRawHorizonAsync(cancellationToken));
 
     public bool IsFull => _importId is null ? _batch.Count >= BatchSize : _taken >= PartSize;
 

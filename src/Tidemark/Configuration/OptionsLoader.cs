@@ -82,6 +82,7 @@ public sealed class OptionsLoader
             Retention = OptionalDuration("retention", null),
             MaxSkew = Duration("max_skew") ?? TimeSpan.FromHours(1),
             OldestTime = Time("oldest_time", Instant.Utc(1900, 1, 1)),
+            TimeUnit = BindTimeUnit(),
             RealTime = Boolean("real_time", true),
             Key = Text("key"),
             Maintenance = BindMaintenance(store),
@@ -151,6 +152,18 @@ public sealed class OptionsLoader
         }
 
         return appendOnly;
+    }
+
+    private TimeUnit? BindTimeUnit()
+    {
+        var text = Text("time_unit");
+        var unit = TimeUnit.Find(text);
+        if (text is not null && unit is null)
+        {
+            _errors.Add($"time_unit: '{text}' is not {TimeUnit.Form}");
+        }
+
+        return unit;
     }
 
     private List<Metric> BindMetrics()
@@ -419,7 +432,7 @@ public sealed class OptionsLoader
 
     private static readonly HashSet<string> KnownKeys =
     [
-        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "oldest_time", "real_time", "maintenance", "append_only", "keep_aggregates_as",
+        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "oldest_time", "time_unit", "real_time", "maintenance", "append_only", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
         "key", "server", "server:urls", "server:keys", "server:hosts", "server:trusted_proxies", "server:max_body", "server:max_line", "server:max_rows",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",

@@ -28,6 +28,9 @@ public sealed record TidemarkOptions
     /// <summary>Readings before it are refused. Default 1900-01-01T00:00:00Z.</summary>
     public Instant OldestTime { get; init; } = Instant.Utc(1900, 1, 1);
 
+    /// <summary>What times of readings that are numbers count. Default null: milliseconds, if that gives a time since 1990.</summary>
+    public TimeUnit? TimeUnit { get; init; }
+
     /// <summary>Whether aggregate answers add the tail that is not materialised yet. Default true.</summary>
     public bool RealTime { get; init; } = true;
 

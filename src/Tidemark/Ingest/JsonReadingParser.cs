@@ -5,11 +5,15 @@ namespace Tidemark.Ingest;
 
 /// <summary>
 /// Reads one reading from one JSON object: <c>sensor_id</c> (a string), <c>time</c> (RFC 3339 text or epoch
-/// milliseconds as a number) and metrics by name (a number or null; a missing one is null). Anything else in the object
-/// is an error. The last of equal names wins, as usual in JSON. Not thread-safe.
+/// time as a number) and metrics by name (a number or null; a missing one is null). Anything else in the object
+/// is an error, and so is a name that stands twice. Not thread-safe.
 /// </summary>
-public sealed class JsonReadingParser(TelemetrySchema schema)
+/// <param name="schema">Its metrics are read.</param>
+/// <param name="numbers">Reads times that are numbers; null to take any as milliseconds.</param>
+public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbers = null)
 {
+    private readonly NumberTimes _numbers = numbers ?? NumberTimes.Milliseconds;
+    private readonly bool[] _seen = new bool[schema.Metrics.Count + 2];
     private readonly byte[][] _metricNames = [.. schema.Metrics.Select(m => Encoding.UTF8.GetBytes(m.Name))];
     private string _lastSensorId = "";
 
@@ -26,6 +30,7 @@ public sealed class JsonReadingParser(TelemetrySchema schema)
         sensorId = "";
         time = default;
         values.Fill(double.NaN);
+        Array.Clear(_seen);
         try
         {
             var reader = new Utf8JsonReader(utf8Object.StartsWith(ByteOrderMark) ? utf8Object[ByteOrderMark.Length..] : utf8Object);
@@ -60,31 +65,29 @@ public sealed class JsonReadingParser(TelemetrySchema schema)
         }
 
         string? error = null;
-        var hasTime = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            error ??= ReadMember(ref reader, ref sensorId, ref time, ref hasTime, values);
+            error ??= ReadMember(ref reader, ref sensorId, ref time, values);
             reader.Skip();
         }
 
         // Finds what stands behind the object.
         reader.Read();
-        return error ?? (hasTime ? null : "time is missing");
+        return error ?? (_seen[^1] ? null : "time is missing");
     }
 
-    private string? ReadMember(ref Utf8JsonReader reader, ref string sensorId, ref Instant time, ref bool hasTime, Span<double> values)
+    private string? ReadMember(ref Utf8JsonReader reader, ref string sensorId, ref Instant time, Span<double> values)
     {
         if (reader.ValueTextEquals("time"u8))
         {
             reader.Read();
-            hasTime = true;
-            return ReadTime(ref reader, out time);
+            return Repeated(_seen.Length - 1, "time") ?? ReadTime(ref reader, out time);
         }
 
         if (reader.ValueTextEquals("sensor_id"u8))
         {
             reader.Read();
-            return ReadSensorId(ref reader, ref sensorId);
+            return Repeated(_seen.Length - 2, "sensor_id") ?? ReadSensorId(ref reader, ref sensorId);
         }
 
         for (var m = 0; m < _metricNames.Length; m++)
@@ -92,11 +95,18 @@ public sealed class JsonReadingParser(TelemetrySchema schema)
             if (reader.ValueTextEquals(_metricNames[m]))
             {
                 reader.Read();
-                return ReadValue(ref reader, schema.Metrics[m].Name, out values[m]);
+                return Repeated(m, schema.Metrics[m].Name) ?? ReadValue(ref reader, schema.Metrics[m].Name, out values[m]);
             }
         }
 
         return $"there is no metric '{Shorten(reader.GetString()!)}'; there are {string.Join(", ", schema.Metrics.Select(m => m.Name))}";
+    }
+
+    private string? Repeated(int member, string name)
+    {
+        var repeated = _seen[member];
+        _seen[member] = true;
+        return repeated ? $"{name} stands twice in the object" : null;
     }
 
     private string? ReadSensorId(ref Utf8JsonReader reader, ref string sensorId)
@@ -116,26 +126,32 @@ public sealed class JsonReadingParser(TelemetrySchema schema)
         return null;
     }
 
-    private static string? ReadTime(ref Utf8JsonReader reader, out Instant time)
+    private string? ReadTime(ref Utf8JsonReader reader, out Instant time)
     {
         time = default;
         switch (reader.TokenType)
         {
             case JsonTokenType.Number:
-                var number = Encoding.UTF8.GetString(reader.ValueSpan);
-                return Instant.TryParse(number, out time)
-                    ? null
-                    : $"time {Shorten(number)} is not a whole number of epoch milliseconds between the years 1 and 9999";
+                return ReadTime(Encoding.UTF8.GetString(reader.ValueSpan), out time);
             case JsonTokenType.String:
-                var text = reader.GetString()!;
-                return Instant.TryParse(text, out time)
-                    ? null
-                    : $"time '{Shorten(text)}' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds";
+                return ReadTime(reader.GetString()!, out time);
             case JsonTokenType.Null:
                 return "time is missing";
             default:
                 return $"time is {Describe(ref reader)}, not RFC 3339 text or a number of epoch milliseconds";
         }
+    }
+
+    private string? ReadTime(string text, out Instant time)
+    {
+        if (Instant.TryParseNumber(text, out var number))
+        {
+            return _numbers.Read(number, Shorten(text), out time);
+        }
+
+        return Instant.TryParse(text, out time)
+            ? null
+            : $"time '{Shorten(text)}' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds";
     }
 
     private static string? ReadValue(ref Utf8JsonReader reader, string metric, out double value)

@@ -66,6 +66,29 @@ public sealed class IngestTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_number_that_gives_no_likely_time_is_refused_unless_its_unit_is_said()
+    {
+        const string Body = """{"sensor_id":"a","time":1527863043}""";
+        using var refused = await _server.PostAsync(Body);
+        Assert.Equal(
+            "line 1: time 1527863043 looks like seconds, not milliseconds: say so with time_unit=s",
+            (await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, refused))["error"]!.GetValue<string>());
+        using var taken = await _server.PostAsync(Body, path: "/api/readings?time_unit=s");
+        Assert.Equal(HttpStatusCode.OK, taken.StatusCode);
+        Assert.Equal("2018-06-01T14:24:03Z", (await _server.GetAsync("/api/sensors/a/current"))["time"]!.GetValue<string>());
+        using var unknown = await _server.PostAsync(Body, path: "/api/readings?time_unit=m");
+        Assert.Equal("time_unit 'm' is not s, ms, us or ns", (await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, unknown))["error"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData("application/json; charset=utf-16"), InlineData("application/x-ndjson; charset=\"ISO-8859-1\"")]
+    public async Task Another_character_set_is_415(string type)
+    {
+        using var answer = await _server.PostAsync(Reading("a", "2026-11-22T10:00:00Z", 1), type);
+        Assert.EndsWith("is not in UTF-8; send UTF-8", (await RunningServer.ProblemAsync(HttpStatusCode.UnsupportedMediaType, answer))["error"]!.GetValue<string>());
+    }
+
+    [Fact]
     public async Task The_first_hundred_refusals_are_told_and_all_are_counted()
     {
         var lines = Enumerable.Range(0, 30_000).Select(i => i % 2 == 0 ? Reading("a", Instant.From(_server.Clock.GetUtcNow().AddSeconds(-i)).ToString(), i) : "{}");
@@ -87,7 +110,7 @@ public sealed class IngestTests : IAsyncLifetime
     [InlineData("""{"sensor_id":"a","time":"2026-11-22T10:00:00Z","temperature":1e999}""", "line 1: temperature 1e999 is too large for a double")]
     [InlineData("""{"sensor_id":"a","temperature":21}""", "line 1: time is missing")]
     [InlineData("""{"time":"2026-11-22T10:00:00Z"}""", "line 1: sensor_id is missing or empty")]
-    [InlineData("""[{"sensor_id":"a","time":0,"wind":1},{"sensor_id":"a","time":1,"wind":1}]""", "none of 2 readings is valid; line 1: there is no metric 'wind'; there are temperature, humidity, pressure")]
+    [InlineData("""[{"sensor_id":"a","time":1763805600000,"wind":1},{"sensor_id":"a","time":1763805600001,"wind":1}]""", "none of 2 readings is valid; line 1: there is no metric 'wind'; there are temperature, humidity, pressure")]
     public async Task A_body_without_a_valid_reading_is_400(string body, string line)
     {
         using var answer = await _server.PostAsync(body);
