@@ -30,11 +30,13 @@ internal static class AdminReads
             .AnswersLines();
         group.MapGet("/raw", ReadRawAsync)
             .Describe("Admin", "Raw readings of one sensor or of all", RowsDescription + "and the values in the schema's order. from and to are microseconds since the epoch.")
+            .IsHeavy()
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
         group.MapGet("/aggregates/{aggregate}", ReadAggregateAsync)
             .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark and pending. " + RowsDescription + "the reading count, and the columns in the schema's order.")
             .TakesAggregate()
+            .IsHeavy()
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
         group.MapGet("/fleet/{aggregate}", (string aggregate, string metric, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
@@ -42,6 +44,7 @@ internal static class AdminReads
             .Describe("Admin", "One metric over all sensors", "from and to are microseconds since the epoch.")
             .TakesAggregate()
             .TakesQuery("metric")
+            .IsHeavy()
             .TakesQuery(RowsQuery.Names);
     }
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.ResponseCompression;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -38,6 +39,9 @@ public static class TidemarkServer
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = options.Server.MaxBody;
+            kestrel.Limits.KeepAliveTimeout = options.Server.IdleTimeout;
+            kestrel.Limits.RequestHeadersTimeout = options.Server.HeadersTimeout;
+            kestrel.Limits.MinRequestBodyDataRate = kestrel.Limits.MinResponseDataRate = new MinDataRate(options.Server.MinRate, gracePeriod: TimeSpan.FromSeconds(5));
         });
         builder.Logging.ConfigureForPeople();
         builder.Services.AddSingleton(options);
@@ -58,6 +62,7 @@ public static class TidemarkServer
         });
         builder.Services.AddApiDocument();
         builder.Services.AddKeys();
+        builder.Services.AddHeavyReads(options.Server);
 
         var app = builder.Build();
         // A file of keys that can't be read is told now, not to the first client.
@@ -72,6 +77,7 @@ public static class TidemarkServer
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseKnownQueries();
+        app.UseRateLimiter();
         app.MapHealth();
         app.MapSensors();
         app.MapRaw();

@@ -25,6 +25,7 @@ internal static class EndpointDescriptions
 
     public static RouteHandlerBuilder TakesSensorInQuery(this RouteHandlerBuilder endpoint) => endpoint
         .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
+        .IsHeavy()
         .TakesQuery("sensor_id")
         .Parameter(_ => Query("sensor_id", "The sensor's id; the first sensor when missing."));
 
@@ -40,6 +41,7 @@ internal static class EndpointDescriptions
         });
 
     public static RouteHandlerBuilder TakesRange(this RouteHandlerBuilder endpoint, string defaultPeriod) => endpoint
+        .IsHeavy()
         .TakesQuery("period", "from", "to")
         .Parameter(_ => Query("period", $"How far back from now: {Period.Form}. Default {defaultPeriod}."))
         .Parameter(_ => Query("from", "Instead of period: the first instant, RFC 3339 with a zone or epoch milliseconds."))

@@ -103,6 +103,11 @@ public sealed class OptionsLoader
                 MaxBody = Size("server:max_body", new ServerOptions().MaxBody),
                 MaxLine = (int)Math.Min(Size("server:max_line", new ServerOptions().MaxLine), 16 << 20),
                 MaxRows = Whole("server:max_rows", new ServerOptions().MaxRows),
+                HeavyReads = Whole("server:heavy_reads", new ServerOptions().HeavyReads),
+                WaitingReads = Whole("server:waiting_reads", new ServerOptions().WaitingReads),
+                IdleTimeout = Duration("server:idle_timeout") ?? new ServerOptions().IdleTimeout,
+                HeadersTimeout = Duration("server:headers_timeout") ?? new ServerOptions().HeadersTimeout,
+                MinRate = Whole("server:min_rate", new ServerOptions().MinRate),
             },
         };
         CheckRetention(options);
@@ -434,7 +439,7 @@ public sealed class OptionsLoader
     [
         "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "oldest_time", "time_unit", "real_time", "maintenance", "append_only", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
-        "key", "server", "server:urls", "server:keys", "server:hosts", "server:trusted_proxies", "server:max_body", "server:max_line", "server:max_rows",
+        "key", "server", "server:urls", "server:keys", "server:hosts", "server:trusted_proxies", "server:max_body", "server:max_line", "server:max_rows", "server:heavy_reads", "server:waiting_reads", "server:idle_timeout", "server:headers_timeout", "server:min_rate",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
         "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift", "metrics:#:shape:noise",
         "aggregates", "aggregates:#", "aggregates:#:name", "aggregates:#:table", "aggregates:#:bucket", "aggregates:#:bucket_column",

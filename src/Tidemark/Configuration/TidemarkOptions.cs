@@ -102,4 +102,19 @@ public sealed record ServerOptions
 
     /// <summary>The most rows one answer holds. Default 1,000,000.</summary>
     public int MaxRows { get; init; } = 1_000_000;
+
+    /// <summary>How many ranges are read at once. Default 64.</summary>
+    public int HeavyReads { get; init; } = 64;
+
+    /// <summary>How many more may wait for that. Default 1,000.</summary>
+    public int WaitingReads { get; init; } = 1000;
+
+    /// <summary>How long a connection may stay open without a request. Default 2 minutes.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long a request's headers may take to arrive. Default 30 seconds.</summary>
+    public TimeSpan HeadersTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The bytes a second that a body or an answer has to make after its first five seconds. Default 240.</summary>
+    public int MinRate { get; init; } = 240;
 }
