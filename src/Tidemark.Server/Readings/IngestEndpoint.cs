@@ -19,7 +19,7 @@ internal static class IngestEndpoint
             .RequireScope(Scope.Write)
             .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; readings that were sent before change nothing, so sending again is safe, except to an append-only store, whose answers say append_only.")
             .TakesReadings()
-            .TakesQuery("import_id")
+            .TakesQuery("import_id", "time_unit")
             .Produces<IngestAnswer>();
 
     private static async Task<IngestAnswer> WriteAsync(

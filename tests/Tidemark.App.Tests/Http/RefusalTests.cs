@@ -108,7 +108,7 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
     public async Task An_unknown_name_is_refused_before_anything_is_written()
     {
         using var answer = await _server.PostAsync("""{"sensor_id":"b","time":"2026-11-22T10:00:00Z"}""", path: "/api/readings?import=x");
-        Assert.Equal("there is no query parameter 'import'; there is import_id", (await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, answer))["error"]!.GetValue<string>());
+        Assert.Equal("there is no query parameter 'import'; there are import_id, time_unit", (await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, answer))["error"]!.GetValue<string>());
         await _server.RefusedAsync(HttpStatusCode.NotFound, "/api/sensors/b/current");
     }
 
