@@ -8,7 +8,6 @@ public sealed partial class DuckDbStore
     private abstract class OpenRead(DuckDbStore store, CancellationToken cancellationToken) : IDisposable
     {
         private Session? _session;
-        private bool _inTransaction;
         private int _disposed;
 
         protected DuckDbStore Store => store;
@@ -16,6 +15,8 @@ public sealed partial class DuckDbStore
         protected Session Session => _session ??= store.RentSession();
 
         protected DuckDBDataReader? Rows { get; set; }
+
+        protected bool InTransaction { get; private set; }
 
         public virtual void Dispose()
         {
@@ -35,14 +36,14 @@ public sealed partial class DuckDbStore
         protected void BeginTransaction()
         {
             Session.Execute("BEGIN TRANSACTION READ ONLY");
-            _inTransaction = true;
+            InTransaction = true;
         }
 
         protected void EndTransaction()
         {
-            if (_inTransaction)
+            if (InTransaction)
             {
-                _inTransaction = false;
+                InTransaction = false;
                 Session.Execute("ROLLBACK");
             }
         }
@@ -62,23 +63,80 @@ public sealed partial class DuckDbStore
         }
     }
 
-    /// <summary>Raw readings, a few chunks at a time, all of one snapshot.</summary>
+    /// <summary>
+    /// Raw readings of one snapshot. One sensor's come in slices of time that hold at most <see cref="MostValues"/> values: a slice that holds
+    /// more is read no further and cut in two. So memory is bounded however dense the readings are.
+    /// </summary>
     private sealed class RawRead(DuckDbStore store, string? sensorId, int? key, TimeRange range, CancellationToken cancellationToken) : OpenRead(store, cancellationToken)
     {
         // One statement reads so many chunks of one sensor: a day or a week needs no transaction.
         private const int ChunksAtOnce = 8;
 
-        private Queue<Chunk[]>? _parts;
+        private const int MostValues = 131_072;
+
+        private readonly int _mostRows = Math.Max(256, MostValues / (1 + store.Schema.Metrics.Count));
+        private readonly Stack<Slice> _slices = new();
+        private bool _opened;
+        private ReadingBatch? _ready;
+
+        // What is wider is cut before it is read; known once a slice held too much.
+        private long _widest = long.MaxValue;
+
+        private readonly record struct Slice(Chunk[] Chunks, TimeRange Range)
+        {
+            public long Width => (long)Math.Min(long.MaxValue / 2, (decimal)Range.To.Micros - Range.From.Micros);
+
+            public bool CanBeCut => Width > 1;
+        }
 
         /// <returns>The next batch, null at the end.</returns>
         public ReadingBatch? Next() => Guard(() =>
         {
-            _parts ??= Store.ReadConsistently(Open, _ => Close());
-            while (Rows is not null || _parts.Count > 0)
+            if (!_opened)
             {
-                Rows ??= Query(_parts.Dequeue());
-                var batch = key is null ? FillOfAll(Rows) : FillOfSensor(Rows);
-                if (key is not null || batch.Count < BatchRows)
+                _opened = Store.ReadConsistently(Open, _ => Close());
+            }
+
+            var batch = _ready ?? (key is null ? NextOfAll() : NextOfSensor());
+            _ready = null;
+            return batch;
+        });
+
+        /// <summary>Reads the first batch, which takes the snapshot.</summary>
+        private bool Open(StoreState state)
+        {
+            Close();
+            foreach (var chunks in state.ChunksIn(range).Chunk(key is null ? 1 : ChunksAtOnce).Reverse())
+            {
+                _slices.Push(new Slice(chunks, range.Intersect(new TimeRange(chunks[0].Range.From, chunks[^1].Range.To))));
+            }
+
+            if (_slices.Count > 1)
+            {
+                BeginTransaction();
+            }
+
+            _ready = key is null ? NextOfAll() : NextOfSensor();
+            return true;
+        }
+
+        private void Close()
+        {
+            Rows?.Dispose();
+            Rows = null;
+            _ready = null;
+            _slices.Clear();
+            _widest = long.MaxValue;
+            EndTransaction();
+        }
+
+        private ReadingBatch? NextOfAll()
+        {
+            while (Rows is not null || _slices.Count > 0)
+            {
+                Rows ??= Session.Query(Store._sql.RawOfAll(_slices.Pop().Chunks[0], range), streaming: true);
+                var batch = FillOfAll(Rows);
+                if (batch.Count < BatchRows)
                 {
                     Rows.Dispose();
                     Rows = null;
@@ -91,32 +149,57 @@ public sealed partial class DuckDbStore
             }
 
             return null;
-        });
+        }
 
-        /// <summary>Asks for the first part, which takes the snapshot.</summary>
-        private Queue<Chunk[]> Open(StoreState state)
+        private ReadingBatch? NextOfSensor()
         {
-            Close();
-            var parts = new Queue<Chunk[]>(state.ChunksIn(range).Chunk(key is null ? 1 : ChunksAtOnce));
-            if (parts.Count > 1)
+            while (_slices.TryPop(out var slice))
             {
-                BeginTransaction();
+                if (slice.CanBeCut && slice.Width > _widest)
+                {
+                    Cut(slice);
+                }
+                else if (FillOfSensor(slice) is not { } batch)
+                {
+                    // Nothing was answered yet when there is no transaction, so the snapshot may begin here.
+                    if (!InTransaction)
+                    {
+                        BeginTransaction();
+                    }
+
+                    _widest = slice.Width / 2;
+                    Cut(slice);
+                }
+                else
+                {
+                    if (batch.Count < _mostRows / 4 && _widest < long.MaxValue / 4)
+                    {
+                        _widest *= 2;
+                    }
+
+                    if (batch.Count > 0)
+                    {
+                        return batch;
+                    }
+                }
             }
 
-            Rows = parts.Count > 0 ? Query(parts.Dequeue()) : null;
-            return parts;
+            return null;
         }
 
-        private void Close()
+        /// <summary>Two halves in the place of a slice, the earlier one on top.</summary>
+        private void Cut(Slice slice)
         {
-            Rows?.Dispose();
-            Rows = null;
-            EndTransaction();
+            var middle = new Instant(slice.Range.From.Micros + (slice.Width / 2));
+            foreach (var half in (ReadOnlySpan<TimeRange>)[slice.Range with { From = middle }, slice.Range with { To = middle }])
+            {
+                var chunks = slice.Chunks.Where(c => c.Range.Overlaps(half)).ToArray();
+                if (chunks.Length > 0)
+                {
+                    _slices.Push(new Slice(chunks, half));
+                }
+            }
         }
-
-        private DuckDBDataReader Query(Chunk[] chunks) => key is { } sensor
-            ? Session.QueryPrepared(Store._sql.RawOfSensor(chunks), sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To))
-            : Session.Query(Store._sql.RawOfAll(chunks[0], range), streaming: true);
 
         private ReadingBatch FillOfAll(DuckDBDataReader rows)
         {
@@ -131,23 +214,42 @@ public sealed partial class DuckDbStore
             return batch;
         }
 
-        /// <summary>All rows of the part, ascending: chunks come in order, rows inside one unless late ones were appended.</summary>
-        private ReadingBatch FillOfSensor(DuckDBDataReader rows)
+        /// <summary>All rows of the slice, ascending: chunks come in order, rows inside one unless late ones were appended.</summary>
+        /// <returns>Null when the slice holds more than a batch may have.</returns>
+        private ReadingBatch? FillOfSensor(Slice slice)
         {
+            var (from, to) = (DuckDbSql.Minute(slice.Range.From), DuckDbSql.Minute(new Instant(slice.Range.To.Micros - 1)));
             var batch = new ReadingBatch(Store.Schema.Metrics.Count, 256);
             Span<double> values = stackalloc double[batch.MetricCount];
             var ascending = true;
             var last = long.MinValue;
+            var read = 0;
+
+            // A minute is the finest that the statement tells apart: of a slice inside one all rows of the minute are streamed past.
+            using var rows = from == to
+                ? Session.Query(Store._sql.RawOfSensor(slice.Chunks), streaming: true, key!.Value, from, to)
+                : Session.QueryPrepared($"{Store._sql.RawOfSensor(slice.Chunks)} LIMIT {_mostRows + 1}", key!.Value, from, to);
             while (rows.Read())
             {
+                read++;
                 var time = rows.GetInt64(0);
-                if (time >= range.From.Micros && time < range.To.Micros)
+                if (time >= slice.Range.From.Micros && time < slice.Range.To.Micros)
                 {
+                    if (batch.Count == _mostRows)
+                    {
+                        return null;
+                    }
+
                     ascending &= time > last;
                     last = time;
                     rows.Doubles(1, values);
                     batch.Add(sensorId!, new Instant(time), values);
                 }
+            }
+
+            if (from != to && read > _mostRows)
+            {
+                return null;
             }
 
             return ascending ? batch : Sorted(batch);
