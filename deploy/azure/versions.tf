@@ -20,12 +20,13 @@ provider "azurerm" {
     "Microsoft.Compute",
     "Microsoft.Consumption",
     "Microsoft.DevTestLab",
-    "Microsoft.Insights",
     "Microsoft.Maintenance",
     "Microsoft.ManagedIdentity",
     "Microsoft.Network",
     "Microsoft.OperationalInsights",
     "Microsoft.Storage",
+    # In lower case, as Azure names it: the provider compares with case and registers nothing at all for a name that it does not find.
+    "microsoft.insights",
   ]
 
   storage_use_azuread = true

@@ -31,6 +31,12 @@ fi
 
 file=$folder/$database-$(date -u +%Y%m%dT%H%M%SZ)-timescaledb-$version.dump
 trap 'rm -f "$file.partial"' EXIT
+# dash leaves without the trap above when a signal ends it.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+# What a kill or a power cut left; one that is being written is younger.
+find "$folder" -maxdepth 1 -name "$database-*.dump.partial" -mmin +60 -exec rm -f {} +
 # Its warnings about circular foreign keys concern TimescaleDB's own catalog; restoring switches the checks off.
 client pg_dump --no-password --username="$user" --format=custom "$database" < /dev/null > "$file.partial"
 client pg_restore --file=/dev/null < "$file.partial"

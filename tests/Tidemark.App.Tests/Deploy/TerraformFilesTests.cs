@@ -87,10 +87,14 @@ public sealed partial class TerraformFilesTests
     public void Every_kind_of_resource_has_its_provider_registered()
     {
         var versions = Repository.Read("deploy/azure/versions.tf");
-        foreach (var name in new[] { "Compute", "Consumption", "DevTestLab", "Insights", "Maintenance", "ManagedIdentity", "Network", "OperationalInsights", "Storage" })
-        {
-            Assert.Contains($"\"Microsoft.{name}\"", versions, StringComparison.Ordinal);
-        }
+
+        // As azurerm's own lists spell them; it compares with case.
+        string[] names =
+        [
+            "Microsoft.Compute", "Microsoft.Consumption", "Microsoft.DevTestLab", "Microsoft.Maintenance", "Microsoft.ManagedIdentity",
+            "Microsoft.Network", "Microsoft.OperationalInsights", "Microsoft.Storage", "microsoft.insights",
+        ];
+        Assert.Equal(names, Provider().Matches(versions).Select(m => m.Groups[1].Value));
     }
 
     [Theory]
@@ -104,6 +108,9 @@ public sealed partial class TerraformFilesTests
 
     [GeneratedRegex("^resource \"([a-z0-9_]+)\" \"([a-z_]+)\" \\{\n(.*?)^\\}$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Resource();
+
+    [GeneratedRegex("^ +\"(microsoft\\.[a-z]+)\",$", RegexOptions.Multiline | RegexOptions.IgnoreCase)]
+    private static partial Regex Provider();
 
     [GeneratedRegex(@"prevent_destroy = true\n")]
     private static partial Regex PreventDestroy();

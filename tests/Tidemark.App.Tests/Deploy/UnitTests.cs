@@ -51,6 +51,17 @@ public sealed partial class UnitTests : IDisposable
         Assert.Contains("\nAssertPathIsMountPoint=/srv/tidemark\n", Unit("tidemark.service"), StringComparison.Ordinal);
     }
 
+    /// <summary>An update of Docker stops and starts it. What requires it would be stopped with it and stay so.</summary>
+    [Fact]
+    public void An_update_of_the_engine_leaves_tidemark_up()
+    {
+        var unit = Unit("tidemark.service");
+        Assert.DoesNotMatch(@"\n(Requires|BindsTo|PartOf|Requisite)=[^\n]*\bdocker\.service\b", unit);
+        Assert.Matches(@"\nWants=[^\n]*\bdocker\.service\b", unit);
+        Assert.Matches(@"\nAfter=[^\n]*\bdocker\.service\b", unit);
+        Assert.Matches(@"\nWantedBy=[^\n]*\bdocker\.service\b", unit);
+    }
+
     /// <summary>A timer makes up for what it missed, and never starts what somebody has stopped.</summary>
     [Theory]
     [InlineData("refresh"), InlineData("maintain"), InlineData("backup")]
