@@ -64,10 +64,11 @@ public sealed partial class DuckDbStore
     }
 
     /// <summary>
-    /// Raw readings of one snapshot. One sensor's come in slices of time that hold at most <see cref="MostValues"/> values: a slice that holds
-    /// more is read no further and cut in two. So memory is bounded however dense the readings are.
+    /// Raw readings of one snapshot. One sensor's come in slices of time that hold at most <see cref="MostValues"/> values:
+    /// a slice that holds more is read no further and cut in two. So memory is bounded however dense the readings are.
     /// </summary>
-    private sealed class RawRead(DuckDbStore store, string? sensorId, int? key, TimeRange range, CancellationToken cancellationToken) : OpenRead(store, cancellationToken)
+    private sealed class RawRead(DuckDbStore store, string? sensorId, int? key, TimeRange range, CancellationToken cancellationToken)
+        : OpenRead(store, cancellationToken)
     {
         // One statement reads so many chunks of one sensor: a day or a week needs no transaction.
         private const int ChunksAtOnce = 8;
@@ -84,9 +85,7 @@ public sealed partial class DuckDbStore
 
         private readonly record struct Slice(Chunk[] Chunks, TimeRange Range)
         {
-            public long Width => (long)Math.Min(long.MaxValue / 2, (decimal)Range.To.Micros - Range.From.Micros);
-
-            public bool CanBeCut => Width > 1;
+            public long Width => Range.To.Micros - Range.From.Micros;
         }
 
         /// <returns>The next batch, null at the end.</returns>
@@ -155,7 +154,7 @@ public sealed partial class DuckDbStore
         {
             while (_slices.TryPop(out var slice))
             {
-                if (slice.CanBeCut && slice.Width > _widest)
+                if (slice.Width > Math.Max(1, _widest))
                 {
                     Cut(slice);
                 }
