@@ -2,7 +2,7 @@ using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Deploy;
 
-/// <summary>backup.sh with stand-ins for PostgreSQL's clients: what an interrupted backup leaves.</summary>
+/// <summary>backup.sh with stand-ins for PostgreSQL's clients and for df: what an interrupted backup leaves, and what happens when room is short.</summary>
 public sealed class BackupTests : IDisposable
 {
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("tidemark-backup-");
@@ -12,10 +12,10 @@ public sealed class BackupTests : IDisposable
     public void Dispose() => _root.Delete(recursive: true);
 
     [Theory]
-    [InlineData("TERM", 143), InlineData("HUP", 129)]
+    [InlineData("TERM", 143), InlineData("HUP", 129), InlineData("INT", 130)]
     public async Task An_interrupted_backup_leaves_nothing(string signal, int exitCode)
     {
-        var result = await BackupAsync($"echo half; kill -{signal} $PPID; sleep 1");
+        var result = await BackupAsync($"echo half; kill -{signal} $(cat {Path.Combine(_root.FullName, "pid")}); sleep 1");
         Assert.Equal(exitCode, result.ExitCode);
         Assert.Empty(Directory.GetFiles(Backups));
     }
@@ -39,14 +39,76 @@ public sealed class BackupTests : IDisposable
         }
     }
 
-    private async Task<CliResult> BackupAsync(string dump)
+    /// <summary>The database on the same disk stops writing when the disk is full.</summary>
+    [Fact]
+    public async Task Where_room_is_short_nothing_is_dumped()
+    {
+        var newest = Backup(1, mebibytes: 8);
+        var result = await BackupAsync($"touch {Path.Combine(_root.FullName, "asked")}", Disk(size: 100, free: 19));
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal($"backup.sh: the disk of {Backups} has no room for a backup: it may take 9 MiB and needs about 10; a bigger disk or a shorter retention helps\n", result.Error);
+        Assert.False(File.Exists(Path.Combine(_root.FullName, "asked")));
+        Assert.Equal([newest], Directory.GetFiles(Backups));
+    }
+
+    [Fact]
+    public async Task Older_backups_make_room_for_the_new_one()
+    {
+        var (oldest, newest) = (Backup(1, mebibytes: 8), Backup(2, mebibytes: 8));
+        var result = await BackupAsync("echo whole", $"[ -e {oldest} ] && {Disk(size: 100, free: 19)} || {Disk(size: 100, free: 27)}");
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal($"backup.sh: removed {oldest} to make room\n", result.Error);
+        Assert.Equal([newest, result.Output.Trim()], Directory.GetFiles(Backups).Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>It may be far larger than the last one.</summary>
+    [Fact]
+    public async Task A_dump_that_outgrows_the_room_ends_before_the_disk_is_full()
+    {
+        var newest = Backup(1, mebibytes: 1);
+        var result = await BackupAsync("head -c 100M /dev/zero 2> /dev/null", Disk(size: 100, free: 13));
+        Assert.Equal((1, $"backup.sh: the backup of iotdata outgrew the 3 MiB that it may take on the disk of {Backups}\n"), (result.ExitCode, result.Error));
+        Assert.Equal([newest], Directory.GetFiles(Backups));
+    }
+
+    [Fact]
+    public async Task A_dump_that_fails_is_no_backup()
+    {
+        var result = await BackupAsync("echo half; exit 1");
+        Assert.Equal((1, "backup.sh: pg_dump of iotdata failed\n"), (result.ExitCode, result.Error));
+        Assert.Empty(Directory.GetFiles(Backups));
+    }
+
+    [Fact]
+    public async Task The_newest_are_kept()
+    {
+        var backups = Enumerable.Range(1, 14).Select(day => Backup(day, mebibytes: 0)).ToList();
+        var result = await BackupAsync("echo whole");
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal([.. backups.Skip(1), result.Output.Trim()], Directory.GetFiles(Backups).Order(StringComparer.Ordinal));
+    }
+
+    private string Backup(int day, int mebibytes)
+    {
+        Directory.CreateDirectory(Backups);
+        var file = Path.Combine(Backups, $"iotdata-202601{day:00}T000000Z-timescaledb-2.28.4.dump");
+        File.WriteAllBytes(file, new byte[mebibytes << 20]);
+        return file;
+    }
+
+    /// <summary>What df says of a disk, in MiB.</summary>
+    private static string Disk(int size, int free)
+        => $"printf 'Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/sdc {size * 1024} 0 {free * 1024} 0%% /\\n'";
+
+    private async Task<CliResult> BackupAsync(string dump, string df = "exec /bin/df \"$@\"")
     {
         Tool.Require(!OperatingSystem.IsWindows(), "sh");
         StandIn("psql", "echo 2.28.4");
         StandIn("pg_dump", dump);
         StandIn("pg_restore", "cat > /dev/null");
+        StandIn("df", df);
         return await Tool.RunAsync(
-            "sh", [Repository.PathOf("deploy/docker/backup.sh"), Backups], null, "",
+            "sh", ["-c", $"echo $$ > {Path.Combine(_root.FullName, "pid")}; exec sh \"$@\"", "sh", Repository.PathOf("deploy/docker/backup.sh"), Backups], null, "",
             [("PATH", $"{_root.FullName}:{Environment.GetEnvironmentVariable("PATH")}"), ("PGHOST", "127.0.0.1"), ("PGDATABASE", null)]);
     }
 
