@@ -41,7 +41,7 @@ public sealed class UpgradeTests : IDisposable
         Write("deploy/azure/blob.sh", """
             #!/bin/sh
             echo "blob.sh $*" >> "$LOG"
-            [ "$1" != list ] || printf 'iotdata-20260102T000000Z-timescaledb-2.32.0.dump\niotdata-20260101T000000Z-timescaledb-2.32.0.dump\n'
+            [ "$1" != list ] || printf 'iotdata-20260102T000000Z-timescaledb-2.32.0.settings.tar\niotdata-20260102T000000Z-timescaledb-2.32.0.dump\niotdata-20260101T000000Z-timescaledb-2.32.0.dump\n'
             """);
     }
 
