@@ -21,6 +21,11 @@ timescale.SetAction(async (arguments, cancellationToken) => await RunAsync(
     arguments.GetValue(server) ?? Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE") ?? throw new InvalidOperationException("name a server by --server or TIDEMARK_TEST_TIMESCALE"),
     cancellationToken));
 root.Subcommands.Add(timescale);
+var answers = new Command("answers", "Measures what answers of a million rows cost a server and its other clients.") { folder, markdown };
+answers.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
+    new Report(LargeAnswers.Workload, $"Machine: {Machine.Describe()}.", "answers figures"), arguments.GetValue(folder), arguments.GetValue(markdown),
+    (data, report) => new LargeAnswers(data, report).RunAsync(cancellationToken)));
+root.Subcommands.Add(answers);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(arguments.GetValue(sensors), arguments.GetValue(days), arguments.GetValue(only) ?? [], arguments.GetValue(folder), arguments.GetValue(markdown)),
     null,
@@ -33,14 +38,19 @@ static async Task<int> RunAsync(Plan plan, string? server, CancellationToken can
         CultureInfo.InvariantCulture,
         $"Data set: {plan.Sensors:N0} sensors × {plan.Days} days × 60 s = {(long)plan.Sensors * plan.Days * 1440:N0} readings of {DataSet.Schema.Metrics.Count} metrics, up to the minute of the run.");
     var report = new Report(workload, $"Machine: {Machine.Describe()}{(server is null ? "" : $", {await Machine.DescribeAsync(server, cancellationToken)}")}.", server is null ? "figures" : "timescale figures");
-    var folder = plan.Folder ?? Directory.CreateTempSubdirectory("tidemark-bench-").FullName;
+    return await MeasureAsync(report, plan.Folder, plan.Markdown, (data, into) => server is null
+        ? new Suite(plan, data, into).RunAsync(cancellationToken)
+        : new TimescaleSuite(plan, server, data, into).RunAsync(cancellationToken));
+}
+
+static async Task<int> MeasureAsync(Report report, string? keep, string? markdown, Func<string, Report, Task> measure)
+{
+    var folder = keep ?? Directory.CreateTempSubdirectory("tidemark-bench-").FullName;
     var complete = false;
     try
     {
         Directory.CreateDirectory(folder);
-        await (server is null
-            ? new Suite(plan, folder, report).RunAsync(cancellationToken)
-            : new TimescaleSuite(plan, server, folder, report).RunAsync(cancellationToken));
+        await measure(folder, report);
         complete = true;
     }
     catch (Exception e) when (e is InvalidOperationException or HttpRequestException or StoreException or IOException or Npgsql.NpgsqlException)
@@ -49,14 +59,14 @@ static async Task<int> RunAsync(Plan plan, string? server, CancellationToken can
     }
     finally
     {
-        if (plan.Folder is null)
+        if (keep is null)
         {
             Directory.Delete(folder, recursive: true);
         }
     }
 
     report.Print();
-    if (plan.Markdown is { } file)
+    if (markdown is { } file)
     {
         report.WriteMarkdown(file);
     }

@@ -49,6 +49,16 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>The most that was resident since the start, in bytes.</summary>
+    public long PeakMemory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.PeakWorkingSet64;
+        }
+    }
+
     /// <summary>What it has used of the processors.</summary>
     public TimeSpan ProcessorTime
     {
