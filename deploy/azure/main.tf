@@ -216,9 +216,10 @@ resource "azurerm_linux_virtual_machine" "this" {
   boot_diagnostics {}
 
   # A changed script makes no new VM: what it set up stays as it is until somebody replaces the VM
-  # (`terraform plan -replace=azurerm_linux_virtual_machine.this`). The same for a newer release of the image.
+  # (`terraform plan -replace=azurerm_linux_virtual_machine.this`). The same for a newer release of the image, and for another
+  # key: the one of a running VM is changed on it, see docs/deploy-azure.md.
   lifecycle {
-    ignore_changes = [custom_data, source_image_reference[0].version]
+    ignore_changes = [custom_data, admin_ssh_key, source_image_reference[0].version]
   }
 }
 

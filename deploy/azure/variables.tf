@@ -63,7 +63,7 @@ variable "admin_username" {
 }
 
 variable "ssh_public_key" {
-  description = "Public key for SSH: the text of ~/.ssh/id_ed25519.pub; another one makes a new VM."
+  description = "Public key for SSH: the text of ~/.ssh/id_ed25519.pub; another one counts for the next VM."
   type        = string
 
   validation {

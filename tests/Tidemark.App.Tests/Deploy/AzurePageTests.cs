@@ -59,6 +59,17 @@ public sealed partial class AzurePageTests
         Assert.All(rows, m => Assert.All(m.Value.Split('|')[1..5], cell => Assert.NotEqual("", cell.Trim())));
     }
 
+    /// <summary>Of the VM's key and of both passwords, none of which Terraform changes.</summary>
+    [Fact]
+    public void It_tells_how_keys_and_passwords_are_changed()
+    {
+        Assert.Contains("authorized_keys", Page, StringComparison.Ordinal);
+        Assert.Contains("az vm user update ", Page, StringComparison.Ordinal);
+        var operations = Repository.Read("docs/operations.md");
+        Assert.Contains("\\password tidemark", operations, StringComparison.Ordinal);
+        Assert.Contains("\\password postgres", operations, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void It_names_no_price() => Assert.DoesNotMatch(@"[$€£]\s?\d|\d\s?(USD|EUR|dollars?|euros?)\b", Page);
 
