@@ -1,5 +1,6 @@
 #!/bin/sh
 # Upgrades Tidemark and TimescaleDB to what the clone names: backup, pull, build, the database's image, its extension, the rest.
+# A copy without .git is not pulled: put the new files over the old ones first.
 # Run it as root, without arguments. Going back is restoring the backup that it makes first.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -17,7 +18,11 @@ sql() {
 # The second half is the script of the new clone.
 if [ "${1:-}" != --pulled ]; then
   "$here/backup.sh"
-  git -C "$here" pull --ff-only
+  if [ -e "$here/../../.git" ]; then
+    git -C "$here" pull --ff-only
+  else
+    echo "no clone, nothing to pull: upgrading to the files that are here"
+  fi
   exec "$here/upgrade.sh" --pulled
 fi
 

@@ -27,6 +27,7 @@ public sealed class UpgradeTests : IDisposable
     public UpgradeTests()
     {
         _azure = _root.CreateSubdirectory("deploy/azure").FullName;
+        _root.CreateSubdirectory(".git");
         foreach (var name in new[] { "upgrade.sh", "restore.sh" })
         {
             File.Copy(Repository.PathOf($"deploy/azure/{name}"), Path.Combine(_azure, name));
@@ -48,6 +49,18 @@ public sealed class UpgradeTests : IDisposable
     private string Log => Path.Combine(_root.FullName, "log");
 
     public void Dispose() => _root.Delete(recursive: true);
+
+    /// <summary>The files may have come by scp, as docs/deploy-azure.md allows.</summary>
+    [Fact]
+    public async Task A_copy_that_is_no_clone_is_upgraded_to_its_own_files()
+    {
+        Directory.Delete(Path.Combine(_root.FullName, ".git"));
+        var result = await RunAsync("upgrade.sh", "17");
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.StartsWith("no clone, nothing to pull", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("git", File.ReadAllText(Log), StringComparison.Ordinal);
+        Assert.Contains("install.sh --prepare", File.ReadAllLines(Log));
+    }
 
     [Fact]
     public async Task It_backs_up_first_and_updates_the_extension_in_every_database_that_has_it()
