@@ -1,8 +1,10 @@
+using System.Runtime.Versioning;
 using System.Text.RegularExpressions;
 
 namespace Tidemark.App.Tests.Deploy;
 
 /// <summary>What docs/deploy-azure.md names exists.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed partial class AzurePageTests
 {
     private static readonly string Page = Repository.Read("docs/deploy-azure.md");
@@ -70,6 +72,40 @@ public sealed partial class AzurePageTests
         Assert.Contains("\\password postgres", operations, StringComparison.Ordinal);
     }
 
+    /// <summary>The lines of "Clean up", as a user whom the folder of the backups is closed to; `ssh` and `sudo` are stand-ins.</summary>
+    [Fact]
+    public async Task Its_lines_bring_the_newest_backup_home()
+    {
+        var root = Directory.CreateTempSubdirectory("tidemark-home-");
+        try
+        {
+            var (home, bin, backups) = (root.CreateSubdirectory("home").FullName, root.CreateSubdirectory("bin").FullName, root.CreateSubdirectory("backups").FullName);
+            foreach (var name in new[] { "20260101T000000Z", "20260102T000000Z" })
+            {
+                File.WriteAllText(Path.Combine(backups, $"iotdata-{name}-timescaledb-2.32.0.dump"), name);
+                File.WriteAllText(Path.Combine(backups, $"iotdata-{name}-timescaledb-2.32.0.settings.tar"), name);
+            }
+
+            Program("ssh", "[ \"$1\" = azureuser@DNS_LABEL.LOCATION.cloudapp.azure.com ] && [ \"$2\" = sudo ] || exit 1; shift 2; exec \"$@\"");
+            var lines = CleanUp().Match(Page).Groups[1].Value.Replace("/srv/tidemark/backups", backups, StringComparison.Ordinal);
+            var result = await Tool.RunAsync("sh", ["-eu"], home, lines, [("PATH", $"{bin}:{Environment.GetEnvironmentVariable("PATH")}")]);
+            Assert.True(result.ExitCode == 0, result.Error);
+            string[] files = ["iotdata-20260102T000000Z-timescaledb-2.32.0.dump", "iotdata-20260102T000000Z-timescaledb-2.32.0.settings.tar"];
+            Assert.Equal(files, Directory.GetFiles(home).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+            Assert.All(files, f => Assert.Equal("20260102T000000Z", File.ReadAllText(Path.Combine(home, f))));
+
+            void Program(string name, string text)
+            {
+                File.WriteAllText(Path.Combine(bin, name), $"#!/bin/sh\n{text}\n");
+                File.SetUnixFileMode(Path.Combine(bin, name), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            }
+        }
+        finally
+        {
+            root.Delete(recursive: true);
+        }
+    }
+
     [Fact]
     public void It_names_no_price() => Assert.DoesNotMatch(@"[$€£]\s?\d|\d\s?(USD|EUR|dollars?|euros?)\b", Page);
 
@@ -84,6 +120,9 @@ public sealed partial class AzurePageTests
 
     [GeneratedRegex("^(?:variable|output) \"([a-z_]+)\"", RegexOptions.Multiline)]
     private static partial Regex Declaration();
+
+    [GeneratedRegex(@"```bash\n( +vm=.*?)```", RegexOptions.Singleline)]
+    private static partial Regex CleanUp();
 
     [GeneratedRegex(@"^\| (\d+) \|.*\|$", RegexOptions.Multiline)]
     private static partial Regex Row();
