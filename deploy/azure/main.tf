@@ -230,8 +230,9 @@ resource "azurerm_virtual_machine_data_disk_attachment" "data" {
   caching            = "None"
 }
 
+# Another window makes another configuration, since its start can't be changed: it would be a new one every day.
 resource "azurerm_maintenance_configuration" "patches" {
-  name                     = var.name
+  name                     = lower("${var.name}-${var.patch_day}-${var.patch_time}")
   resource_group_name      = azurerm_resource_group.vm.name
   location                 = var.location
   scope                    = "InGuestPatch"
@@ -240,9 +241,9 @@ resource "azurerm_maintenance_configuration" "patches" {
 
   window {
     # The first day may not be a past one; after that only day and hour count.
-    start_date_time = "${formatdate("YYYY-MM-DD", timeadd(plantimestamp(), "24h"))} 03:00"
+    start_date_time = "${formatdate("YYYY-MM-DD", timeadd(plantimestamp(), "24h"))} ${substr(var.patch_time, 0, 2)}:${substr(var.patch_time, 2, 2)}"
     duration        = "02:00"
-    recur_every     = "1Week Sunday"
+    recur_every     = "1Week ${var.patch_day}"
     time_zone       = "UTC"
   }
 

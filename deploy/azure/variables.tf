@@ -181,6 +181,37 @@ variable "night_shutdown" {
   }
 }
 
+variable "patch_day" {
+  description = "Day of the week on which security updates are installed, with a reboot if one is needed."
+  type        = string
+  default     = "Sunday"
+
+  validation {
+    condition     = contains(["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"], var.patch_day)
+    error_message = "The day is Monday, Tuesday, …, Sunday."
+  }
+}
+
+variable "patch_time" {
+  description = "When the two hours for security updates begin, such as \"0300\" in UTC. Azure patches running machines alone: with night_shutdown, while the VM runs."
+  type        = string
+  default     = "0300"
+
+  validation {
+    condition     = can(regex("^([01][0-9]|2[0-3])[0-5][0-9]$", var.patch_time))
+    error_message = "A time has four digits and no colon, such as \"0300\"."
+  }
+
+  # Nothing switches the VM on again, so nobody knows from when on it runs: half a day before the shutdown is assumed.
+  validation {
+    condition = var.night_shutdown == null || try(contains(range(120, 721), (
+      (tonumber(substr(var.night_shutdown, 0, 2)) - tonumber(substr(var.patch_time, 0, 2)) + 24) * 60
+      + tonumber(substr(var.night_shutdown, 2, 2)) - tonumber(substr(var.patch_time, 2, 2))
+    ) % 1440), false)
+    error_message = "With night_shutdown the VM is off at that time, and would never be patched: choose a patch_time 2 to 12 hours before the shutdown."
+  }
+}
+
 variable "tags" {
   description = "Tags on every resource that can have them, besides those of this module."
   type        = map(string)

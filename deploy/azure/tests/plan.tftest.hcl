@@ -177,6 +177,25 @@ run "the_vm_is_hardened" {
   }
 }
 
+run "updates_come_while_the_vm_runs" {
+  command = plan
+
+  variables {
+    night_shutdown = "0030"
+    patch_day      = "Wednesday"
+    patch_time     = "2130"
+  }
+
+  assert {
+    condition     = azurerm_maintenance_configuration.patches.window[0].recur_every == "1Week Wednesday" && endswith(azurerm_maintenance_configuration.patches.window[0].start_date_time, " 21:30")
+    error_message = "The window isn't the one that was asked for."
+  }
+  assert {
+    condition     = azurerm_maintenance_configuration.patches.name == "tidemark-wednesday-2130"
+    error_message = "A changed window would keep its start."
+  }
+}
+
 run "first_boot_data_are_small_and_hold_no_secret" {
   command = plan
 
@@ -288,6 +307,7 @@ run "every_resource_that_can_be_is_tagged" {
 
   variables {
     night_shutdown = "2200"
+    patch_time     = "1900"
   }
 }
 

@@ -271,6 +271,47 @@ run "night_shutdown_late" {
   expect_failures = [var.night_shutdown]
 }
 
+run "patch_day_short" {
+  command = plan
+
+  variables {
+    patch_day = "Sun"
+  }
+
+  expect_failures = [var.patch_day]
+}
+
+run "patch_time_colon" {
+  command = plan
+
+  variables {
+    patch_time = "03:00"
+  }
+
+  expect_failures = [var.patch_time]
+}
+
+run "patch_time_while_the_vm_is_off" {
+  command = plan
+
+  variables {
+    night_shutdown = "2200"
+  }
+
+  expect_failures = [var.patch_time]
+}
+
+run "patch_time_too_late_before_the_shutdown" {
+  command = plan
+
+  variables {
+    night_shutdown = "0030"
+    patch_time     = "2300"
+  }
+
+  expect_failures = [var.patch_time]
+}
+
 run "tags_slash" {
   command = plan
 

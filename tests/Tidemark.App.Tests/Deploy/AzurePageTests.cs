@@ -30,7 +30,7 @@ public sealed partial class AzurePageTests
     public void Its_variables_and_outputs_are_Terraform_s()
     {
         var declared = Declaration().Matches(Repository.Read("deploy/azure/variables.tf") + Repository.Read("deploy/azure/outputs.tf")).Select(m => m.Groups[1].Value).ToHashSet();
-        foreach (var name in new[] { "subscription_id", "dns_label", "ssh_public_key", "admin_cidrs", "monthly_budget", "alert_emails", "vm_size", "data_disk_gb", "data_disk_type", "backup_days", "night_shutdown", "domain", "encryption_at_host", "address" })
+        foreach (var name in new[] { "subscription_id", "dns_label", "ssh_public_key", "admin_cidrs", "monthly_budget", "alert_emails", "vm_size", "data_disk_gb", "data_disk_type", "backup_days", "night_shutdown", "patch_day", "patch_time", "domain", "encryption_at_host", "address" })
         {
             Assert.Contains(name, Page, StringComparison.Ordinal);
             Assert.Contains(name, declared);
