@@ -5,6 +5,9 @@ locals {
   fqdn = "${var.dns_label}.${var.location}.cloudapp.azure.com"
   site = coalesce(var.domain, local.fqdn)
 
+  # Arm sizes have a p behind their number, and an image of their own.
+  arm = can(regex("^Standard_[A-Z]+[0-9-]+[a-z]*p", var.vm_size))
+
   # The place at which the VM finds its data disk, however it is attached.
   data_lun = 10
 
@@ -201,7 +204,7 @@ resource "azurerm_linux_virtual_machine" "this" {
   source_image_reference {
     publisher = "Canonical"
     offer     = "ubuntu-24_04-lts"
-    sku       = "server"
+    sku       = local.arm ? "server-arm64" : "server"
     version   = "latest"
   }
 

@@ -98,6 +98,17 @@ variable "vm_size" {
     condition     = can(regex("^Standard_[A-Z][A-Za-z0-9_-]+$", var.vm_size))
     error_message = "A size is written as Azure does, such as Standard_B2as_v2: `az vm list-skus --location LOCATION --resource-type virtualMachines`."
   }
+
+  # In a size's name the number is that of the processors, and the letters behind it say what is special: t tiny memory, p Arm, s premium disks.
+  validation {
+    condition     = !can(regex("^Standard_[A-Z]+(1([^0-9]|$)|[0-9-]+[a-z]*t)", var.vm_size))
+    error_message = "One processor, or less than 4 GiB, is too little for TimescaleDB and the API: Standard_B2as_v2 has 2 and 8 GiB."
+  }
+
+  validation {
+    condition     = !can(regex("^Standard_(A[0-9]|D[0-9]+(_v[23])?$)", var.vm_size)) && (!can(regex("^Standard_[A-Z]+[0-9-]+[a-z]*p", var.vm_size)) || can(regex("_v([6-9]|[1-9][0-9])$", var.vm_size)))
+    error_message = "That size has no trusted launch. x64: Standard_B2as_v2, Standard_D2as_v5, say; Arm: version 6 or later, such as Standard_D2ps_v6."
+  }
 }
 
 variable "data_disk_gb" {
@@ -119,6 +130,11 @@ variable "data_disk_type" {
   validation {
     condition     = contains(["Premium_LRS", "Premium_ZRS", "StandardSSD_LRS", "StandardSSD_ZRS"], var.data_disk_type)
     error_message = "The data disk is Premium_LRS, Premium_ZRS, StandardSSD_LRS or StandardSSD_ZRS."
+  }
+
+  validation {
+    condition     = !startswith(var.data_disk_type, "Premium") || can(regex("^Standard_([A-Z]+S[0-9]|[A-Z]+[0-9-]+[a-z]*s)", var.vm_size))
+    error_message = "A size without an s behind its number takes no premium disk: another vm_size, such as Standard_D2s_v5, or data_disk_type = \"StandardSSD_LRS\"."
   }
 }
 

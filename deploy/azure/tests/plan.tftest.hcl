@@ -196,6 +196,32 @@ run "updates_come_while_the_vm_runs" {
   }
 }
 
+run "arm_sizes_get_an_arm_image" {
+  command = plan
+
+  variables {
+    vm_size = "Standard_D2pds_v6"
+  }
+
+  assert {
+    condition     = azurerm_linux_virtual_machine.this.source_image_reference[0].sku == "server-arm64"
+    error_message = "An Arm VM would get an image that it can't boot."
+  }
+}
+
+run "sizes_that_fit_are_accepted" {
+  command = plan
+
+  variables {
+    vm_size = "Standard_E4-2ads_v5"
+  }
+
+  assert {
+    condition     = azurerm_linux_virtual_machine.this.source_image_reference[0].sku == "server"
+    error_message = "An x64 VM would get an image that it can't boot."
+  }
+}
+
 run "first_boot_data_are_small_and_hold_no_secret" {
   command = plan
 

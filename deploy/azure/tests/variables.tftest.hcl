@@ -171,6 +171,57 @@ run "vm_size_no_azure" {
   expect_failures = [var.vm_size]
 }
 
+run "vm_size_half_a_gib" {
+  command = plan
+
+  variables {
+    vm_size = "Standard_B1ls"
+  }
+
+  expect_failures = [var.vm_size]
+}
+
+run "vm_size_tiny_memory" {
+  command = plan
+
+  variables {
+    vm_size = "Standard_B2ats_v2"
+  }
+
+  expect_failures = [var.vm_size]
+}
+
+run "vm_size_first_generation" {
+  command = plan
+
+  variables {
+    vm_size        = "Standard_D2_v3"
+    data_disk_type = "StandardSSD_LRS"
+  }
+
+  expect_failures = [var.vm_size]
+}
+
+run "vm_size_arm_without_trusted_launch" {
+  command = plan
+
+  variables {
+    vm_size = "Standard_D2ps_v5"
+  }
+
+  expect_failures = [var.vm_size]
+}
+
+run "data_disk_type_premium_on_a_size_without" {
+  command = plan
+
+  variables {
+    vm_size = "Standard_D2a_v4"
+  }
+
+  expect_failures = [var.data_disk_type]
+}
+
 run "data_disk_gb_small" {
   command = plan
 
