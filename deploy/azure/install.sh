@@ -42,7 +42,7 @@ cd "$compose"
 if grep -q '^TIDEMARK_IMAGE=.*/' .env; then
   docker compose pull api
 else
-  docker compose build api
+  docker compose build --pull api
 fi
 docker compose pull timescaledb proxy
 

@@ -46,6 +46,9 @@ public sealed class InstallTests : IDisposable
             grep -A 3 COMPOSE_FILE /srv/tidemark/app/deploy/docker/.env
             """);
         Assert.Contains("docker compose run --rm admin key add", output, StringComparison.Ordinal);
+
+        // Base images have their fixes under the same tag.
+        Assert.Contains("docker compose build --pull api\n", output, StringComparison.Ordinal);
         Assert.DoesNotContain("systemctl start", output, StringComparison.Ordinal);
         Assert.Contains("\n700 1654 /srv/tidemark/caddy\n700 1654 /srv/tidemark/keys\n", output, StringComparison.Ordinal);
         Assert.Contains("\ntidemark-backup.service\ntidemark-backup.timer\n", output, StringComparison.Ordinal);

@@ -27,7 +27,7 @@ public sealed class ProductionTests : IDisposable
     }
 
     [Theory]
-    [InlineData("caddy:2.10.2-alpine", "caddy:latest", "proxy has an image of an exact version")]
+    [InlineData("caddy:2.11.7-alpine", "caddy:latest", "proxy has an image of an exact version")]
     [InlineData("user: \"1654:1654\"", "user: root", "proxy runs as a user")]
     [InlineData("    read_only: true\n    cap_drop", "    cap_drop", "proxy has a root file system that is not written")]
     [InlineData("no-new-privileges:true", "no-new-privileges:false", "proxy gains no rights")]

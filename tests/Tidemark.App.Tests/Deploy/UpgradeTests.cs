@@ -12,7 +12,7 @@ public sealed class UpgradeTests : IDisposable
         #!/bin/sh
         echo "docker $*" >> "$LOG"
         case "$*" in
-          *"config --images"*) echo "timescale/timescaledb:2.33.0-pg$NEW_MAJOR"; echo caddy:2.10.2-alpine ;;
+          *"config --images"*) echo "timescale/timescaledb:2.33.0-pg$NEW_MAJOR"; echo caddy:2.11.7-alpine ;;
           *server_version_num*) echo 17 ;;
           *"FROM pg_database"*) printf 'iotdata\nother\ntemplate1\n' ;;
           *"-d other "*) ;;
