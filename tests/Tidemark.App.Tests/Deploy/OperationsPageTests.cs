@@ -66,6 +66,21 @@ public sealed partial class OperationsPageTests : IDisposable
         Assert.Equal(exitCode, (await Tool.RunAsync("sh", ["-c", check], _folder.Path, null, [])).ExitCode);
     }
 
+    /// <summary>No tag can be looked up where this is built: who meets one that isn't there needs the way out, by variables that count.</summary>
+    [Fact]
+    public void Its_way_out_of_a_missing_image_names_variables_that_count()
+    {
+        var row = Assert.Single(Page.Split('\n'), l => l.StartsWith("| `manifest unknown`", StringComparison.Ordinal));
+        Assert.Contains("any community image from 2.23 on", row, StringComparison.Ordinal);
+        var files = Repository.Read("deploy/docker/compose.yaml") + Repository.Read("deploy/docker/compose.production.yaml") + Repository.Read("deploy/docker/Dockerfile");
+        var variables = ImageVariable().Matches(row).Select(m => m.Value).ToList();
+        Assert.Equal(["TIMESCALEDB_IMAGE", "CADDY_IMAGE", "SDK_IMAGE", "RUNTIME_IMAGE"], variables);
+        Assert.All(variables, v => Assert.Matches($@"\$\{{{v}(:-|\}})", files));
+
+        // The same major version of PostgreSQL as the pinned one, or the volume could not be read.
+        Assert.Equal(Major().Match(Repository.Read("deploy/docker/compose.yaml")).Value, Major().Match(row).Value);
+    }
+
     private static List<string> Blocks(string language)
         => [.. Block().Matches(Page).Where(m => m.Groups[1].Value == language).Select(m => m.Groups[2].Value)];
 
@@ -74,6 +89,12 @@ public sealed partial class OperationsPageTests : IDisposable
 
     [GeneratedRegex(@"\| Backups \| `([^`]+)`")]
     private static partial Regex BackupCheck();
+
+    [GeneratedRegex("[A-Z]+_IMAGE")]
+    private static partial Regex ImageVariable();
+
+    [GeneratedRegex(@"-pg\d+")]
+    private static partial Regex Major();
 
     [GeneratedRegex(@"([a-z-]+\.sh)\b")]
     private static partial Regex Script();
