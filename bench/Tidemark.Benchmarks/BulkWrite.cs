@@ -47,7 +47,8 @@ internal sealed class BulkWrite(Plan plan, DataSet data, string storeFolder)
         Directory.Delete(bareFolder, recursive: true);
         return Figure.AtLeast(
             "bulk write against the bare DuckDB appender", bareTime.Elapsed / storeTime.Elapsed, 0.7, "",
-            $"{Rate(storeTime)} against {Rate(bareTime)} readings/s in {plan.Days} rounds; the bare file has {Figure.Text(bareBytes, "bytes")} a reading");
+            $"{Rate(storeTime)} against {Rate(bareTime)} readings/s in {plan.Days} rounds; the bare file has "
+                + $"{Figure.Text(bareBytes, "bytes")} a reading");
     }
 
     /// <summary>Only fills the store.</summary>
@@ -67,7 +68,8 @@ internal sealed class BulkWrite(Plan plan, DataSet data, string storeFolder)
         var sensors = await store.ListSensorsAsync(cancellationToken);
         if (sensors.Count < plan.Sensors)
         {
-            throw new InvalidOperationException($"the store in {storeFolder} has {sensors.Count} sensors, not {plan.Sensors}: name another folder");
+            throw new InvalidOperationException(
+                $"the store in {storeFolder} has {sensors.Count} sensors, not {plan.Sensors}: name another folder");
         }
 
         var last = new Instant(sensors.Max(s => s.LastReading.Micros) / 60_000_000 * 60_000_000);

@@ -30,7 +30,8 @@ internal sealed class ConcurrentReads(Plan plan, DataSet data)
         [
             Figure.Below(
                 $"{Clients} clients reading while a bulk write runs, slowest read", samples.Max, 250, "ms",
-                string.Create(CultureInfo.InvariantCulture, $"{samples.Count} reads, median {samples.Median:F1} ms, p99 {samples.Percentile(0.99):F1} ms; {rate:F0} readings/s written by HTTP beside them")),
+                string.Create(CultureInfo.InvariantCulture, $"{samples.Count} reads, median {samples.Median:F1} ms, p99 "
+                    + $"{samples.Percentile(0.99):F1} ms; {rate:F0} readings/s written by HTTP beside them")),
             new Figure("the same, failed reads", $"{errors}", "0", errors == 0, "every status but 200 counts"),
         ];
 
@@ -85,7 +86,9 @@ internal sealed class ConcurrentReads(Plan plan, DataSet data)
                 for (var sensor = plan.Sensors; sensor < plan.Sensors + NewSensors; sensor++)
                 {
                     simulator.Draw(sensor, time, SensorSimulator.Cycles(time), values);
-                    text.Append(CultureInfo.InvariantCulture, $"{{\"time\":\"{time}\",\"sensor_id\":\"{SensorSimulator.SensorId(sensor)}\"");
+                    text.Append(
+                        CultureInfo.InvariantCulture,
+                        $"{{\"time\":\"{time}\",\"sensor_id\":\"{SensorSimulator.SensorId(sensor)}\"");
                     for (var m = 0; m < metrics.Length; m++)
                     {
                         text.Append(CultureInfo.InvariantCulture, $",\"{metrics[m]}\":{values[m]}");

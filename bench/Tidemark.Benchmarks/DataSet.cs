@@ -15,7 +15,9 @@ internal sealed class DataSet(Plan plan)
 
     private static readonly TidemarkOptions Defaults = OptionsLoader.Load(new ConfigurationBuilder().Build());
 
-    private readonly Generator _generator = new(Defaults.Schema, new GeneratorPlan { Sensors = plan.Sensors, Interval = Plan.Interval, Seed = Seed });
+    private readonly Generator _generator = new(
+        Defaults.Schema,
+        new GeneratorPlan { Sensors = plan.Sensors, Interval = Plan.Interval, Seed = Seed });
 
     public static TelemetrySchema Schema => Defaults.Schema;
 
@@ -67,7 +69,8 @@ internal sealed class DataSet(Plan plan)
     }
 
     /// <summary>Bytes of all files in the folder.</summary>
-    public static long Bytes(string folder) => new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);
+    public static long Bytes(string folder)
+        => new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length);
 
     // A generator fills one batch again and again; this one is asked for a single batch, which stays ours.
     private ReadingBatch Batch(Instant from, Instant to)

@@ -25,7 +25,12 @@ internal sealed class DriverLayer : IDisposable
         }
     }
 
-    public async Task<Samples> MeasureAsync(DriverQuery query, int warmUp, int count, Func<string> sensor, CancellationToken cancellationToken)
+    public async Task<Samples> MeasureAsync(
+        DriverQuery query,
+        int warmUp,
+        int count,
+        Func<string> sensor,
+        CancellationToken cancellationToken)
     {
         using var command = _connection.CreateCommand();
         command.CommandText = query.Aggregate is null ? Raw(query.Range) : Aggregate(query.Aggregate, query.Range);
@@ -63,10 +68,12 @@ internal sealed class DriverLayer : IDisposable
 
     private static string Aggregate(string name, TimeRange range)
     {
-        var columns = DataSet.Schema.Metrics.Select(m => $"sum_{m.Name} / count_{m.Name}, min_{m.Name}, max_{m.Name}").Append("reading_count::DOUBLE");
+        var columns = DataSet.Schema.Metrics.Select(m => $"sum_{m.Name} / count_{m.Name}, min_{m.Name}, max_{m.Name}")
+            .Append("reading_count::DOUBLE");
         return $"""
             SELECT epoch_us(bucket), {string.Join(", ", columns)} FROM internal.agg_{name}
-            WHERE sensor = $1 AND bucket >= make_timestamp({range.From.Micros}) AND bucket < make_timestamp({range.To.Micros}) ORDER BY bucket
+            WHERE sensor = $1 AND bucket >= make_timestamp({range.From.Micros}) AND bucket < make_timestamp({range.To.Micros})
+                ORDER BY bucket
             """;
     }
 
@@ -76,7 +83,8 @@ internal sealed class DriverLayer : IDisposable
         var columns = string.Join(", ", DataSet.Schema.Metrics.Select(m => m.Name));
         var (from, to) = (Math.Ceiling(range.From.Micros / 60e6), Math.Ceiling(range.To.Micros / 60e6));
         var chunks = Rows($"SELECT chunk FROM internal.chunks WHERE range_start < {range.To.Micros} AND range_end > {range.From.Micros}")
-            .Select(row => $"SELECT minute::BIGINT * 60000000 + micros AS time, {columns} FROM internal.chunk_{row.GetInt32(0)} WHERE sensor = $1 AND minute >= {from:F0} AND minute < {to:F0}")
+            .Select(row => $"SELECT minute::BIGINT * 60000000 + micros AS time, {columns} FROM internal.chunk_{row.GetInt32(0)} WHERE "
+                + $"sensor = $1 AND minute >= {from:F0} AND minute < {to:F0}")
             .ToList();
         return $"{string.Join(" UNION ALL ", chunks)} ORDER BY 1";
     }

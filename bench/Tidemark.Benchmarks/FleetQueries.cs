@@ -6,17 +6,40 @@ internal static class FleetQueries
     private const int RawRuns = 5;
     private const int AggregateRuns = 25;
 
-    public static async Task<IReadOnlyList<Figure>> MeasureAsync(ITelemetryStore store, DataSet data, string on, bool bound, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<Figure>> MeasureAsync(
+        ITelemetryStore store,
+        DataSet data,
+        string on,
+        bool bound,
+        CancellationToken cancellationToken)
     {
         Report.Note("fleet: Query 1 and 2");
         return
         [
-            await CompareAsync(store, "Query 1 (30 days by hour)", new FleetQuery("hourly", "temperature", Period.Parse("30d").Until(data.End)), on, bound ? 50 : null, cancellationToken),
-            await CompareAsync(store, "Query 2 (a year by day)", new FleetQuery("daily", "temperature", Period.Parse("1y").Until(data.End)), on, bound ? 100 : null, cancellationToken),
+            await CompareAsync(
+                store,
+                "Query 1 (30 days by hour)",
+                new FleetQuery("hourly", "temperature", Period.Parse("30d").Until(data.End)),
+                on,
+                bound ? 50 : null,
+                cancellationToken),
+            await CompareAsync(
+                store,
+                "Query 2 (a year by day)",
+                new FleetQuery("daily", "temperature", Period.Parse("1y").Until(data.End)),
+                on,
+                bound ? 100 : null,
+                cancellationToken),
         ];
     }
 
-    private static async Task<Figure> CompareAsync(ITelemetryStore store, string name, FleetQuery query, string on, double? bound, CancellationToken cancellationToken)
+    private static async Task<Figure> CompareAsync(
+        ITelemetryStore store,
+        string name,
+        FleetQuery query,
+        string on,
+        double? bound,
+        CancellationToken cancellationToken)
     {
         var fromAggregate = await TimeAsync(store, query, AggregateRuns, cancellationToken);
         var fromRaw = await TimeAsync(store, query with { FromRaw = true }, RawRuns, cancellationToken);

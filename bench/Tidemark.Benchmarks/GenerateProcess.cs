@@ -14,11 +14,16 @@ internal static class GenerateProcess
             async run =>
             {
                 var store = Path.Combine(folder, $"generate-{run}");
-                await TidemarkProcess.RunAsync($"duckdb:{store}", ["generate", "--days", "30", "--sensors", "10", "--interval", "60"], null, cancellationToken);
+                await TidemarkProcess.RunAsync(
+                    $"duckdb:{store}",
+                    ["generate", "--days", "30", "--sensors", "10", "--interval", "60"],
+                    null,
+                    cancellationToken);
                 Directory.Delete(store, recursive: true);
             },
             cancellationToken);
         return Figure.Below(
-            "`generate` of 432,010 readings, whole process", samples.Median / 1000, 2, "s", $"median of {Runs}, slowest {Figure.Text(samples.Max / 1000, "s")}");
+            "`generate` of 432,010 readings, whole process", samples.Median
+                / 1000, 2, "s", $"median of {Runs}, slowest {Figure.Text(samples.Max / 1000, "s")}");
     }
 }

@@ -34,7 +34,12 @@ internal sealed class HttpLayer(Uri url, string? key = null, bool compressed = f
         }
     }
 
-    public async Task<Samples> MeasureAsync(SensorQuery query, int warmUp, int count, Func<string> sensor, CancellationToken cancellationToken)
+    public async Task<Samples> MeasureAsync(
+        SensorQuery query,
+        int warmUp,
+        int count,
+        Func<string> sensor,
+        CancellationToken cancellationToken)
     {
         await RequireRowsAsync(query, sensor(), cancellationToken);
         return await Samples.MeasureAsync(warmUp, count, _ => GetAsync(query, sensor(), cancellationToken), cancellationToken);
@@ -65,7 +70,9 @@ internal sealed class HttpLayer(Uri url, string? key = null, bool compressed = f
     {
         using var json = JsonDocument.Parse(await GetAsync(query, sensor, cancellationToken));
         var answer = json.RootElement;
-        var rows = answer.TryGetProperty("data_points", out var points) || answer.TryGetProperty("count", out points) ? points.GetInt32() : 1;
+        var rows = answer.TryGetProperty("data_points", out var points) || answer.TryGetProperty("count", out points)
+            ? points.GetInt32()
+            : 1;
         if (rows < query.Least)
         {
             throw new InvalidOperationException($"{query.Name}: {rows} rows for {sensor}, at least {query.Least} expected");

@@ -12,7 +12,8 @@ namespace Tidemark.Benchmarks;
 internal sealed class LargeAnswers(string folder, Report report)
 {
     public const string Workload =
-        "Data set: one sensor with a reading each 10 s for a year and 9 with one a minute for 30 days, aggregates of 1 minute, 1 hour and 1 day.";
+        "Data set: one sensor with a reading each 10 s for a year and 9 with one a minute for 30 days, aggregates of 1 minute, 1 hour "
+            + "and 1 day.";
 
     private const int Dense = 0;
     private const int Sensors = 10;
@@ -30,7 +31,9 @@ internal sealed class LargeAnswers(string folder, Report report)
     private static readonly string Other = $"/api/sensors/{SensorSimulator.SensorId(Sensors - 1)}/hourly?period=1w";
 
     private readonly TelemetrySchema _schema = OptionsLoader.Load(
-        new ConfigurationBuilder().AddInMemoryCollection(Settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value))).Build()).Schema;
+        new ConfigurationBuilder()
+            .AddInMemoryCollection(Settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value)))
+            .Build()).Schema;
 
     private readonly string _store = Path.Combine(folder, "answers");
 
@@ -53,7 +56,8 @@ internal sealed class LargeAnswers(string folder, Report report)
         foreach (var (name, path) in new[] { ("raw", Raw), ("minutes", Minutes) })
         {
             var client = new Crowd(server.Url, path);
-            var samples = await Samples.MeasureAsync(warmUp: 2, count: 15, _ => client.FirstByteAsync(cancellationToken), cancellationToken);
+            var samples = await Samples.MeasureAsync(
+                warmUp: 2, count: 15, _ => client.FirstByteAsync(cancellationToken), cancellationToken);
             var beside = $"median of {samples.Count}, slowest {Figure.Millis(samples.Max)}";
             report.Add(Figure.Below($"{name}, a year of one sensor: first byte", samples.Median, 100, "ms", beside));
         }

@@ -20,14 +20,20 @@ internal sealed class LateRefresh(Plan plan, DataSet data, string folder, string
             medians.Add(finest.Median);
             figures.Add(Figure.Below(
                 $"refresh after one late reading, {days} d of history", refresh.Median, 20, "ms",
-                $"p95 {Figure.Millis(refresh.Percentile(0.95))}; {DataSet.Schema.Finest.Name} alone {Figure.Millis(finest.Median)}; the write before it {Figure.Millis(write.Median)}"));
+                $"p95 {Figure.Millis(refresh.Percentile(0.95))}; {DataSet.Schema.Finest.Name} alone {Figure.Millis(finest.Median)}; the "
+                    + $"write before it {Figure.Millis(write.Median)}"));
             if (days != plan.Days)
             {
                 Directory.Delete(path, recursive: true);
             }
         }
 
-        figures.Add(Figure.Below($"{DataSet.Schema.Finest.Name} alone, {plan.Days} d against 1 d", medians[^1] / medians[0], 2, "×", "flat: cost follows the changed buckets, of which a longer history has more levels, closed days and months"));
+        figures.Add(Figure.Below(
+            $"{DataSet.Schema.Finest.Name} alone, {plan.Days} d against 1 d",
+            medians[^1] / medians[0],
+            2,
+            "×",
+            "flat: cost follows the changed buckets, of which a longer history has more levels, closed days and months"));
         return figures;
     }
 
@@ -46,7 +52,10 @@ internal sealed class LateRefresh(Plan plan, DataSet data, string folder, string
         return path;
     }
 
-    private async Task<(Samples Refresh, Samples Finest, Samples Write)> MeasureAsync(string path, int days, CancellationToken cancellationToken)
+    private async Task<(Samples Refresh, Samples Finest, Samples Write)> MeasureAsync(
+        string path,
+        int days,
+        CancellationToken cancellationToken)
     {
         await using var store = await DataSet.OpenAsync(path, cancellationToken);
         await DataSet.RefreshAllAsync(store, cancellationToken);
@@ -59,7 +68,10 @@ internal sealed class LateRefresh(Plan plan, DataSet data, string folder, string
             // Between two readings of the grid and in a closed hour: a new reading that makes a bucket invalid.
             var minutesAgo = random.Next(120, days * 1440);
             var batch = new ReadingBatch(DataSet.Schema.Metrics.Count, 1);
-            batch.Add(data.Sensor(random), data.End - TimeSpan.FromMinutes(minutesAgo) + TimeSpan.FromMilliseconds(1 + run), [20, 50, 1000]);
+            batch.Add(
+                data.Sensor(random),
+                data.End - TimeSpan.FromMinutes(minutesAgo) + TimeSpan.FromMilliseconds(1 + run),
+                [20, 50, 1000]);
             var watch = Stopwatch.StartNew();
             await store.WriteAsync(batch, cancellationToken);
             writes.Add(watch.Elapsed.TotalMilliseconds);

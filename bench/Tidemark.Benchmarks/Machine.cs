@@ -13,7 +13,8 @@ internal static class Machine
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (double)(1 << 30);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{Cpu()}, {Environment.ProcessorCount} cores, {memory:F0} GiB memory, {System()} ({RuntimeInformation.OSArchitecture}), .NET {Environment.Version}, DuckDB {DuckDb()}");
+            $"{Cpu()}, {Environment.ProcessorCount} cores, {memory:F0} GiB memory, {System()} ({RuntimeInformation.OSArchitecture}), .NET "
+                + $"{Environment.Version}, DuckDB {DuckDb()}");
     }
 
     /// <summary>The server and its settings that matter for the figures.</summary>
@@ -24,7 +25,8 @@ internal static class Machine
         await using var command = new NpgsqlCommand(
             """
             SELECT format('PostgreSQL %s, TimescaleDB %s, shared_buffers %s, fsync %s', current_setting('server_version'),
-                (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'), current_setting('shared_buffers'), current_setting('fsync'))
+                (SELECT default_version FROM pg_available_extensions
+                    WHERE name = 'timescaledb'), current_setting('shared_buffers'), current_setting('fsync'))
             """,
             connection);
         return (string)(await command.ExecuteScalarAsync(cancellationToken))!;

@@ -4,30 +4,70 @@ using Tidemark.Benchmarks;
 using Tidemark.Benchmarks.Timescale;
 
 var sensors = new Option<int>("--sensors") { Description = "Sensors of the data set. Default 1000.", DefaultValueFactory = _ => 1000 };
-var days = new Option<int>("--days") { Description = "Days of readings, one a minute, at least 10. Default 30.", DefaultValueFactory = _ => 30 };
-var only = new Option<string[]>("--only") { Description = $"Measure only these: {string.Join(", ", Plan.Workloads)}.", AllowMultipleArgumentsPerToken = true, HelpName = "NAME" };
-var folder = new Option<string?>("--folder") { Description = "Keep the data here and use it again. Default a temporary folder, deleted at the end.", HelpName = "FOLDER" };
-var markdown = new Option<string?>("--markdown") { Description = "Write the report to this file too, between its marks when it has them.", HelpName = "FILE" };
+var days = new Option<int>("--days")
+{
+    Description = "Days of readings, one a minute, at least 10. Default 30.",
+    DefaultValueFactory = _ => 30,
+};
+var only = new Option<string[]>("--only")
+{
+    Description = $"Measure only these: {string.Join(", ", Plan.Workloads)}.",
+    AllowMultipleArgumentsPerToken = true,
+    HelpName = "NAME",
+};
+var folder = new Option<string?>("--folder")
+{
+    Description = "Keep the data here and use it again. Default a temporary folder, deleted at the end.",
+    HelpName = "FOLDER",
+};
+var markdown = new Option<string?>("--markdown")
+{
+    Description = "Write the report to this file too, between its marks when it has them.",
+    HelpName = "FILE",
+};
 sensors.Validators.Add(result => Require(result, result.GetValue(sensors) >= 1, "--sensors is at least 1"));
-days.Validators.Add(result => Require(result, result.GetValue(days) >= 10, "--days is at least 10: one of them must be old enough for compression"));
+days.Validators.Add(result => Require(result, result.GetValue(days) >= 10, "--days is at least 10: one of them must be old enough for "
+    + "compression"));
 only.AcceptOnlyFromAmong(Plan.Workloads);
 
-var root = new RootCommand("Measures Tidemark against its bounds. Exit code 0 when all are met, 1 when not.") { sensors, days, only, folder, markdown };
-var timescale = new Command("timescale", "Measures the engine on a TimescaleDB server, in databases of its own that are dropped in the end. Needs psql and pgbench.") { sensors, days, only, markdown };
-var server = new Option<string?>("--server") { Description = "Npgsql's connection string of a superuser. Default TIDEMARK_TEST_TIMESCALE.", HelpName = "CONNECTION" };
+var root = new RootCommand("Measures Tidemark against its bounds. Exit code 0 when all are met, 1 when not.")
+{
+    sensors, days, only, folder, markdown,
+};
+var timescale = new Command("timescale", "Measures the engine on a TimescaleDB server, in databases of its own that are dropped in the "
+    + "end. Needs psql and pgbench.")
+{
+    sensors, days, only, markdown,
+};
+var server = new Option<string?>("--server")
+{
+    Description = "Npgsql's connection string of a superuser. Default TIDEMARK_TEST_TIMESCALE.",
+    HelpName = "CONNECTION",
+};
 timescale.Options.Add(server);
 timescale.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(arguments.GetValue(sensors), arguments.GetValue(days), arguments.GetValue(only) ?? [], null, arguments.GetValue(markdown)),
-    arguments.GetValue(server) ?? Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE") ?? throw new InvalidOperationException("name a server by --server or TIDEMARK_TEST_TIMESCALE"),
+    arguments.GetValue(server) ?? Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE")
+        ?? throw new InvalidOperationException("name a server by --server or TIDEMARK_TEST_TIMESCALE"),
     cancellationToken));
 root.Subcommands.Add(timescale);
-var answers = new Command("answers", "Measures what answers of a million rows cost a server and its other clients.") { folder, markdown };
+var answers = new Command("answers", "Measures what answers of a million rows cost a server and its other clients.")
+{
+    folder, markdown,
+};
 answers.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
-    new Report(LargeAnswers.Workload, $"Machine: {Machine.Describe()}.", "answers figures"), arguments.GetValue(folder), arguments.GetValue(markdown),
+    new Report(LargeAnswers.Workload, $"Machine: {Machine.Describe()}.", "answers figures"),
+    arguments.GetValue(folder),
+    arguments.GetValue(markdown),
     (data, report) => new LargeAnswers(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(answers);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
-    new Plan(arguments.GetValue(sensors), arguments.GetValue(days), arguments.GetValue(only) ?? [], arguments.GetValue(folder), arguments.GetValue(markdown)),
+    new Plan(
+        arguments.GetValue(sensors),
+        arguments.GetValue(days),
+        arguments.GetValue(only) ?? [],
+        arguments.GetValue(folder),
+        arguments.GetValue(markdown)),
     null,
     cancellationToken));
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(60) });
@@ -36,8 +76,10 @@ static async Task<int> RunAsync(Plan plan, string? server, CancellationToken can
 {
     var workload = string.Create(
         CultureInfo.InvariantCulture,
-        $"Data set: {plan.Sensors:N0} sensors × {plan.Days} days × 60 s = {(long)plan.Sensors * plan.Days * 1440:N0} readings of {DataSet.Schema.Metrics.Count} metrics, up to the minute of the run.");
-    var report = new Report(workload, $"Machine: {Machine.Describe()}{(server is null ? "" : $", {await Machine.DescribeAsync(server, cancellationToken)}")}.", server is null ? "figures" : "timescale figures");
+        $"Data set: {plan.Sensors:N0} sensors × {plan.Days} days × 60 s = {(long)plan.Sensors * plan.Days * 1440:N0} readings of "
+            + $"{DataSet.Schema.Metrics.Count} metrics, up to the minute of the run.");
+    var database = server is null ? "" : $", {await Machine.DescribeAsync(server, cancellationToken)}";
+    var report = new Report(workload, $"Machine: {Machine.Describe()}{database}.", server is null ? "figures" : "timescale figures");
     return await MeasureAsync(report, plan.Folder, plan.Markdown, (data, into) => server is null
         ? new Suite(plan, data, into).RunAsync(cancellationToken)
         : new TimescaleSuite(plan, server, data, into).RunAsync(cancellationToken));
@@ -53,7 +95,8 @@ static async Task<int> MeasureAsync(Report report, string? keep, string? markdow
         await measure(folder, report);
         complete = true;
     }
-    catch (Exception e) when (e is InvalidOperationException or HttpRequestException or StoreException or IOException or Npgsql.NpgsqlException)
+    catch (Exception e)
+        when (e is InvalidOperationException or HttpRequestException or StoreException or IOException or Npgsql.NpgsqlException)
     {
         Report.Note($"stopped: {e.Message}");
     }

@@ -46,7 +46,12 @@ internal sealed class Report(string workload, string machine, string name)
                 false => "red",
                 null => "default",
             };
-            table.AddRow(Markup.Escape(figure.Name), $"[{color}]{Markup.Escape(figure.Value)}[/]", Markup.Escape(figure.Reach), Met(figure), Markup.Escape(figure.Beside));
+            table.AddRow(
+                Markup.Escape(figure.Name),
+                $"[{color}]{Markup.Escape(figure.Value)}[/]",
+                Markup.Escape(figure.Reach),
+                Met(figure),
+                Markup.Escape(figure.Beside));
         }
 
         AnsiConsole.Write(table);
@@ -59,7 +64,9 @@ internal sealed class Report(string workload, string machine, string name)
     {
         var old = File.Exists(file) ? File.ReadAllText(file) : "";
         var (begin, end) = (old.IndexOf(_beginMark, StringComparison.Ordinal), old.IndexOf(_endMark, StringComparison.Ordinal));
-        File.WriteAllText(file, begin < 0 || end < begin ? ToMarkdown() : $"{old[..(begin + _beginMark.Length)]}\n{ToMarkdown()}{old[end..]}");
+        File.WriteAllText(
+            file,
+            begin < 0 || end < begin ? ToMarkdown() : $"{old[..(begin + _beginMark.Length)]}\n{ToMarkdown()}{old[end..]}");
     }
 
     private string ToMarkdown()

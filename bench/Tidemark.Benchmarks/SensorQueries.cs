@@ -25,12 +25,19 @@ internal sealed class SensorQueries(DataSet data, string storeFolder)
         foreach (var query in queries)
         {
             var sensors = Sensors();
-            var samples = await Samples.MeasureAsync(WarmUp, Count, _ => query.Store(store, sensors(), cancellationToken), cancellationToken);
+            var samples = await Samples.MeasureAsync(
+                WarmUp,
+                Count,
+                _ => query.Store(store, sensors(), cancellationToken),
+                cancellationToken);
             _below.Add(query, (driver.GetValueOrDefault(query), samples));
         }
     }
 
-    public async Task<IReadOnlyList<Figure>> MeasureHttpAsync(Uri url, IReadOnlyList<SensorQuery> queries, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Figure>> MeasureHttpAsync(
+        Uri url,
+        IReadOnlyList<SensorQuery> queries,
+        CancellationToken cancellationToken)
     {
         Report.Note("queries: HTTP");
         using var http = new HttpLayer(url);
@@ -38,7 +45,12 @@ internal sealed class SensorQueries(DataSet data, string storeFolder)
         foreach (var query in queries)
         {
             var samples = await http.MeasureAsync(query, WarmUp, Count, Sensors(), cancellationToken);
-            figures.Add(Figure.Below($"{query.Name}, HTTP median", samples.Median, query.Bound, "ms", $"p95 {Figure.Millis(samples.Percentile(0.95))}{Below(query)}"));
+            figures.Add(Figure.Below(
+                $"{query.Name}, HTTP median",
+                samples.Median,
+                query.Bound,
+                "ms",
+                $"p95 {Figure.Millis(samples.Percentile(0.95))}{Below(query)}"));
         }
 
         return figures;

@@ -8,7 +8,8 @@ namespace Tidemark.Benchmarks;
 /// <param name="Driver">The same as SQL on the embedded engine's tables; null where the engine answers from memory.</param>
 /// <param name="Least">An answer with fewer rows is wrong.</param>
 internal sealed record SensorQuery(
-    string Name, double Bound, Func<string, string> Path, Func<ITelemetryStore, string, CancellationToken, Task<int>> Store, DriverQuery? Driver, int Least)
+    string Name, double Bound, Func<string, string> Path, Func<ITelemetryStore, string, CancellationToken, Task<int>> Store,
+    DriverQuery? Driver, int Least)
 {
     private const double AggregateBound = 2;
     private const double RawBound = 6;
@@ -24,17 +25,32 @@ internal sealed record SensorQuery(
         Aggregate("week of hours", "hourly", "1w", now, 24 * 6),
         Aggregate("month of days", "daily", "1m", now, 9),
         Aggregate("year of months", "monthly", "1y", now, 1),
-        new("current", AggregateBound, id => $"/api/sensors/{id}/current", async (store, id, token) => (await store.ReadCurrentAsync(id, token)).Values.Length, null, 1),
+        new(
+            "current",
+            AggregateBound,
+            id => $"/api/sensors/{id}/current",
+            async (store, id, token) => (await store.ReadCurrentAsync(id, token)).Values.Length,
+            null,
+            1),
         RawCompressed(now),
         RawLastDay(now, "raw last day, after maintenance"),
-        new($"`/api/sensors` with {sensors} sensors", 10, _ => "/api/sensors", async (store, _, token) => (await store.ListSensorsAsync(token)).Count, null, sensors),
+        new(
+            $"`/api/sensors` with {sensors} sensors",
+            10,
+            _ => "/api/sensors",
+            async (store, _, token) => (await store.ListSensorsAsync(token)).Count,
+            null,
+            sensors),
     ];
 
     private static SensorQuery Aggregate(string name, string aggregate, string period, Instant now, int least)
     {
         var range = Period.Parse(period).Until(now);
         return new(
-            name, AggregateBound, id => $"/api/sensors/{id}/{aggregate}?period={period}", (store, id, token) => CountAsync(store, new AggregateQuery(aggregate, id, range), token),
+            name, AggregateBound, id => $"/api/sensors/{id}/{aggregate}?period={period}", (store, id, token) => CountAsync(
+                store,
+                new AggregateQuery(aggregate, id, range),
+                token),
             new DriverQuery(aggregate, range), least);
     }
 

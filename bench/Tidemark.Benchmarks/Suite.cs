@@ -3,7 +3,9 @@ using Tidemark.DuckDb;
 
 namespace Tidemark.Benchmarks;
 
-/// <summary>Runs the workloads in the one order that a store allows: as written, then refreshed, compressed, served, written to late.</summary>
+/// <summary>
+/// Runs the workloads in the one order that a store allows: as written, then refreshed, compressed, served, written to late.
+/// </summary>
 internal sealed class Suite(Plan plan, string folder, Report report)
 {
     private readonly DataSet _data = new(plan);
@@ -23,7 +25,8 @@ internal sealed class Suite(Plan plan, string folder, Report report)
 
         if (DuckDbStore.Exists(_store))
         {
-            Report.Note("the folder holds a store: it is brought up to now, and what needs a new one is left out (bulk write, sizes as written, fleet)");
+            Report.Note("the folder holds a store: it is brought up to now, and what needs a new one is left out (bulk write, sizes as "
+                + "written, fleet)");
             await new BulkWrite(plan, _data, _store).ExtendAsync(cancellationToken);
         }
         else
@@ -59,7 +62,9 @@ internal sealed class Suite(Plan plan, string folder, Report report)
             await DataSet.RefreshAllAsync(store, cancellationToken);
             if (plan.Includes("refresh"))
             {
-                report.Add(Figure.Free("refresh of all aggregates from nothing", watch.Elapsed.TotalSeconds, "s", $"{_data.Readings:N0} readings"));
+                report.Add(
+                    Figure.Free("refresh of all aggregates from nothing", watch.Elapsed.TotalSeconds, "s", $"{_data.Readings:N0} "
+                        + "readings"));
             }
 
             if (plan.Includes("fleet"))
@@ -126,7 +131,10 @@ internal sealed class Suite(Plan plan, string folder, Report report)
         }
     }
 
-    private async Task<Figure> IdleMemoryAsync(TidemarkProcess server, IReadOnlyList<SensorQuery> queries, CancellationToken cancellationToken)
+    private async Task<Figure> IdleMemoryAsync(
+        TidemarkProcess server,
+        IReadOnlyList<SensorQuery> queries,
+        CancellationToken cancellationToken)
     {
         Report.Note("memory: 10 s after the start");
         using var http = new HttpLayer(server.Url);
@@ -145,7 +153,12 @@ internal sealed class Suite(Plan plan, string folder, Report report)
         if (plan.Includes("size"))
         {
             var bytes = DataSet.Bytes(_store);
-            report.Add(Figure.Below(name, bytes / (double)_data.Readings, bound, "bytes a reading", $"{bytes / (1 << 20)} MiB, free space inside included"));
+            report.Add(Figure.Below(
+                name,
+                bytes / (double)_data.Readings,
+                bound,
+                "bytes a reading",
+                $"{bytes / (1 << 20)} MiB, free space inside included"));
         }
     }
 

@@ -70,7 +70,11 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a command on a store, named by its URI, to its end.</summary>
-    public static async Task RunAsync(string store, string[] arguments, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
+    public static async Task RunAsync(
+        string store,
+        string[] arguments,
+        IReadOnlyDictionary<string, string>? environment,
+        CancellationToken cancellationToken)
     {
         await using var process = new TidemarkProcess(store, arguments, environment);
         var errors = process._process.StandardError.ReadToEndAsync(cancellationToken);
@@ -78,12 +82,16 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
         await process._process.WaitForExitAsync(cancellationToken);
         if (process._process.ExitCode != 0)
         {
-            throw new InvalidOperationException($"tidemark {string.Join(' ', arguments)} ended with {process._process.ExitCode}: {await errors}");
+            throw new InvalidOperationException(
+                $"tidemark {string.Join(' ', arguments)} ended with {process._process.ExitCode}: {await errors}");
         }
     }
 
     /// <summary>Starts a server on a free port of the loopback and waits until it listens.</summary>
-    public static async Task<TidemarkProcess> ServeAsync(string store, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
+    public static async Task<TidemarkProcess> ServeAsync(
+        string store,
+        IReadOnlyDictionary<string, string>? environment,
+        CancellationToken cancellationToken)
     {
         var server = new TidemarkProcess(store, ["serve", "--urls", "http://127.0.0.1:0"], environment);
         try

@@ -17,7 +17,9 @@ internal static class DemoCommand
     public static Command Create()
     {
         var urls = ServeCommand.UrlsOption();
-        var command = new Command("demo", "Create the store, generate 30 days of 10 sensors, refresh all aggregates and serve; again extends.") { urls, NoServe };
+        var command = new Command(
+            "demo",
+            "Create the store, generate 30 days of 10 sensors, refresh all aggregates and serve; again extends.") { urls, NoServe };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             var options = GlobalOptions.Load(arguments, ("server:urls", arguments.GetValue(urls)));
@@ -28,7 +30,9 @@ internal static class DemoCommand
             }
 
             var watch = Stopwatch.StartNew();
-            await using var store = serve ? await ServeCommand.OpenAsync(options, cancellationToken) : await StoreOpener.CreateAsync(options, cancellationToken);
+            await using var store = serve
+                ? await ServeCommand.OpenAsync(options, cancellationToken)
+                : await StoreOpener.CreateAsync(options, cancellationToken);
             var opened = new Step("init", options.Store.ToString(), watch.ElapsedMilliseconds);
             Print([opened, .. await FillAsync(store, cancellationToken)], arguments.GetValue(GlobalOptions.Json));
             return serve ? await ServeAsync(options, store, cancellationToken) : ExitCode.Success;
@@ -63,7 +67,8 @@ internal static class DemoCommand
 
         Terminal.Table(
             ["Step", "Result", "Time"],
-            steps.Append(new Step("together", "", steps.Sum(s => s.ElapsedMs))).Select(s => (string[])[s.Name, s.Result, Readable.Elapsed(TimeSpan.FromMilliseconds(s.ElapsedMs))]));
+            steps.Append(new Step("together", "", steps.Sum(s => s.ElapsedMs)))
+                .Select(s => (string[])[s.Name, s.Result, Readable.Elapsed(TimeSpan.FromMilliseconds(s.ElapsedMs))]));
     }
 
     private static async Task<int> ServeAsync(TidemarkOptions options, ITelemetryStore store, CancellationToken cancellationToken)

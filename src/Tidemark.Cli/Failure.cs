@@ -25,7 +25,8 @@ internal static class Failure
     public static string Describe(Exception e) => OneLine(e switch
     {
         OptionsException options => string.Join("; ", options.Errors),
-        CommandFailedException or StoreException or AddressException or KeyException or IOException or UnauthorizedAccessException => e.Message,
+        CommandFailedException or StoreException or AddressException or KeyException or IOException or UnauthorizedAccessException => e
+            .Message,
         _ => $"unexpected {e.GetType().Name}: {e.Message}",
     });
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using Tidemark.Generation;
 
 namespace Tidemark.Cli;
@@ -9,7 +10,12 @@ internal static class GenerateCommand
 {
     private static readonly Option<int> Days = TypedOption.Whole("--days", 30, 1, 36_500, "How many days up to now.");
     private static readonly Option<int> Sensors = TypedOption.Whole("--sensors", 10, 1, 100_000, "How many sensors, sensor_001 and on.");
-    private static readonly Option<int> Interval = TypedOption.Whole("--interval", 60, 1, 31 * 86_400, "Seconds between two readings of a sensor.");
+    private static readonly Option<int> Interval = TypedOption.Whole(
+        "--interval",
+        60,
+        1,
+        31 * 86_400,
+        "Seconds between two readings of a sensor.");
     private static readonly Option<int> Seed = TypedOption.Whole("--seed", 1, 0, int.MaxValue, "The same seed gives the same readings.");
     private static readonly Option<double> Late = TypedOption.Share("--late", "Share of readings that arrive after newer ones.");
     private static readonly Option<double> Duplicates = TypedOption.Share("--duplicates", "Share of readings that are sent twice.");
@@ -18,7 +24,9 @@ internal static class GenerateCommand
 
     public static Command Create()
     {
-        var command = new Command("generate", "Write readings of simulated sensors up to now; again extends the series and never doubles it.")
+        var command = new Command(
+            "generate",
+            "Write readings of simulated sensors up to now; again extends the series and never doubles it.")
         {
             Days, Sensors, Interval, Seed, Late, Duplicates, Gaps, Live,
         };
@@ -55,8 +63,10 @@ internal static class GenerateCommand
                 }
 
                 progress.Report(new StoreProgress($"generate {Readable.Count(taken)} readings", Math.Min(1, taken / expected)));
-                batch.ImportId = FormattableString.Invariant(
-                    $"generate {plan.Seed} {plan.Sensors} {plan.Interval.TotalSeconds} {plan.Late:G9} {plan.Duplicates:G9} {plan.Gaps:G9} {from} {to}/{++part}");
+                batch.ImportId = string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"generate {plan.Seed} {plan.Sensors} {plan.Interval.TotalSeconds} {plan.Late:G9} {plan.Duplicates:G9} "
+                        + $"{plan.Gaps:G9} {from} {to}/{++part}");
                 writes.Enqueue(store.WriteAsync(batch, cancellationToken));
                 taken += batch.Count;
             }
@@ -88,10 +98,23 @@ internal static class GenerateCommand
         };
         var length = TimeSpan.FromDays(arguments.GetValue(Days));
         await using var store = await StoreOpener.CreateAsync(GlobalOptions.Load(arguments), cancellationToken);
-        var report = await Terminal.ProgressAsync("generate", progress => WriteHistoryAsync(store, plan, length, progress, cancellationToken));
+        var report = await Terminal.ProgressAsync(
+            "generate",
+            progress => WriteHistoryAsync(store, plan, length, progress, cancellationToken));
         if (arguments.GetValue(GlobalOptions.Json))
         {
-            Terminal.Json(new { report.Sensors, report.From, report.To, report.Result.Written, report.Result.Replaced, report.Result.Unchanged, report.Result.AppendOnly, report.ElapsedMs });
+            Terminal.Json(new
+            {
+                report.Sensors,
+                report.From,
+                report.To,
+                report.Result.Written,
+                report.Result.Replaced,
+                report.Result
+                .Unchanged,
+                report.Result.AppendOnly,
+                report.ElapsedMs
+            });
         }
         else
         {
@@ -133,5 +156,6 @@ internal static class GenerateCommand
 internal sealed record GenerateReport(int Sensors, Instant From, Instant To, WriteResult Result, long ElapsedMs)
 {
     public override string ToString()
-        => $"generate: {Readable.Count(Sensors, "sensor")}, {From} to {To}: {Readable.Written(Result)} in {Readable.Elapsed(TimeSpan.FromMilliseconds(ElapsedMs))}";
+        => $"generate: {Readable.Count(Sensors, "sensor")}, {From} to {To}: {Readable.Written(Result)} in "
+            + $"{Readable.Elapsed(TimeSpan.FromMilliseconds(ElapsedMs))}";
 }

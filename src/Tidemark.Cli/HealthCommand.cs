@@ -9,7 +9,9 @@ internal static class HealthCommand
 {
     public static Command Create()
     {
-        var command = new Command("health", "Ask a running server whether it and its store answer.") { ClientCommand.Host, ClientCommand.Port };
+        var command = new Command("health", "Ask a running server whether it and its store answer.") {
+            ClientCommand.Host,
+            ClientCommand.Port };
         command.SetAction(RunAsync);
         return command;
     }
@@ -37,7 +39,8 @@ internal static class HealthCommand
 
     /// <summary>A server that does its maintenance late answers all the same.</summary>
     private static string Late(JsonElement answer)
-        => answer.TryGetProperty("maintenance", out var maintenance) && maintenance.GetProperty("problems").EnumerateArray().Select(p => p.GetString()).ToList() is { Count: > 0 } problems
+        => answer.TryGetProperty("maintenance", out var maintenance)
+            && maintenance.GetProperty("problems").EnumerateArray().Select(p => p.GetString()).ToList() is { Count: > 0 } problems
             ? $"; its maintenance is late: {string.Join(", ", problems)} (tidemark status says why)"
             : "";
 }

@@ -10,7 +10,8 @@ internal static class InitCommand
         var command = new Command("init", "Create the store, or upgrade it to the configured schema; safe to run again.");
         var keep = new Option<string?>("--keep-aggregates-as")
         {
-            Description = "On a TimescaleDB database made by other scripts: keep an aggregate that raw readings no longer give as NAME_SUFFIX instead of refusing.",
+            Description = "On a TimescaleDB database made by other scripts: keep an aggregate that raw readings no longer give as "
+                + "NAME_SUFFIX instead of refusing.",
             HelpName = "SUFFIX",
         };
         command.Options.Add(keep);
@@ -21,11 +22,13 @@ internal static class InitCommand
             var aggregates = store.Schema.Aggregates.Select(a => a.Name).ToList();
             if (arguments.GetValue(GlobalOptions.Json))
             {
-                Terminal.Json(new { Store = options.Store.ToString(), Metrics = store.Schema.Metrics.Select(m => m.Name), Aggregates = aggregates });
+                Terminal.Json(
+                    new { Store = options.Store.ToString(), Metrics = store.Schema.Metrics.Select(m => m.Name), Aggregates = aggregates });
             }
             else
             {
-                Terminal.Line($"{options.Store} is ready: {store.Schema.Metrics.Count} metrics, aggregates {string.Join(", ", aggregates)}");
+                Terminal.Line(
+                    $"{options.Store} is ready: {store.Schema.Metrics.Count} metrics, aggregates {string.Join(", ", aggregates)}");
             }
 
             return ExitCode.Success;

@@ -3,7 +3,10 @@ using Tidemark.Server.Keys;
 
 namespace Tidemark.Cli;
 
-/// <summary><c>tidemark key add|list|revoke</c>: the API keys of a server, in the file that <c>server:keys</c> names. A running server heeds each change at once.</summary>
+/// <summary>
+/// <c>tidemark key add|list|revoke</c>: the API keys of a server, in the file that <c>server:keys</c> names. A running server heeds each
+/// change at once.
+/// </summary>
 internal static class KeyCommand
 {
     private const int MaxName = 100;
@@ -23,7 +26,8 @@ internal static class KeyCommand
         scopes.AcceptOnlyFromAmong([.. Scope.All]);
         name.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<string>() is not { Length: > 0 and <= MaxName } text || text.Any(char.IsControl) || text.Trim() != text)
+            if (result.GetValueOrDefault<string>() is not { Length: > 0 and <= MaxName } text || text.Any(char.IsControl)
+                || text.Trim() != text)
             {
                 result.AddError($"NAME is 1 to {MaxName} characters without control characters or spaces at its ends");
             }
@@ -61,7 +65,9 @@ internal static class KeyCommand
             }
             else
             {
-                Terminal.Table(["Id", "Name", "Scopes", "Created"], keys.Select(k => (string[])[k.Id, k.Name, string.Join(", ", k.Scopes), Readable.Moment(k.Created)]));
+                Terminal.Table(
+                    ["Id", "Name", "Scopes", "Created"],
+                    keys.Select(k => (string[])[k.Id, k.Name, string.Join(", ", k.Scopes), Readable.Moment(k.Created)]));
             }
         });
         return command;

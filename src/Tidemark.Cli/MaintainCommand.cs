@@ -7,7 +7,9 @@ internal static class MaintainCommand
 {
     public static Command Create()
     {
-        var command = new Command("maintain", "Apply retention and compression once, as the server's schedule would; retention refreshes first.");
+        var command = new Command(
+            "maintain",
+            "Apply retention and compression once, as the server's schedule would; retention refreshes first.");
         command.SetScheduledAction(RunAsync);
         return command;
     }
@@ -21,7 +23,9 @@ internal static class MaintainCommand
         var retained = await Terminal.ProgressAsync("retain", _ => store.RetainAsync(cancellationToken));
         if (!json)
         {
-            Terminal.Line($"retain: dropped {Readable.Count(retained.ChunksDropped, "chunk")} with {Readable.Count(retained.ReadingsDropped, "reading")} and {Readable.Count(retained.BucketsDropped, "aggregate row")}, raw horizon {Readable.Time(retained.RawHorizon)}");
+            Terminal.Line($"retain: dropped {Readable.Count(retained.ChunksDropped, "chunk")} with "
+                + $"{Readable.Count(retained.ReadingsDropped, "reading")} and {Readable.Count(retained.BucketsDropped, "aggregate row")}, "
+                + $"raw horizon {Readable.Time(retained.RawHorizon)}");
         }
 
         var compressed = await Terminal.ProgressAsync("compress", progress => store.CompressAsync(progress, cancellationToken));
@@ -31,7 +35,8 @@ internal static class MaintainCommand
         }
         else
         {
-            Terminal.Line($"compress: {Readable.Count(compressed.Chunks, "chunk")}, {Readable.Bytes(compressed.BytesBefore)} before and {Readable.Bytes(compressed.BytesAfter)} after");
+            Terminal.Line($"compress: {Readable.Count(compressed.Chunks, "chunk")}, {Readable.Bytes(compressed.BytesBefore)} before and "
+                + $"{Readable.Bytes(compressed.BytesAfter)} after");
         }
 
         return ExitCode.Success;

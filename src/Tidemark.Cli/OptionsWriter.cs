@@ -8,7 +8,11 @@ namespace Tidemark.Cli;
 /// <summary>Writes options as a complete <c>tidemark.json</c>: what it prints can be read again.</summary>
 internal static class OptionsWriter
 {
-    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Readable = new()
+    {
+        WriteIndented = true,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+    };
 
     /// <summary>Every setting in its typed text form, secrets masked.</summary>
     public static string ToJson(TidemarkOptions options)

@@ -25,9 +25,11 @@ internal static class Readable
     public static string Time(Instant? time) => time?.ToString() ?? "none";
 
     /// <summary>When something was done; below a second it is of no interest.</summary>
-    public static string Moment(Instant? time) => time is { } instant ? new Instant(instant.Micros / 1_000_000 * 1_000_000).ToString() : "never";
+    public static string Moment(Instant? time)
+        => time is { } instant ? new Instant(instant.Micros / 1_000_000 * 1_000_000).ToString() : "never";
 
     public static string Written(WriteResult result) => result.AppendOnly
-        ? $"{Count(result.Written)} appended, {Count(result.Unchanged)} of this load were there (append-only: what is sent again otherwise is stored again)"
+        ? $"{Count(result.Written)} appended, {Count(result.Unchanged)} of this load were there (append-only: what is sent again "
+            + "otherwise is stored again)"
         : $"{Count(result.Written)} written, {Count(result.Replaced)} replaced, {Count(result.Unchanged)} unchanged";
 }

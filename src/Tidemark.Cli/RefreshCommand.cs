@@ -5,14 +5,22 @@ namespace Tidemark.Cli;
 /// <summary><c>tidemark refresh</c>: materialises once what the server's schedule would; for cron, systemd and people.</summary>
 internal static class RefreshCommand
 {
-    private static readonly Argument<string[]> Aggregates = new("AGGREGATE") { Description = "Which ones, with their sources; all unless named.", Arity = ArgumentArity.ZeroOrMore };
+    private static readonly Argument<string[]> Aggregates = new("AGGREGATE")
+    {
+        Description = "Which ones, with their sources; all unless named.",
+        Arity = ArgumentArity.ZeroOrMore
+    };
     private static readonly Option<Instant?> From = TypedOption.Time("--from", "Refresh invalid buckets from here on.");
     private static readonly Option<Instant?> To = TypedOption.Time("--to", "Refresh up to here, exclusive.");
     private static readonly Option<bool> DryRun = new("--dry-run") { Description = "Print what would be done and do nothing." };
 
     public static Command Create()
     {
-        var command = new Command("refresh", "Bring aggregates up to date: what is new or invalid and nothing else.") { Aggregates, From, To, DryRun };
+        var command = new Command("refresh", "Bring aggregates up to date: what is new or invalid and nothing else.") {
+            Aggregates,
+            From,
+            To,
+            DryRun };
         command.SetScheduledAction(RunAsync);
         return command;
     }
@@ -24,12 +32,15 @@ internal static class RefreshCommand
     /// <param name="done">Called with each result as it comes.</param>
     /// <param name="cancellationToken">Ends it between two transactions.</param>
     public static async Task<IReadOnlyList<RefreshResult>> RefreshAsync(
-        ITelemetryStore store, IReadOnlyList<string> names, TimeRange? range, Action<RefreshResult> done, CancellationToken cancellationToken)
+        ITelemetryStore store, IReadOnlyList<string> names, TimeRange? range, Action<RefreshResult> done,
+        CancellationToken cancellationToken)
     {
         var results = new List<RefreshResult>();
         foreach (var target in Targets(store.Schema, names))
         {
-            var refreshed = await Terminal.ProgressAsync($"refresh {target}", progress => store.RefreshAsync(target.Name, range, progress, cancellationToken));
+            var refreshed = await Terminal.ProgressAsync(
+                $"refresh {target}",
+                progress => store.RefreshAsync(target.Name, range, progress, cancellationToken));
             foreach (var result in refreshed)
             {
                 // A source that two aggregates share comes again, with nothing left to do.
@@ -65,7 +76,8 @@ internal static class RefreshCommand
         var results = await RefreshAsync(store, names, range, result => Print(result, json), cancellationToken);
         if (json)
         {
-            Terminal.Json(results.Select(r => new { r.Aggregate, r.RowsWritten, r.Watermark, ElapsedMs = (long)r.Elapsed.TotalMilliseconds }));
+            Terminal.Json(
+                results.Select(r => new { r.Aggregate, r.RowsWritten, r.Watermark, ElapsedMs = (long)r.Elapsed.TotalMilliseconds }));
         }
 
         return ExitCode.Success;
@@ -75,11 +87,17 @@ internal static class RefreshCommand
     {
         if (!json)
         {
-            Terminal.Line($"refresh {result.Aggregate}: {Readable.Count(result.RowsWritten, "row")} in {Readable.Elapsed(result.Elapsed)}, watermark {Readable.Time(result.Watermark)}");
+            Terminal.Line($"refresh {result.Aggregate}: {Readable.Count(result.RowsWritten, "row")} in "
+                + $"{Readable.Elapsed(result.Elapsed)}, watermark {Readable.Time(result.Watermark)}");
         }
     }
 
-    private static async Task PlanAsync(ITelemetryStore store, string[] names, TimeRange? range, bool json, CancellationToken cancellationToken)
+    private static async Task PlanAsync(
+        ITelemetryStore store,
+        string[] names,
+        TimeRange? range,
+        bool json,
+        CancellationToken cancellationToken)
     {
         var plans = new Dictionary<string, RefreshPlan>();
         foreach (var target in Targets(store.Schema, names))
@@ -98,7 +116,8 @@ internal static class RefreshCommand
 
         foreach (var plan in plans.Values)
         {
-            Terminal.Line($"would refresh {plan.Aggregate}: {(plan.New is { } closed ? $"new {closed}" : "nothing new")}, {Readable.Count(plan.InvalidBuckets, "invalid bucket")}");
+            Terminal.Line($"would refresh {plan.Aggregate}: {(plan.New is { } closed ? $"new {closed}" : "nothing new")}, "
+                + $"{Readable.Count(plan.InvalidBuckets, "invalid bucket")}");
         }
     }
 

@@ -11,7 +11,8 @@ internal static class Schedule
 
     public static readonly Option<CronExpression?> Option = new("--schedule")
     {
-        Description = "Run at every time of this cron expression (five fields, UTC) until Ctrl+C. A run that fails is reported and the next one comes as planned.",
+        Description = "Run at every time of this cron expression (five fields, UTC) until Ctrl+C. A run that fails is reported and the "
+            + "next one comes as planned.",
         HelpName = "CRON",
         CustomParser = result =>
         {
@@ -39,7 +40,11 @@ internal static class Schedule
     /// <param name="run">One run. What it throws is reported in one line.</param>
     /// <param name="clock">Tells the time.</param>
     /// <param name="cancellationToken">Ends the waiting or the run.</param>
-    public static async Task<int> RepeatAsync(CronExpression cron, Func<CancellationToken, Task> run, TimeProvider clock, CancellationToken cancellationToken)
+    public static async Task<int> RepeatAsync(
+        CronExpression cron,
+        Func<CancellationToken, Task> run,
+        TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         try
         {

@@ -10,7 +10,10 @@ namespace Tidemark.Cli;
 /// <summary><c>tidemark serve</c>: the REST API and the schedule, until Ctrl+C or SIGTERM.</summary>
 internal static class ServeCommand
 {
-    private static readonly Option<bool> Insecure = new("--insecure") { Description = "Allow an address that other machines can reach, without authentication." };
+    private static readonly Option<bool> Insecure = new("--insecure")
+    {
+        Description = "Allow an address that other machines can reach, without authentication."
+    };
 
     public static Command Create()
     {
@@ -28,7 +31,8 @@ internal static class ServeCommand
 
     public static Option<string?> UrlsOption() => new("--urls")
     {
-        Description = $"Where to listen; several with ';', port 0 for any free one. Else TIDEMARK_SERVER__URLS, server:urls, {new ServerOptions().Urls}.",
+        Description = "Where to listen; several with ';', port 0 for any free one. Else TIDEMARK_SERVER__URLS, server:urls, "
+            + $"{new ServerOptions().Urls}.",
         HelpName = "URLS",
     };
 
@@ -46,7 +50,8 @@ internal static class ServeCommand
         }
         catch (StoreException e) when (e.Kind == StoreErrorKind.InUse && ServerFile.Find(options.Store.Value) is { } server)
         {
-            throw new CommandFailedException($"{options.Store} is served already on {server.Url} by process {server.Pid}: use that one, or stop it first");
+            throw new CommandFailedException(
+                $"{options.Store} is served already on {server.Url} by process {server.Pid}: use that one, or stop it first");
         }
     }
 
@@ -55,7 +60,11 @@ internal static class ServeCommand
     /// <param name="store">Disposed by the caller.</param>
     /// <param name="started">Called with the first address once it listens.</param>
     /// <param name="cancellationToken">Stops the server.</param>
-    public static async Task<int> RunAsync(TidemarkOptions options, ITelemetryStore store, Action<string> started, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(
+        TidemarkOptions options,
+        ITelemetryStore store,
+        Action<string> started,
+        CancellationToken cancellationToken)
     {
         await using var server = TidemarkServer.Create(options, store);
         await StartAsync(server, options.Server.Urls, cancellationToken);
@@ -85,7 +94,8 @@ internal static class ServeCommand
 
     /// <summary>An address that means every interface, as this machine reaches it.</summary>
     private static string LocalUrl(string url)
-        => url.Replace("://0.0.0.0:", "://127.0.0.1:", StringComparison.Ordinal).Replace("://[::]:", "://127.0.0.1:", StringComparison.Ordinal);
+        => url.Replace("://0.0.0.0:", "://127.0.0.1:", StringComparison.Ordinal)
+            .Replace("://[::]:", "://127.0.0.1:", StringComparison.Ordinal);
 
     private static async Task StartAsync(WebApplication server, string urls, CancellationToken cancellationToken)
     {
@@ -95,7 +105,8 @@ internal static class ServeCommand
         }
         catch (IOException e) when (e.Message.Contains("already in use", StringComparison.Ordinal))
         {
-            throw new CommandFailedException($"{urls}: the port is in use by another program: stop that, or listen elsewhere with --urls http://127.0.0.1:5001");
+            throw new CommandFailedException(
+                $"{urls}: the port is in use by another program: stop that, or listen elsewhere with --urls http://127.0.0.1:5001");
         }
         catch (SocketException e)
         {

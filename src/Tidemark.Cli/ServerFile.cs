@@ -30,7 +30,10 @@ internal sealed record ServerFile(string Url, int Pid, string Key)
 
     /// <summary>Names this process; whoever reads the file sees all of it or none.</summary>
     public static void Write(string folder, string url, string key) => OwnersFile.Write(
-        Path.Combine(folder, Name), stream => JsonSerializer.Serialize(stream, new ServerFile(url, Environment.ProcessId, key), JsonOptions));
+        Path.Combine(folder, Name), stream => JsonSerializer.Serialize(
+            stream,
+            new ServerFile(url, Environment.ProcessId, key),
+            JsonOptions));
 
     public static void Delete(string folder) => File.Delete(Path.Combine(folder, Name));
 

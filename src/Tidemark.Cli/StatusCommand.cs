@@ -32,7 +32,8 @@ internal static class StatusCommand
     private static void Print(StoreStatus status)
     {
         Terminal.Line($"{status.Engine}, {status.Location}");
-        Terminal.Line($"{Readable.Count(status.Sensors, "sensor")}, {Readable.Bytes(status.TotalBytes)} on disk of which {Readable.Bytes(status.FreeBytes)} free, raw horizon {Readable.Time(status.RawHorizon)}");
+        Terminal.Line($"{Readable.Count(status.Sensors, "sensor")}, {Readable.Bytes(status.TotalBytes)} on disk of which "
+            + $"{Readable.Bytes(status.FreeBytes)} free, raw horizon {Readable.Time(status.RawHorizon)}");
         if (status.AppendOnly)
         {
             Terminal.Line("append-only: readings have no key, one that is sent again is stored again");
@@ -40,14 +41,18 @@ internal static class StatusCommand
 
         foreach (var table in status.Hypertables)
         {
-            var saved = table.CompressedChunks == 0 ? "" : $": {Readable.Bytes(table.BytesBeforeCompression)} before and {Readable.Bytes(table.BytesAfterCompression)} after";
-            Terminal.Line($"{table.Name}: {Readable.Count(table.Rows, "reading")} in {Readable.Count(table.Chunks, "chunk")}, {Readable.Count(table.CompressedChunks)} compressed{saved}");
+            var saved = table.CompressedChunks == 0
+                ? ""
+                : $": {Readable.Bytes(table.BytesBeforeCompression)} before and {Readable.Bytes(table.BytesAfterCompression)} after";
+            Terminal.Line($"{table.Name}: {Readable.Count(table.Rows, "reading")} in {Readable.Count(table.Chunks, "chunk")}, "
+                + $"{Readable.Count(table.CompressedChunks)} compressed{saved}");
         }
 
         Terminal.Line("");
         Terminal.Table(
             ["Aggregate", "Bucket", "Source", "Rows", "Watermark", "Pending", "Last refresh"],
-            status.Aggregates.Select(a => (string[])[a.Name, a.Bucket, a.Source, Readable.Count(a.Rows), Readable.Time(a.Watermark), Readable.Count(a.PendingInvalidations), Readable.Moment(a.LastRefresh)]));
+            status.Aggregates.Select(a => (string[])[a.Name, a.Bucket, a.Source, Readable.Count(a.Rows), Readable.Time(
+                a.Watermark), Readable.Count(a.PendingInvalidations), Readable.Moment(a.LastRefresh)]));
         if (status.Chunks.Count > 0)
         {
             Terminal.Line("");
@@ -59,7 +64,8 @@ internal static class StatusCommand
             Terminal.Line("");
             Terminal.Table(
                 ["Job", "Schedule", "Last run", "Outcome", "Failures", "Next run"],
-                status.Jobs.Select(j => (string[])[j.Name, j.Schedule, Readable.Moment(j.LastRun), j.LastOutcome ?? "", Readable.Count(j.Failures), Readable.Moment(j.NextRun)]));
+                status.Jobs.Select(j => (string[])[j.Name, j.Schedule, Readable.Moment(j.LastRun), j.LastOutcome ?? "", Readable.Count(
+                    j.Failures), Readable.Moment(j.NextRun)]));
         }
     }
 

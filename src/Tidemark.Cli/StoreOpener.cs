@@ -17,7 +17,8 @@ internal static class StoreOpener
     {
         if (options.Store is { Kind: StoreKind.DuckDb, Value: var folder } && !DuckDbStore.Exists(folder))
         {
-            throw new CommandFailedException($"there is no store in {folder}: run 'tidemark init' or 'tidemark demo', or name another with --store");
+            throw new CommandFailedException(
+                $"there is no store in {folder}: run 'tidemark init' or 'tidemark demo', or name another with --store");
         }
 
         return await CreateAsync(options, cancellationToken);
@@ -42,12 +43,14 @@ internal static class StoreOpener
     }
 
     /// <summary>The same, but never through a server that holds an embedded store: for the server itself.</summary>
-    public static Task<ITelemetryStore> OpenOwnAsync(TidemarkOptions options, CancellationToken cancellationToken) => options.Store.Kind switch
-    {
-        StoreKind.DuckDb => OpenDuckDbAsync(options, cancellationToken),
-        StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), options.Key, cancellationToken),
-        _ => OpenTimescaleAsync(options, cancellationToken),
-    };
+    public static Task<ITelemetryStore> OpenOwnAsync(
+        TidemarkOptions options,
+        CancellationToken cancellationToken) => options.Store.Kind switch
+        {
+            StoreKind.DuckDb => OpenDuckDbAsync(options, cancellationToken),
+            StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), options.Key, cancellationToken),
+            _ => OpenTimescaleAsync(options, cancellationToken),
+        };
 
     private static async Task<ITelemetryStore> OpenTimescaleAsync(TidemarkOptions options, CancellationToken cancellationToken)
         => await InitializedAsync(

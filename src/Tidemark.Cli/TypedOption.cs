@@ -16,7 +16,8 @@ internal static class TypedOption
             var text = result.Tokens[0].Value;
             if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value < least || value > most)
             {
-                result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name} '{text}' is not a whole number from {least} to {most}"));
+                result.AddError(
+                    string.Create(CultureInfo.InvariantCulture, $"{name} '{text}' is not a whole number from {least} to {most}"));
             }
 
             return value;
@@ -31,7 +32,8 @@ internal static class TypedOption
         CustomParser = result =>
         {
             var text = result.Tokens[0].Value;
-            if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) || value is not (>= 0 and <= 1))
+            if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
+                || value is not (>= 0 and <= 1))
             {
                 result.AddError($"{name} '{text}' is not a number from 0 to 1");
             }

@@ -38,7 +38,10 @@ internal sealed unsafe class ColumnAppender : IDisposable
         _chunk = NativeMethods.DataChunks.DuckDBCreateDataChunk([.. _types.Select(t => t.DangerousGetHandle())], (ulong)_types.Length);
     }
 
-    /// <summary>Appends the batch's rows that <paramref name="order"/> names, in its order; <paramref name="sensors"/> has the key of each row of the batch.</summary>
+    /// <summary>
+    /// Appends the batch's rows that <paramref name="order"/> names, in its order; <paramref name="sensors"/> has the key of each row of
+    /// the batch.
+    /// </summary>
     public void Append(ReadingBatch batch, ReadOnlySpan<int> sensors, ReadOnlySpan<int> order)
     {
         for (var start = 0; start < order.Length; start += VectorSize)

@@ -3,7 +3,12 @@ namespace Tidemark.DuckDb;
 public sealed partial class DuckDbStore
 {
     /// <summary>Rows of an aggregate with what is known of them, all of one state of the store.</summary>
-    private sealed class AggregateRead(DuckDbStore store, AggregateDefinition aggregate, AggregateQuery query, int? key, CancellationToken cancellationToken)
+    private sealed class AggregateRead(
+        DuckDbStore store,
+        AggregateDefinition aggregate,
+        AggregateQuery query,
+        int? key,
+        CancellationToken cancellationToken)
         : OpenRead(store, cancellationToken)
     {
         private readonly TimeRange _buckets = new(aggregate.Bucket.Ceiling(query.Range.From), aggregate.Bucket.Ceiling(query.Range.To));
@@ -30,7 +35,8 @@ public sealed partial class DuckDbStore
             var mayBePending = !query.FromRaw && state.Aggregates.Any(a => a.HasInvalidations);
             if (key is { } sensor && !query.FromRaw && aggregate.ExtraColumns.Count == 0)
             {
-                // One sensor's rows are few: pages, a plain statement for the tail and sums here take less than one statement that does it all.
+                // One sensor's rows are few: pages, a plain statement for the tail and sums here take less than one statement that does it
+                // all.
                 Pending = mayBePending && IsPending(Session, state, aggregate, query.Range, key);
                 _ready = Partials(state, aggregate, _buckets, sensor).ToBatch(query.SensorId!);
                 return true;

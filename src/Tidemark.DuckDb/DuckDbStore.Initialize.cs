@@ -29,7 +29,9 @@ public sealed partial class DuckDbStore
         },
         cancellationToken);
 
-    /// <summary>Brings the views up to the chunks there are: at open and at close, since nobody else can read the file in between.</summary>
+    /// <summary>
+    /// Brings the views up to the chunks there are: at open and at close, since nobody else can read the file in between.
+    /// </summary>
     private void CreateViews()
     {
         var views = string.Join(";\n", _sql.CreateViews(_state));
@@ -48,11 +50,17 @@ public sealed partial class DuckDbStore
 
     private void RefuseForeign()
     {
-        var tables = Convert.ToInt64(_session.Scalar("SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND NOT temporary"), CultureInfo.InvariantCulture);
-        var ours = Convert.ToInt64(_session.Scalar("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'internal' AND table_name = 'settings'"), CultureInfo.InvariantCulture);
+        var tables = Convert.ToInt64(
+            _session.Scalar("SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND NOT temporary"),
+            CultureInfo.InvariantCulture);
+        var ours = Convert.ToInt64(
+            _session.Scalar("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'internal' AND table_name = 'settings'"),
+            CultureInfo.InvariantCulture);
         if (tables > 0 && ours == 0)
         {
-            throw new StoreException(StoreErrorKind.NotAStore, $"{_folder}/{FileName} is a DuckDB database of something else: name another folder");
+            throw new StoreException(
+                StoreErrorKind.NotAStore,
+                $"{_folder}/{FileName} is a DuckDB database of something else: name another folder");
         }
     }
 
@@ -72,7 +80,8 @@ public sealed partial class DuckDbStore
         var stored = Setting("chunk_interval_micros");
         if (stored is not null && stored != interval && _session.Scalar("SELECT 1 FROM internal.chunks LIMIT 1") is not null)
         {
-            throw Mismatch($"its chunks span {TimeSpan.FromMicroseconds(long.Parse(stored, CultureInfo.InvariantCulture))}, the configured chunk_interval is {_options.ChunkInterval}");
+            throw Mismatch($"its chunks span {TimeSpan.FromMicroseconds(long.Parse(stored, CultureInfo.InvariantCulture))}, the "
+                + $"configured chunk_interval is {_options.ChunkInterval}");
         }
 
         SetSetting("chunk_interval_micros", interval);
@@ -129,7 +138,10 @@ public sealed partial class DuckDbStore
         }
 
         var states = new Dictionary<string, (Instant? Watermark, Instant? Horizon, bool Invalid)>();
-        using (var rows = _session.Query("SELECT name, watermark, horizon, last_refresh, name IN (SELECT aggregate FROM internal.invalidations) FROM internal.aggregates", streaming: false))
+        using (var rows = _session.Query(
+            "SELECT name, watermark, horizon, last_refresh, name IN (SELECT aggregate FROM internal.invalidations) FROM "
+                + "internal.aggregates",
+            streaming: false))
         {
             while (rows.Read())
             {
@@ -143,7 +155,8 @@ public sealed partial class DuckDbStore
 
         return new StoreState(
             chunks,
-            [.. _kept.Aggregates.Select(a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].Invalid, RewritesOf(a)))],
+            [.. _kept.Aggregates.Select(
+                a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].Invalid, RewritesOf(a)))],
             rawHorizon);
     }
 
@@ -157,20 +170,27 @@ public sealed partial class DuckDbStore
     }
 
     /// <summary>Goes on counting when a store that is open is initialised again.</summary>
-    private int RewritesOf(AggregateDefinition aggregate) => _state.Aggregates.FirstOrDefault(a => a.Definition == aggregate)?.Rewrites ?? 0;
+    private int RewritesOf(AggregateDefinition aggregate)
+        => _state.Aggregates.FirstOrDefault(a => a.Definition == aggregate)?.Rewrites ?? 0;
 
     private List<StoredAggregate> StoredAggregates()
     {
         var stored = new List<StoredAggregate>();
         using var rows = _session.Query(
             """
-            SELECT name, definition, (SELECT string_agg(column_name, ',') FROM duckdb_columns() WHERE schema_name = 'internal' AND table_name = 'agg_' || name)
+            SELECT name, definition, (SELECT string_agg(column_name, ',') FROM duckdb_columns() WHERE schema_name = 'internal'
+                AND table_name = 'agg_' || name)
             FROM internal.aggregates
             """,
             streaming: false);
         while (rows.Read())
         {
-            stored.Add(new StoredAggregate(rows.GetString(0), rows.GetString(1), $"{TelemetrySchema.RawTable}_{rows.GetString(0)}", "bucket", rows.GetString(2).Split(',')));
+            stored.Add(new StoredAggregate(
+                rows.GetString(0),
+                rows.GetString(1),
+                $"{TelemetrySchema.RawTable}_{rows.GetString(0)}",
+                "bucket",
+                rows.GetString(2).Split(',')));
         }
 
         return stored;
@@ -181,11 +201,17 @@ public sealed partial class DuckDbStore
 
     private ImmutableArray<Chunk> LoadChunks()
     {
-        using var rows = _session.Query("SELECT chunk, range_start, range_end, compressed, bytes_before FROM internal.chunks ORDER BY range_start", streaming: false);
+        using var rows = _session.Query(
+            "SELECT chunk, range_start, range_end, compressed, bytes_before FROM internal.chunks ORDER BY range_start",
+            streaming: false);
         var chunks = ImmutableArray.CreateBuilder<Chunk>();
         while (rows.Read())
         {
-            var chunk = new Chunk(rows.GetInt32(0), new TimeRange(new Instant(rows.GetInt64(1)), new Instant(rows.GetInt64(2))), rows.GetBoolean(3), rows.GetInt64(4));
+            var chunk = new Chunk(
+                rows.GetInt32(0),
+                new TimeRange(new Instant(rows.GetInt64(1)), new Instant(rows.GetInt64(2))),
+                rows.GetBoolean(3),
+                rows.GetInt64(4));
             _nextChunk = Math.Max(_nextChunk, chunk.Id + 1);
             chunks.Add(chunk);
         }
@@ -241,5 +267,7 @@ public sealed partial class DuckDbStore
     }
 
     private StoreException Mismatch(string difference)
-        => new(StoreErrorKind.SchemaMismatch, $"the store in {_folder} does not fit the configuration: {difference}; change the configuration back or name another store");
+        => new(
+            StoreErrorKind.SchemaMismatch,
+            $"the store in {_folder} does not fit the configuration: {difference}; change the configuration back or name another store");
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 namespace Tidemark.DuckDb;
 
 public sealed partial class DuckDbStore
@@ -43,7 +44,11 @@ public sealed partial class DuckDbStore
                 var result = Transaction(RetainRaw);
                 foreach (var aggregate in Schema.Aggregates.Where(a => a.Retention is not null))
                 {
-                    result = result with { BucketsDropped = result.BucketsDropped + Transaction(state => RetainAggregate(state, aggregate)) };
+                    result = result with
+                    {
+                        BucketsDropped = result.BucketsDropped
+                        + Transaction(state => RetainAggregate(state, aggregate))
+                    };
                 }
 
                 Checkpoint(always: true);
@@ -52,7 +57,8 @@ public sealed partial class DuckDbStore
             cancellationToken);
     }
 
-    /// <returns>Sizes when the chunk was closed long enough ago and is compressed now; null when it was left, or only put in order.</returns>
+    /// <returns>Sizes when the chunk was closed long enough ago and is compressed now; null when it was left, or only put in
+    /// order.</returns>
     private CompressResult? CompressOne(TimeRange range)
     {
         if (_state.Chunks.FirstOrDefault(c => c.Range == range) is not { Compressed: false } chunk)
@@ -74,7 +80,8 @@ public sealed partial class DuckDbStore
             _session.Execute(_sql.CreateRaw(compressed.Table));
             CopyInOrder(chunk, compressed);
             _session.Execute($"DROP TABLE {chunk.Table}");
-            _session.Execute($"UPDATE internal.chunks SET chunk = {compressed.Id}, compressed = {(due ? "true" : "false")}, bytes_before = {compressed.BytesBefore} WHERE chunk = {chunk.Id}");
+            _session.Execute($"UPDATE internal.chunks SET chunk = {compressed.Id}, compressed = {(due ? "true" : "false")}, bytes_before "
+                + $"= {compressed.BytesBefore} WHERE chunk = {chunk.Id}");
             return (state.With(compressed), true);
         });
         Checkpoint(always: true);
@@ -104,11 +111,12 @@ public sealed partial class DuckDbStore
     }
 
     /// <summary>
-    /// Whether reading one sensor meets much of the table, judged by the smallest and largest sensor of each row group. Bulk loads come in long runs
+    /// Whether reading one sensor meets much of the table, judged by the smallest and largest sensor of each row group. Bulk loads come in
+    /// long runs
     /// in (sensor, time) order and read well; what comes minute by minute, or bucket by bucket, does not.
     /// </summary>
     private bool IsScattered(string table) => _session.Scalar($"""
-        SELECT count(*) FILTER (lowest < highest_before) > {ScatteredShare.ToString(System.Globalization.CultureInfo.InvariantCulture)} * count(*)
+        SELECT count(*) FILTER (lowest < highest_before) > {ScatteredShare.ToString(CultureInfo.InvariantCulture)} * count(*)
         FROM (SELECT lowest, lag(highest) OVER (ORDER BY row_group_id) AS highest_before
               FROM (SELECT row_group_id,
                            min(regexp_extract(stats, 'Min: (\d+)', 1)::INTEGER) AS lowest,
@@ -146,7 +154,13 @@ public sealed partial class DuckDbStore
         foreach (var chunk in state.Chunks.TakeWhile(c => c.Range.To <= cutoff && IsMaterialised(state, c)))
         {
             KeepLatest(chunk);
-            result = result with { ChunksDropped = result.ChunksDropped + 1, ReadingsDropped = result.ReadingsDropped + Count(_session, chunk), RawHorizon = chunk.Range.To };
+            result = result with
+            {
+                ChunksDropped = result.ChunksDropped + 1,
+                ReadingsDropped = result.ReadingsDropped
+                + Count(_session, chunk),
+                RawHorizon = chunk.Range.To
+            };
             _session.Execute($"DROP TABLE {chunk.Table}");
             _session.Execute($"DELETE FROM internal.chunks WHERE chunk = {chunk.Id}");
         }
@@ -157,7 +171,12 @@ public sealed partial class DuckDbStore
         }
 
         SetSetting("raw_horizon", result.RawHorizon!.Value.Micros.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        return (state with { Chunks = [.. state.Chunks.Where(c => c.Range.From >= result.RawHorizon)], RawHorizon = result.RawHorizon }, result);
+        return (state with
+        {
+            Chunks = [.. state.Chunks.Where(c => c.Range.From >= result.RawHorizon)],
+            RawHorizon = result
+            .RawHorizon
+        }, result);
     }
 
     private bool IsMaterialised(StoreState state, Chunk chunk)
@@ -196,9 +215,11 @@ public sealed partial class DuckDbStore
         var rows = _session.Execute($"DELETE {dropped}");
         var horizon = aggregate.Bucket.End(last.Value);
         _session.Execute($"UPDATE internal.aggregates SET horizon = {horizon.Micros} WHERE name = $1", aggregate.Name);
-        return (state.With(state.Aggregate(aggregate) with { Horizon = horizon, Rewrites = state.Aggregate(aggregate).Rewrites + 1 }), rows);
+        return (state.With(
+            state.Aggregate(aggregate) with { Horizon = horizon, Rewrites = state.Aggregate(aggregate).Rewrites + 1 }), rows);
     }
 
     private Instant? FirstInvalid(AggregateDefinition aggregate, TimeRange buckets)
-        => InstantOf(_session.Scalar($"SELECT epoch_us(min(bucket)) FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", buckets)}"));
+        => InstantOf(_session.Scalar($"SELECT epoch_us(min(bucket)) FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND "
+            + $"{DuckDbSql.Within("bucket", buckets)}"));
 }

@@ -20,7 +20,11 @@ public sealed partial class DuckDbStore
         Span<double> values = stackalloc double[Schema.Metrics.Count];
         foreach (var chunk in state.ChunksIn(range))
         {
-            using var found = session.QueryPrepared(_sql.RawOfSensor([chunk]), sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To));
+            using var found = session.QueryPrepared(
+                _sql.RawOfSensor([chunk]),
+                sensor,
+                DuckDbSql.Minute(range.From),
+                DuckDbSql.Minute(range.To));
             while (found.Read())
             {
                 var time = found.GetInt64(0);

@@ -43,7 +43,10 @@ public sealed partial class DuckDbStore
                 }
 
                 return Enumerable.Range(0, _sensors.Count)
-                    .Select(key => new SensorInfo(_sensors.Id(key), new Instant(_sensors.Latest(key)!.TimeMicros), totals.GetValueOrDefault(key)))
+                    .Select(key => new SensorInfo(
+                        _sensors.Id(key),
+                        new Instant(_sensors.Latest(key)!.TimeMicros),
+                        totals.GetValueOrDefault(key)))
                     .OrderBy(s => s.SensorId, StringComparer.Ordinal)
                     .ToArray();
             },
@@ -59,7 +62,10 @@ public sealed partial class DuckDbStore
         return sensors;
     }
 
-    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
+        string? sensorId,
+        TimeRange range,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireInitialized();
         var key = sensorId is null ? (int?)null : RequireSensor(sensorId);
@@ -104,10 +110,13 @@ public sealed partial class DuckDbStore
             (session, state) =>
             {
                 var points = new List<FleetPoint>();
-                using var rows = session.Query(_sql.Fleet(state, aggregate, query.Metric, query.Range, query.FromRaw, _options.RealTime), streaming: false);
+                using var rows = session.Query(
+                    _sql.Fleet(state, aggregate, query.Metric, query.Range, query.FromRaw, _options.RealTime),
+                    streaming: false);
                 while (rows.Read())
                 {
-                    points.Add(new FleetPoint(new Instant(rows.GetInt64(0)), rows.IsDBNull(1) ? null : rows.GetDouble(1), rows.GetInt64(2)));
+                    points.Add(
+                        new FleetPoint(new Instant(rows.GetInt64(0)), rows.IsDBNull(1) ? null : rows.GetDouble(1), rows.GetInt64(2)));
                 }
 
                 return points;
@@ -131,7 +140,8 @@ public sealed partial class DuckDbStore
         {
             if (state.Aggregate(part).HasInvalidations
                 && session.Scalar(
-                    $"SELECT 1 FROM internal.invalidations WHERE aggregate = $1 AND {DuckDbSql.Within("bucket", buckets)} AND {(key is null ? "true" : $"sensor = {key}")} LIMIT 1",
+                    $"SELECT 1 FROM internal.invalidations WHERE aggregate = $1 AND {DuckDbSql.Within("bucket", buckets)} AND "
+                        + $"{(key is null ? "true" : $"sensor = {key}")} LIMIT 1",
                     part.Name) is not null)
             {
                 return true;

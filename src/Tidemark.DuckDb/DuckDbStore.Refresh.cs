@@ -19,13 +19,21 @@ public sealed partial class DuckDbStore
             cancellationToken);
     }
 
-    public Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<RefreshResult>> RefreshAsync(
+        string aggregate,
+        TimeRange? range,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken)
     {
         RequireInitialized();
         return RefreshAsync(Schema.Aggregate(aggregate), range, progress, cancellationToken);
     }
 
-    private async Task<IReadOnlyList<RefreshResult>> RefreshAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<RefreshResult>> RefreshAsync(
+        AggregateDefinition aggregate,
+        TimeRange? range,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken)
     {
         var results = new List<RefreshResult>();
         foreach (var (part, partRange) in Chain(aggregate, range))
@@ -46,7 +54,11 @@ public sealed partial class DuckDbStore
         return (aggregate.Source is null ? [] : Chain(aggregate.Source, widened)).Append((aggregate, widened));
     }
 
-    private async Task<long> RefreshOneAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    private async Task<long> RefreshOneAsync(
+        AggregateDefinition aggregate,
+        TimeRange? range,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken)
     {
         var rows = 0L;
         Instant? first = null;
@@ -60,7 +72,9 @@ public sealed partial class DuckDbStore
             rows += slice.Rows;
             first ??= slice.Range.From;
             var end = NewEnd(_state, aggregate, range);
-            progress?.Report(new StoreProgress($"refresh {aggregate.Name}", end <= first ? 1 : Math.Clamp((slice.Range.To - first.Value) / (end - first.Value), 0, 1)));
+            progress?.Report(new StoreProgress(
+                $"refresh {aggregate.Name}",
+                end <= first ? 1 : Math.Clamp((slice.Range.To - first.Value) / (end - first.Value), 0, 1)));
         }
 
         return rows;
@@ -98,9 +112,12 @@ public sealed partial class DuckDbStore
             var rows = Insert(aggregate, aggregate.Source is null
                 ? _sql.FromRaw(state, aggregate, slice, "true")
                 : _sql.Rollup(aggregate, _sql.Partials(state, aggregate.Source, slice, "true", realTime: false)));
-            var last = InstantOf(_session.Scalar($"SELECT epoch_us(max(bucket)) FROM {DuckDbSql.Table(aggregate)} WHERE {DuckDbSql.Within("bucket", slice)}"))!.Value;
+            var last = InstantOf(
+                _session.Scalar($"SELECT epoch_us(max(bucket)) FROM {DuckDbSql.Table(aggregate)} WHERE "
+                    + $"{DuckDbSql.Within("bucket", slice)}"))!.Value;
             var watermark = aggregate.Bucket.End(last);
-            _session.Execute($"UPDATE internal.aggregates SET watermark = {watermark.Micros}, last_refresh = {Now.Micros} WHERE name = '{aggregate.Name}'");
+            _session.Execute($"UPDATE internal.aggregates SET watermark = {watermark.Micros}, last_refresh = {Now.Micros} WHERE name = "
+                + $"'{aggregate.Name}'");
             return (state.With(state.Aggregate(aggregate) with { Watermark = watermark }), (new TimeRange(begin, end), rows));
         });
     }
@@ -134,12 +151,17 @@ public sealed partial class DuckDbStore
     /// <summary>Buckets, of the first <see cref="BucketsPerSlice"/> that have invalid ones, by one statement for all sensors.</summary>
     private long RewriteMany(ref StoreState state, AggregateDefinition aggregate, TimeRange range)
     {
-        var buckets = Buckets(_session, $"SELECT DISTINCT epoch_us(bucket) AS b FROM internal.invalidations WHERE aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", range)} ORDER BY b LIMIT {BucketsPerSlice}");
+        var buckets = Buckets(_session, "SELECT DISTINCT epoch_us(bucket) AS b FROM internal.invalidations WHERE aggregate = "
+            + $"'{aggregate.Name}' AND {DuckDbSql.Within("bucket", range)} ORDER BY b LIMIT {BucketsPerSlice}");
         var (table, slice) = (DuckDbSql.Table(aggregate), new TimeRange(buckets[0], aggregate.Bucket.End(buckets[^1])));
         var ofSlice = $"aggregate = '{aggregate.Name}' AND {DuckDbSql.Within("bucket", slice)}";
-        _session.Execute($"CREATE OR REPLACE TEMP TABLE invalid AS SELECT DISTINCT sensor AS s, bucket AS b FROM internal.invalidations WHERE {ofSlice}");
+        _session.Execute(
+            "CREATE OR REPLACE TEMP TABLE invalid AS SELECT DISTINCT sensor AS s, bucket AS b FROM internal.invalidations WHERE "
+                + $"{ofSlice}");
         _session.Execute($"DELETE FROM {table} USING invalid WHERE sensor = s AND bucket = b AND {DuckDbSql.Within("bucket", slice)}");
-        var source = aggregate.Source is null ? _sql.Raw(state, slice, "true") : _sql.Partials(state, aggregate.Source, slice, "true", realTime: false);
+        var source = aggregate.Source is null
+            ? _sql.Raw(state, slice, "true")
+            : _sql.Partials(state, aggregate.Source, slice, "true", realTime: false);
         var bucket = DuckDbSql.Bucket(aggregate.Bucket, aggregate.Source is null ? "time" : "bucket");
         var partials = aggregate.Source is null ? _sql.RawPartials(aggregate) : _sql.RollupPartials();
         var rows = Insert(aggregate, $"""
@@ -157,7 +179,8 @@ public sealed partial class DuckDbStore
     }
 
     /// <summary>
-    /// A few buckets, each by prepared statements: what a late reading or two make invalid is written again in a fraction of the time in which
+    /// A few buckets, each by prepared statements: what a late reading or two make invalid is written again in a fraction of the time in
+    /// which
     /// DuckDB plans the statements of <see cref="RewriteMany"/>.
     /// </summary>
     private long RewriteFew(ref StoreState state, AggregateDefinition aggregate, IReadOnlyCollection<(int Sensor, Instant Bucket)> pairs)
@@ -188,7 +211,10 @@ public sealed partial class DuckDbStore
 
         PassOn(ref state, aggregate, (dependent, below, from) =>
         {
-            var coarser = pairs.Select(p => (p.Sensor, Bucket: dependent.Bucket.Floor(p.Bucket))).Where(p => p.Bucket < below && p.Bucket >= from).Distinct().ToArray();
+            var coarser = pairs.Select(p => (p.Sensor, Bucket: dependent.Bucket.Floor(p.Bucket)))
+                .Where(p => p.Bucket < below && p.Bucket >= from)
+                .Distinct()
+                .ToArray();
             using var invalidations = _session.Connection.CreateAppender("store", "internal", "invalidations");
             foreach (var (sensor, bucket) in coarser)
             {
@@ -204,7 +230,11 @@ public sealed partial class DuckDbStore
     private List<(int Sensor, Instant Bucket)> InvalidPairs(AggregateDefinition aggregate, TimeRange range)
     {
         var pairs = new List<(int, Instant)>();
-        using var rows = _session.QueryPrepared(DuckDbSql.InvalidPairs(FewPairs + 1), aggregate.Name, range.From.ToDateTime(), range.To.ToDateTime());
+        using var rows = _session.QueryPrepared(
+            DuckDbSql.InvalidPairs(FewPairs + 1),
+            aggregate.Name,
+            range.From.ToDateTime(),
+            range.To.ToDateTime());
         while (rows.Read())
         {
             pairs.Add((rows.GetInt32(0), new Instant(rows.GetInt64(1))));
@@ -213,7 +243,10 @@ public sealed partial class DuckDbStore
         return pairs;
     }
 
-    /// <summary>Makes buckets of dependent aggregates invalid that are materialised, so below a watermark, and not frozen; <paramref name="insert"/> answers how many.</summary>
+    /// <summary>
+    /// Makes buckets of dependent aggregates invalid that are materialised, so below a watermark, and not frozen; <paramref name="insert"/>
+    /// answers how many.
+    /// </summary>
     private void PassOn(ref StoreState state, AggregateDefinition aggregate, Func<AggregateDefinition, Instant, Instant, int> insert)
     {
         foreach (var dependent in _kept.BuiltFrom(aggregate))
@@ -227,7 +260,8 @@ public sealed partial class DuckDbStore
 
     /// <summary>Adds partials to an aggregate, neighbours in (sensor, bucket) order, so that one sensor's rows lie together.</summary>
     private long Insert(AggregateDefinition aggregate, string partials)
-        => _session.Execute($"INSERT INTO {DuckDbSql.Table(aggregate)} (sensor, bucket, reading_count, {string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
+        => _session.Execute($"INSERT INTO {DuckDbSql.Table(aggregate)} (sensor, bucket, reading_count, "
+            + $"{string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
 
     /// <summary>The plan of one aggregate, its sources taken as refreshed.</summary>
     private RefreshPlan Plan(Session session, StoreState state, AggregateDefinition aggregate, TimeRange? range)
@@ -235,7 +269,10 @@ public sealed partial class DuckDbStore
         var closed = new TimeRange(state.Aggregate(aggregate).Watermark ?? Instant.MinValue, ClosedEnd(session, state, aggregate, range));
         var first = closed.IsEmpty ? null : Edge(session, state, aggregate.Source, closed, "min", range ?? TimeRange.All);
         var invalid = Long(session, $"SELECT count(*) FROM ({DuckDbSql.Invalid(state, aggregate, range ?? TimeRange.All)})");
-        return new RefreshPlan(aggregate.Name, first is null ? null : new TimeRange(aggregate.Bucket.Floor(first.Value), closed.To), invalid);
+        return new RefreshPlan(
+            aggregate.Name,
+            first is null ? null : new TimeRange(aggregate.Bucket.Floor(first.Value), closed.To),
+            invalid);
     }
 
     /// <summary>Where closed buckets end once the sources are refreshed.</summary>
@@ -252,20 +289,31 @@ public sealed partial class DuckDbStore
         return Instant.Min(aggregate.Bucket.Floor(end), range?.To ?? Instant.MaxValue);
     }
 
-    /// <summary>The first or last instant in the range that an aggregate, or raw (null), holds; planned, once it is refreshed over that range.</summary>
-    private static Instant? Edge(Session session, StoreState state, AggregateDefinition? source, TimeRange range, string minOrMax, TimeRange? planned)
+    /// <summary>
+    /// The first or last instant in the range that an aggregate, or raw (null), holds; planned, once it is refreshed over that range.
+    /// </summary>
+    private static Instant? Edge(
+        Session session,
+        StoreState state,
+        AggregateDefinition? source,
+        TimeRange range,
+        string minOrMax,
+        TimeRange? planned)
     {
         if (source is null)
         {
             // Chunks don't overlap: the first one that holds a row settles it, and the others aren't asked.
             var chunks = minOrMax == "min" ? state.ChunksIn(range) : state.ChunksIn(range).Reverse();
             return chunks
-                .Select(c => InstantOf(session.Scalar($"SELECT {minOrMax}({DuckDbSql.RawMicros}) FROM {c.Table} WHERE {DuckDbSql.WithinTime(range)}")))
+                .Select(c => InstantOf(
+                    session.Scalar($"SELECT {minOrMax}({DuckDbSql.RawMicros}) FROM {c.Table} WHERE {DuckDbSql.WithinTime(range)}")))
                 .FirstOrDefault(edge => edge is not null);
         }
 
         var stored = $"SELECT bucket FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", range)}";
-        var invalid = planned is { } refreshed ? $" UNION ALL SELECT bucket FROM ({DuckDbSql.Invalid(state, source, range.Intersect(refreshed))})" : "";
+        var invalid = planned is { } refreshed
+            ? $" UNION ALL SELECT bucket FROM ({DuckDbSql.Invalid(state, source, range.Intersect(refreshed))})"
+            : "";
         var tail = range with { From = Instant.Max(range.From, state.Aggregate(source).Watermark ?? Instant.MinValue) };
         Instant?[] edges =
         [
@@ -287,5 +335,6 @@ public sealed partial class DuckDbStore
         return buckets;
     }
 
-    private static Instant? InstantOf(object? micros) => micros is null ? null : new Instant(Convert.ToInt64(micros, CultureInfo.InvariantCulture));
+    private static Instant? InstantOf(object? micros)
+        => micros is null ? null : new Instant(Convert.ToInt64(micros, CultureInfo.InvariantCulture));
 }

@@ -7,12 +7,15 @@ public sealed partial class DuckDbStore
     private const long BlockBytes = 256 * 1024;
 
     /// <summary>None: an embedded store works when it is called.</summary>
-    public Task<IReadOnlyList<JobStatus>> ReadJobsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<JobStatus>>([]);
+    public Task<IReadOnlyList<JobStatus>> ReadJobsAsync(CancellationToken cancellationToken)
+        => Task.FromResult<IReadOnlyList<JobStatus>>([]);
 
     public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken) => ReadThread(
         (session, state) =>
         {
-            var chunks = state.Chunks.Select(c => new ChunkStatus(c.Table, c.Range, Count(session, c), StoredBytes(session, c), c.Compressed)).ToList();
+            var chunks = state.Chunks
+                .Select(c => new ChunkStatus(c.Table, c.Range, Count(session, c), StoredBytes(session, c), c.Compressed))
+                .ToList();
             var aggregates = state.Aggregates.Where(a => Schema.HasAggregate(a.Definition.Name)).Select(a => new AggregateStatus(
                 a.Definition.Name,
                 a.Definition.Table,
@@ -20,7 +23,8 @@ public sealed partial class DuckDbStore
                 a.Definition.Source?.Name ?? TelemetrySchema.RawTable,
                 Long(session, $"SELECT count(*) FROM {DuckDbSql.Table(a.Definition)}"),
                 a.Watermark,
-                Long(session, $"SELECT count(*) FROM (SELECT DISTINCT sensor, bucket FROM internal.invalidations WHERE aggregate = '{a.Definition.Name}')"),
+                Long(session, "SELECT count(*) FROM (SELECT DISTINCT sensor, bucket FROM internal.invalidations WHERE aggregate = "
+                    + $"'{a.Definition.Name}')"),
                 _lastRefresh.TryGetValue(a.Definition.Name, out var refreshed) ? refreshed : null)).ToList();
             var compressed = state.Chunks.Zip(chunks).Where(c => c.First.Compressed).ToList();
             var hypertable = new HypertableStatus(
@@ -30,7 +34,9 @@ public sealed partial class DuckDbStore
                 compressed.Count,
                 compressed.Sum(c => c.First.BytesBefore),
                 compressed.Sum(c => c.Second.Bytes));
-            var free = Long(session, "SELECT free_blocks * block_size FROM pragma_database_size() WHERE database_name = current_database()");
+            var free = Long(
+                session,
+                "SELECT free_blocks * block_size FROM pragma_database_size() WHERE database_name = current_database()");
             return new StoreStatus(
                 $"DuckDB {session.Scalar("SELECT version()")}",
                 $"duckdb:{_folder}",
@@ -49,7 +55,9 @@ public sealed partial class DuckDbStore
 
     /// <summary>The blocks of the file that hold the chunk; those shared with other tables count here too.</summary>
     private static long StoredBytes(Session session, Chunk chunk)
-        => BlockBytes * Long(session, $"SELECT count(DISTINCT block_id) FROM pragma_storage_info('{chunk.Table}') WHERE persistent AND block_id >= 0");
+        => BlockBytes * Long(
+            session,
+            $"SELECT count(DISTINCT block_id) FROM pragma_storage_info('{chunk.Table}') WHERE persistent AND block_id >= 0");
 
     private static long Long(Session session, string sql) => Convert.ToInt64(session.Scalar(sql), CultureInfo.InvariantCulture);
 }

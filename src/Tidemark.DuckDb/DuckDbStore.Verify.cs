@@ -60,9 +60,11 @@ public sealed partial class DuckDbStore
         while (rows.Read())
         {
             total++;
-            if (BucketComparison.Difference(aggregate, rows.Doubles(2, columns), rows.Doubles(2 + columns, columns)) is { } difference && ++count <= MaxDifferences)
+            if (BucketComparison.Difference(aggregate, rows.Doubles(2, columns), rows.Doubles(2 + columns, columns)) is { } difference
+                && ++count <= MaxDifferences)
             {
-                differences.Add(new BucketDifference(aggregate.Name, _sensors.Id(rows.GetInt32(1)), new Instant(rows.GetInt64(0)), difference));
+                differences.Add(
+                    new BucketDifference(aggregate.Name, _sensors.Id(rows.GetInt32(1)), new Instant(rows.GetInt64(0)), difference));
             }
         }
 
@@ -81,9 +83,13 @@ public sealed partial class DuckDbStore
     private IEnumerable<TimeRange> Slices(Session session, StoreState state, AggregateDefinition aggregate, TimeRange range)
     {
         var span = Math.Max((long)_options.ChunkInterval.TotalMicroseconds, aggregate.Bucket.Micros);
-        var width = aggregate.Bucket.Months > 0 ? aggregate.Bucket : BucketWidth.Fixed(TimeSpan.FromMicroseconds(aggregate.Bucket.Micros * Math.Max(1, span / aggregate.Bucket.Micros)));
+        var width = aggregate.Bucket.Months > 0
+            ? aggregate.Bucket
+            : BucketWidth.Fixed(TimeSpan.FromMicroseconds(aggregate.Bucket.Micros * Math.Max(1, span / aggregate.Bucket.Micros)));
         var chunks = state.ChunksIn(range).Select(c => width.Floor(c.Range.From)).ToList();
-        var buckets = Buckets(session, $"SELECT DISTINCT epoch_us({DuckDbSql.Bucket(width, "bucket")}) FROM {DuckDbSql.Table(aggregate)} WHERE {DuckDbSql.Within("bucket", range)}");
-        return chunks.Concat(buckets).Distinct().Order().Select(start => new TimeRange(start, width.End(start)).Intersect(range)).Where(slice => !slice.IsEmpty);
+        var buckets = Buckets(session, $"SELECT DISTINCT epoch_us({DuckDbSql.Bucket(width, "bucket")}) FROM {DuckDbSql.Table(aggregate)} "
+            + $"WHERE {DuckDbSql.Within("bucket", range)}");
+        return chunks.Concat(buckets).Distinct().Order().Select(start => new TimeRange(start, width.End(start)).Intersect(range))
+            .Where(slice => !slice.IsEmpty);
     }
 }

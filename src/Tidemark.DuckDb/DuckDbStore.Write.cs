@@ -21,7 +21,9 @@ public sealed partial class DuckDbStore
         RequireInitialized();
         if (batch.MetricCount != Schema.Metrics.Count)
         {
-            throw new StoreException(StoreErrorKind.Invalid, $"a batch of {batch.MetricCount} metrics was written to a store of {Schema.Metrics.Count}");
+            throw new StoreException(
+                StoreErrorKind.Invalid,
+                $"a batch of {batch.MetricCount} metrics was written to a store of {Schema.Metrics.Count}");
         }
 
         var job = new WriteJob(batch, cancellationToken);

@@ -53,9 +53,17 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
 
     /// <summary>Adds one sensor's rows made of raw readings; the range begins at the watermark or later, with a bucket.</summary>
     /// <returns>False, with nothing added, when the tail is too long to be read for neighbours too.</returns>
-    public bool TryAddTail(PartialRows rows, Session session, StoreState state, AggregateDefinition aggregate, TimeRange range, int sensor, Instant last)
+    public bool TryAddTail(
+        PartialRows rows,
+        Session session,
+        StoreState state,
+        AggregateDefinition aggregate,
+        TimeRange range,
+        int sensor,
+        Instant last)
     {
-        if (state.Aggregate(aggregate).Watermark is not { } watermark || (last - watermark) / MostBucketsOfATail > aggregate.Bucket.Approximate)
+        if (state.Aggregate(aggregate).Watermark is not { } watermark
+            || (last - watermark) / MostBucketsOfATail > aggregate.Bucket.Approximate)
         {
             return false;
         }
@@ -89,7 +97,11 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
         Span<double> values = stackalloc double[metrics];
         foreach (var chunk in state.ChunksIn(new TimeRange(from, Instant.MaxValue)))
         {
-            using var found = session.QueryPrepared(sql.RawOfSensors(chunk), firstSensor, firstSensor + SensorsPerPage, DuckDbSql.Minute(from));
+            using var found = session.QueryPrepared(
+                sql.RawOfSensors(chunk),
+                firstSensor,
+                firstSensor + SensorsPerPage,
+                DuckDbSql.Minute(from));
             while (found.Read())
             {
                 var time = found.GetInt64(1);
@@ -118,7 +130,14 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
             return page;
         }
 
-        page = Page.Read(session, sql.PartialsOfSensors(state.Definition), key.Sensors * SensorsPerPage, span, watermark, state.Rewrites, metrics);
+        page = Page.Read(
+            session,
+            sql.PartialsOfSensors(state.Definition),
+            key.Sensors * SensorsPerPage,
+            span,
+            watermark,
+            state.Rewrites,
+            metrics);
         return _pages.Set(key, page, new MemoryCacheEntryOptions { Size = page.Bytes });
     }
 
@@ -143,7 +162,12 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
             var page = new Page(firstSensor, watermark, rewrites, 4 * metrics);
             var (buckets, readings, partials) = (new List<long>(), new List<long>(), new List<double>());
             Span<double> row = stackalloc double[4 * metrics];
-            using var found = session.QueryPrepared(sql, firstSensor, firstSensor + SensorsPerPage, span.From.ToDateTime(), span.To.ToDateTime());
+            using var found = session.QueryPrepared(
+                sql,
+                firstSensor,
+                firstSensor + SensorsPerPage,
+                span.From.ToDateTime(),
+                span.To.ToDateTime());
             while (found.Read())
             {
                 buckets.Add(found.GetInt64(1));

@@ -60,7 +60,10 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
         }
     }
 
-    /// <summary>The rows as an aggregate keeps them: sensor, bucket, reading count, then each metric's partials in the schema's order, null where it has no value.</summary>
+    /// <summary>
+    /// The rows as an aggregate keeps them: sensor, bucket, reading count, then each metric's partials in the schema's order, null where it
+    /// has no value.
+    /// </summary>
     public IEnumerable<object[]> ToStored(int sensor)
     {
         for (var row = 0; row < _buckets.Count; row++)

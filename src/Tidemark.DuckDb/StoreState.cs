@@ -8,8 +8,15 @@ internal sealed record Chunk(int Id, TimeRange Range, bool Compressed, long Byte
     public string Table => $"internal.chunk_{Id}";
 }
 
-/// <summary>How far an aggregate is kept, and how often since the store was opened buckets below its watermark were written again or dropped.</summary>
-internal sealed record AggregateState(AggregateDefinition Definition, Instant? Watermark, Instant? Horizon, bool HasInvalidations, int Rewrites = 0);
+/// <summary>
+/// How far an aggregate is kept, and how often since the store was opened buckets below its watermark were written again or dropped.
+/// </summary>
+internal sealed record AggregateState(
+    AggregateDefinition Definition,
+    Instant? Watermark,
+    Instant? Horizon,
+    bool HasInvalidations,
+    int Rewrites = 0);
 
 /// <summary>
 /// The catalog as of the last commit, immutable: who reads holds one and knows which tables to ask and where

@@ -7,7 +7,8 @@ public sealed partial class DuckDbStore
 {
     /// <summary>
     /// Writes batches inside one transaction. Most readings are newer than all that their sensor has, and those are appended
-    /// unseen; only the others are looked up in their chunks. What memory knows of sensors changes in <see cref="Publish"/>, after the commit.
+    /// unseen; only the others are looked up in their chunks. What memory knows of sensors changes in <see cref="Publish"/>, after the
+    /// commit.
     /// </summary>
     private sealed class WriteTransaction(DuckDbStore store)
     {
@@ -64,7 +65,8 @@ public sealed partial class DuckDbStore
                 using var invalidations = store._session.Connection.CreateAppender("store", "internal", "invalidations");
                 foreach (var (aggregate, sensor, bucket) in _invalid)
                 {
-                    invalidations.CreateRow().AppendValue(aggregate).AppendValue(sensor).AppendValue(new Instant(bucket).ToDateTime()).EndRow();
+                    invalidations.CreateRow().AppendValue(aggregate).AppendValue(sensor).AppendValue(new Instant(bucket).ToDateTime())
+                        .EndRow();
                 }
             }
 
@@ -294,7 +296,8 @@ public sealed partial class DuckDbStore
             {
                 chunk = new Chunk(store._nextChunk++, range, Compressed: false, BytesBefore: 0);
                 store._session.Execute(store._sql.CreateRaw(chunk.Table));
-                store._session.Execute("INSERT INTO internal.chunks VALUES ($1, $2, $3, false, 0)", chunk.Id, range.From.Micros, range.To.Micros);
+                store._session
+                    .Execute("INSERT INTO internal.chunks VALUES ($1, $2, $3, false, 0)", chunk.Id, range.From.Micros, range.To.Micros);
                 _state = _state.With(chunk);
             }
             else if (chunk.Compressed)

@@ -4,7 +4,8 @@ using System.Text;
 namespace Tidemark.Timescale;
 
 /// <summary>
-/// Writes readings in PostgreSQL's binary COPY format: field counts, lengths and big-endian values (PostgreSQL's documentation of COPY, "Binary
+/// Writes readings in PostgreSQL's binary COPY format: field counts, lengths and big-endian values (PostgreSQL's documentation of COPY,
+/// "Binary
 /// Format"). The driver's importer resolves a type for every value; this takes a fraction of its time, which a bulk load waits for.
 /// </summary>
 internal sealed class BinaryCopy(Stream stream, int metrics)

@@ -34,7 +34,8 @@ internal static class ConnectionString
     {
         try
         {
-            var builder = connection.StartsWith("postgresql://", StringComparison.Ordinal) || connection.StartsWith("postgres://", StringComparison.Ordinal)
+            var builder = connection.StartsWith("postgresql://", StringComparison.Ordinal)
+                || connection.StartsWith("postgres://", StringComparison.Ordinal)
                 ? FromUri(connection)
                 : new NpgsqlConnectionStringBuilder(connection);
             builder.ApplicationName ??= "tidemark";
@@ -130,5 +131,8 @@ internal static class ConnectionString
     }
 
     private static StoreException Invalid(string fault, Exception? inner)
-        => new(StoreErrorKind.Invalid, $"the store's URI is not one of PostgreSQL's: {fault}; write postgresql://USER@HOST:PORT/DATABASE", inner);
+        => new(
+            StoreErrorKind.Invalid,
+            $"the store's URI is not one of PostgreSQL's: {fault}; write postgresql://USER@HOST:PORT/DATABASE",
+            inner);
 }

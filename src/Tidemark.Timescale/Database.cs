@@ -3,7 +3,8 @@ using Npgsql;
 namespace Tidemark.Timescale;
 
 /// <summary>
-/// Connections to the servers: writes and what must be fresh go to the primary, other reads to a standby when the store names several hosts.
+/// Connections to the servers: writes and what must be fresh go to the primary, other reads to a standby when the store names several
+/// hosts.
 /// No operation holds more than one connection at a time, so a pool of one is enough.
 /// </summary>
 internal sealed class Database : IAsyncDisposable
@@ -22,7 +23,8 @@ internal sealed class Database : IAsyncDisposable
     {
         var settings = ConnectionString.Parse(connection);
         _several = settings.Host!.Contains(',', StringComparison.Ordinal);
-        Location = $"postgresql://{settings.Host}{(settings.Host.Contains(':', StringComparison.Ordinal) ? "" : $":{settings.Port}")}/{settings.Database ?? settings.Username}";
+        var port = settings.Host.Contains(':', StringComparison.Ordinal) ? "" : $":{settings.Port}";
+        Location = $"postgresql://{settings.Host}{port}/{settings.Database ?? settings.Username}";
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         builder.UsePhysicalConnectionInitializer(
             connection => Settings(connection).ExecuteNonQuery(),
@@ -30,7 +32,8 @@ internal sealed class Database : IAsyncDisposable
         if (_several)
         {
             var hosts = builder.BuildMultiHost();
-            (_all, _primary, _standby) = (hosts, hosts.WithTargetSession(TargetSessionAttributes.Primary), hosts.WithTargetSession(TargetSessionAttributes.PreferStandby));
+            (_all, _primary, _standby) = (hosts, hosts.WithTargetSession(TargetSessionAttributes.Primary), hosts.WithTargetSession(
+                TargetSessionAttributes.PreferStandby));
         }
         else
         {
@@ -43,7 +46,8 @@ internal sealed class Database : IAsyncDisposable
     public string Location { get; }
 
     /// <summary>
-    /// Runs work on a connection of its own to the primary, again when it lost a race or its connection: it must leave nothing behind when it fails.
+    /// Runs work on a connection of its own to the primary, again when it lost a race or its connection: it must leave nothing behind when
+    /// it fails.
     /// </summary>
     public Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
         => OpenAsync(
@@ -75,7 +79,8 @@ internal sealed class Database : IAsyncDisposable
         {
             await using var command = new NpgsqlCommand("SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint", primary);
             var position = (long)(await command.ExecuteScalarAsync(cancellationToken))!;
-            for (long written; (written = Volatile.Read(ref _written)) < position && Interlocked.CompareExchange(ref _written, position, written) != written;)
+            for (long written; (written = Volatile.Read(ref _written)) < position
+                && Interlocked.CompareExchange(ref _written, position, written) != written;)
             {
             }
         }
@@ -83,7 +88,9 @@ internal sealed class Database : IAsyncDisposable
 
     /// <summary>An SQL condition that holds on a standby that hasn't replayed yet what this process wrote.</summary>
     public string IsBehind(SqlParts parts)
-        => _several ? $"(pg_is_in_recovery() AND (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint < {parts.Add(Volatile.Read(ref _written))})" : "false";
+        => _several
+            ? $"(pg_is_in_recovery() AND (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint < {parts.Add(Volatile.Read(ref _written))})"
+            : "false";
 
     /// <summary>Opens what holds on to its connection and closes it in the end; on the primary when the standby asked is behind.</summary>
     public async Task<T> OpenAsync<T>(bool standby, Func<NpgsqlConnection, Task<T>> open, CancellationToken cancellationToken)
@@ -137,7 +144,9 @@ internal sealed class Database : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _all.DisposeAsync();
 
-    /// <summary>What holds for a connection as long as it lives: Tidemark leaves none of it changed, so the pool needn't reset it.</summary>
+    /// <summary>
+    /// What holds for a connection as long as it lives: Tidemark leaves none of it changed, so the pool needn't reset it.
+    /// </summary>
     private static NpgsqlCommand Settings(NpgsqlConnection connection) => new(
         """
         SET client_min_messages = warning;

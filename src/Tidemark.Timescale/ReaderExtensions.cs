@@ -16,7 +16,8 @@ internal static class ReaderExtensions
     /// <summary>A timestamptz.</summary>
     public static Instant GetInstant(this NpgsqlDataReader reader, int column) => new(reader.GetFieldValue<long>(column) + PostgresEpoch);
 
-    public static Instant? GetInstantOrNull(this NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInstant(column);
+    public static Instant? GetInstantOrNull(this NpgsqlDataReader reader, int column)
+        => reader.IsDBNull(column) ? null : reader.GetInstant(column);
 
     /// <summary>A bigint of microseconds since the epoch; null for NULL and for what TimescaleDB puts below the first instant.</summary>
     public static Instant? GetMicrosOrNull(this NpgsqlDataReader reader, int column)

@@ -13,7 +13,9 @@ internal sealed class SqlParts(StoreState? state = null)
     private string? _sensor;
 
     public string Add(Instant instant)
-        => state is not null && state.Aggregates.Any(a => a.Watermark == instant || a.Fleet == instant) ? TimescaleSql.Literal(instant) : Add(NpgsqlDbType.TimestampTz, instant.ToPostgres());
+        => state is not null && state.Aggregates.Any(a => a.Watermark == instant || a.Fleet == instant)
+            ? TimescaleSql.Literal(instant)
+            : Add(NpgsqlDbType.TimestampTz, instant.ToPostgres());
 
     public string Add(string text) => Add(NpgsqlDbType.Text, text);
 

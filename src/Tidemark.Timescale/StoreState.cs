@@ -11,7 +11,8 @@ namespace Tidemark.Timescale;
 /// <param name="Rewrites">How often materialised buckets were written again or dropped.</param>
 /// <param name="Fleet">Of the finest: the watermark of its buckets over all sensors together.</param>
 internal sealed record AggregateState(
-    AggregateDefinition Definition, Instant? Watermark, Instant? Horizon, Instant? Target, Instant? LastRefresh, long Rewrites, Instant? Fleet);
+    AggregateDefinition Definition, Instant? Watermark, Instant? Horizon, Instant? Target,
+    Instant? LastRefresh, long Rewrites, Instant? Fleet);
 
 /// <summary>What the database's catalog says at one moment.</summary>
 /// <param name="RawHorizon">The largest chunk end ever dropped.</param>
@@ -32,9 +33,13 @@ internal sealed record StoreState(Instant? RawHorizon, Instant? Threshold, Immut
     public Instant LateBefore(AggregateDefinition definition)
     {
         var state = Aggregate(definition);
-        return Instant.Max(Instant.Max(state.Watermark ?? Instant.MinValue, state.Target ?? Instant.MinValue), Threshold ?? Instant.MinValue);
+        return Instant.Max(
+            Instant.Max(state.Watermark ?? Instant.MinValue, state.Target ?? Instant.MinValue),
+            Threshold ?? Instant.MinValue);
     }
 
     /// <summary>Whether an answer made by the other state is one by this state too.</summary>
-    public bool HasWatermarksOf(StoreState other) => Aggregates.Zip(other.Aggregates).All(pair => pair.First.Watermark == pair.Second.Watermark && pair.First.Fleet == pair.Second.Fleet);
+    public bool HasWatermarksOf(StoreState other)
+        => Aggregates.Zip(other.Aggregates).All(pair => pair.First.Watermark == pair.Second.Watermark
+            && pair.First.Fleet == pair.Second.Fleet);
 }

@@ -14,7 +14,8 @@ internal static class TimescaleErrors
         NpgsqlException { InnerException: TimeoutException } => new StoreException(
             StoreErrorKind.Unavailable, $"{location} did not answer in time: check that it is up and not overloaded", exception),
         NpgsqlException or SocketException or IOException or TimeoutException or ObjectDisposedException => new StoreException(
-            StoreErrorKind.Unavailable, $"{location} can't be reached: check that the server is up, its host and port ({OneLine((exception.InnerException ?? exception).Message)})", exception),
+            StoreErrorKind.Unavailable, $"{location} can't be reached: check that the server is up, its host and port "
+                + $"({OneLine((exception.InnerException ?? exception).Message)})", exception),
         _ => exception,
     };
 
@@ -24,10 +25,13 @@ internal static class TimescaleErrors
         SqlState: PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.LockNotAvailable
     };
 
-    /// <summary>Whether the server lacks a table, column or function: a standby, as long as it hasn't replayed that they were made.</summary>
+    /// <summary>
+    /// Whether the server lacks a table, column or function: a standby, as long as it hasn't replayed that they were made.
+    /// </summary>
     public static bool IsLacking(Exception exception) => exception is PostgresException
     {
-        SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.InvalidSchemaName
+        SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes
+            .UndefinedFunction or PostgresErrorCodes.InvalidSchemaName
     };
 
     /// <summary>Whether the connection was lost, as every pooled one is after the server's restart.</summary>
@@ -44,13 +48,17 @@ internal static class TimescaleErrors
         var (kind, message) = e.SqlState switch
         {
             PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification
-                => (StoreErrorKind.NotWritable, $"{location} refuses the login: check user and password, for instance PGUSER and PGPASSWORD or the pass file ({OneLine(e.MessageText)})"),
+                => (StoreErrorKind.NotWritable, $"{location} refuses the login: check user and password, for instance PGUSER and "
+                    + $"PGPASSWORD or the pass file ({OneLine(e.MessageText)})"),
             PostgresErrorCodes.InvalidCatalogName
-                => (StoreErrorKind.NotAStore, $"{location} has no such database: create it, or name another in the store's URI ({OneLine(e.MessageText)})"),
+                => (StoreErrorKind.NotAStore, $"{location} has no such database: create it, or name another in the store's URI "
+                    + $"({OneLine(e.MessageText)})"),
             PostgresErrorCodes.InsufficientPrivilege
-                => (StoreErrorKind.NotWritable, $"the user of {location} lacks a right: grant it, or log in as the owner of the database ({OneLine(e.MessageText)})"),
+                => (StoreErrorKind.NotWritable, $"the user of {location} lacks a right: grant it, or log in as the owner of the database "
+                    + $"({OneLine(e.MessageText)})"),
             PostgresErrorCodes.ReadOnlySqlTransaction
-                => (StoreErrorKind.NotWritable, $"{location} is read-only, a standby perhaps: name the primary, or all hosts, in the store's URI"),
+                => (StoreErrorKind.NotWritable, $"{location} is read-only, a standby perhaps: name the primary, or all hosts, in the "
+                    + "store's URI"),
             PostgresErrorCodes.DiskFull
                 => (StoreErrorKind.NotWritable, DiskFull(location)),
 
@@ -62,20 +70,24 @@ internal static class TimescaleErrors
             PostgresErrorCodes.TooManyConnections
                 => (StoreErrorKind.Unavailable, $"{location} has no connection left: raise max_connections, or lower 'Maximum Pool Size'"),
             PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure
-                => (StoreErrorKind.Unavailable, $"{location} is busy with the same aggregate or rows: try again ({OneLine(e.MessageText)})"),
+                => (StoreErrorKind.Unavailable, $"{location} is busy with the same aggregate or rows: try again "
+                    + $"({OneLine(e.MessageText)})"),
             PostgresErrorCodes.UndefinedTable
                 => (StoreErrorKind.Invalid, $"{location} lacks a table of Tidemark's: run 'tidemark init' ({OneLine(e.MessageText)})"),
             PostgresErrorCodes.OutOfMemory
-                => (StoreErrorKind.Unavailable, $"{location} is out of memory or locks: raise max_locks_per_transaction, or ask for less at once ({OneLine(e.MessageText)})"),
+                => (StoreErrorKind.Unavailable, $"{location} is out of memory or locks: raise max_locks_per_transaction, or ask for less "
+                    + $"at once ({OneLine(e.MessageText)})"),
             _ => (StoreErrorKind.Unavailable, $"{location} failed: {OneLine(e.MessageText)} ({e.SqlState})"),
         };
         return new StoreException(kind, message, e);
     }
 
-    private static string DiskFull(string location) => $"the disk of {location} is full: free some space and try again; what was acknowledged is kept";
+    private static string DiskFull(string location)
+        => $"the disk of {location} is full: free some space and try again; what was acknowledged is kept";
 
     public static string ApacheEdition(string location)
-        => $"{location} runs the Apache edition of TimescaleDB, which has no continuous aggregates: use the community edition, image timescale/timescaledb:…-pg17, not …-oss";
+        => $"{location} runs the Apache edition of TimescaleDB, which has no continuous aggregates: use the community edition, image "
+            + "timescale/timescaledb:…-pg17, not …-oss";
 
     private static string OneLine(string text) => text.Split('\n', 2)[0].Trim();
 }

@@ -25,11 +25,14 @@ public sealed record TimescaleOptions
     /// <summary>Who refreshes, compresses and drops.</summary>
     public MaintenanceOwner Maintenance { get; init; } = MaintenanceOwner.Database;
 
-    /// <summary>Whether readings are added without a key: none is replaced or recognised, and bulk loads are compressed as they come.</summary>
+    /// <summary>
+    /// Whether readings are added without a key: none is replaced or recognised, and bulk loads are compressed as they come.
+    /// </summary>
     public bool AppendOnly { get; init; }
 
     /// <summary>
-    /// What Initialize appends to the name of an aggregate that it finds, made by SQL, and that raw readings no longer give; null to refuse the database.
+    /// What Initialize appends to the name of an aggregate that it finds, made by SQL, and that raw readings no longer give; null to refuse
+    /// the database.
     /// </summary>
     public string? KeepAggregatesAs { get; init; }
 

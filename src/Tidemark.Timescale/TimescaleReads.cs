@@ -5,7 +5,11 @@ namespace Tidemark.Timescale;
 public sealed partial class TimescaleStore
 {
     /// <summary>An answer that is open between batches: it holds a connection and, as one statement, one snapshot.</summary>
-    private sealed class OpenRead(TimescaleStore store, NpgsqlBatch batch, NpgsqlDataReader reader, CancellationToken cancellationToken) : IAsyncDisposable
+    private sealed class OpenRead(
+        TimescaleStore store,
+        NpgsqlBatch batch,
+        NpgsqlDataReader reader,
+        CancellationToken cancellationToken) : IAsyncDisposable
     {
         private bool _ended;
         private int _disposed;

@@ -8,19 +8,24 @@ internal sealed partial class TimescaleSql
     public static readonly string[] CreateCatalog = [Resource("0001_catalog.sql"), Resource("0002_jobs.sql")];
 
     /// <remarks>
-    /// The key (sensor_id, time) gives identity and serves reads of a sensor; in an append-only store, where TimescaleDB compresses bulk loads
+    /// The key (sensor_id, time) gives identity and serves reads of a sensor; in an append-only store, where TimescaleDB compresses bulk
+    /// loads
     /// only without any unique index, an index does the latter. A block-range index on time, of a few pages a chunk and
-    /// nearly free to keep, lets a refresh read new readings only. Ids compare by bytes: faster than by a language's rules, and as the domain orders them.
+    /// nearly free to keep, lets a refresh read new readings only. Ids compare by bytes: faster than by a language's rules, and as the
+    /// domain orders them.
     /// </remarks>
     public string CreateRaw(TimeSpan chunkInterval, bool appendOnly)
     {
         var metrics = string.Join(", ", schema.Metrics.Select(m => $"{Identifier.Quote(m.Name)} double precision"));
         return $"""
-            CREATE TABLE {Raw} (time timestamptz NOT NULL, sensor_id varchar(50) COLLATE "C" NOT NULL, {metrics}{(appendOnly ? "" : ", PRIMARY KEY (sensor_id, time)")});
-            SELECT create_hypertable('{Raw}', by_range('time', INTERVAL '{Micros(chunkInterval)} microseconds'), create_default_indexes => false);
+            CREATE TABLE {Raw} (time timestamptz NOT NULL, sensor_id varchar(50) COLLATE "C" NOT NULL, {metrics}
+                {(appendOnly ? "" : ", PRIMARY KEY (sensor_id, time)")});
+            SELECT create_hypertable('{Raw}', by_range('time', INTERVAL '{Micros(chunkInterval)} microseconds'),
+                create_default_indexes => false);
             {(appendOnly ? CreateSensorIndex : "")};
             CREATE INDEX sensor_data_time ON {Raw} USING brin (time) WITH (autosummarize = on);
-            ALTER TABLE {Raw} SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor_id', timescaledb.compress_orderby = 'time');
+            ALTER TABLE {Raw} SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor_id',
+                timescaledb.compress_orderby = 'time');
             """;
     }
 
@@ -51,12 +56,14 @@ internal sealed partial class TimescaleSql
 
     public string CreateFleet() => $"""
         CREATE MATERIALIZED VIEW {FleetView} WITH (timescaledb.continuous, timescaledb.materialized_only = true) AS
-        SELECT {Bucket(schema.Finest.Bucket, BucketColumn(schema.Finest))} AS bucket, sum(reading_count)::bigint AS reading_count, {string.Join(", ", schema.Metrics.SelectMany(m => RolledUp(m.Name)[..2]))}
+        SELECT {Bucket(schema.Finest.Bucket, BucketColumn(schema.Finest))} AS bucket,
+            sum(reading_count)::bigint AS reading_count, {string.Join(", ", schema.Metrics.SelectMany(m => RolledUp(m.Name)[..2]))}
         FROM {Identifier.Quote(schema.Finest.Table)} GROUP BY 1 WITH NO DATA
         """;
 
     /// <summary>
-    /// A function that notes sensors, and last readings, that were written by SQL: those of which a bucket was materialised after all that is
+    /// A function that notes sensors, and last readings, that were written by SQL: those of which a bucket was materialised after all that
+    /// is
     /// known of them. Where everything came through Tidemark it finds nothing, and asks for nothing more.
     /// </summary>
     public string CreateNoteSensors(IEnumerable<string> storedMetrics)
@@ -69,7 +76,8 @@ internal sealed partial class TimescaleSql
                 FROM (
                     SELECT DISTINCT sensor_id FROM {Table(finest)} m
                     WHERE m.{BucketColumn(finest)} >= since
-                        AND NOT EXISTS (SELECT FROM tidemark.sensors s WHERE s.sensor_id = m.sensor_id COLLATE "C" AND s.time >= m.{BucketColumn(finest)})) m
+                        AND NOT EXISTS (SELECT FROM tidemark.sensors s WHERE s.sensor_id = m.sensor_id COLLATE "C"
+                            AND s.time >= m.{BucketColumn(finest)})) m
                 CROSS JOIN LATERAL (SELECT * FROM {Raw} d WHERE d.sensor_id = m.sensor_id ORDER BY time DESC LIMIT 1) r
                 ON CONFLICT (sensor_id) DO UPDATE SET time = excluded.time, metrics = excluded.metrics WHERE excluded.time > l.time
             $$

@@ -13,7 +13,9 @@ namespace Tidemark.Timescale;
 /// </remarks>
 internal sealed partial class TimescaleSql(TelemetrySchema schema)
 {
-    /// <summary>The finest aggregate over all sensors together, kept so that questions about the fleet need not read every sensor's buckets.</summary>
+    /// <summary>
+    /// The finest aggregate over all sensors together, kept so that questions about the fleet need not read every sensor's buckets.
+    /// </summary>
     public const string FleetView = "tidemark.fleet";
 
     public const string Raw = $"\"{TelemetrySchema.RawTable}\"";
@@ -34,16 +36,31 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
     private static string BucketColumn(AggregateDefinition aggregate) => Identifier.Quote(aggregate.BucketColumn);
 
     /// <summary>Rows as readers see them: bucket, sensor, reading_count, then the aggregate's columns.</summary>
-    public string Select(SqlParts parts, StoreState state, AggregateDefinition aggregate, TimeRange range, string? sensorId, bool fromRaw, bool realTime)
+    public string Select(
+        SqlParts parts,
+        StoreState state,
+        AggregateDefinition aggregate,
+        TimeRange range,
+        string? sensorId,
+        bool fromRaw,
+        bool realTime)
     {
         var partials = fromRaw
             ? FromRaw(parts, aggregate, Whole(aggregate, range), sensorId)
             : Partials(parts, state, aggregate, range, sensorId, realTime);
-        return $"SELECT bucket, sensor_id, reading_count, {string.Join(", ", Values(aggregate))} FROM ({partials}) p{(sensorId is null ? "" : " ORDER BY bucket")}";
+        return $"SELECT bucket, sensor_id, reading_count, {string.Join(", ", Values(aggregate))} FROM ({partials}) "
+            + $"p{(sensorId is null ? "" : " ORDER BY bucket")}";
     }
 
     /// <summary>One metric's average per bucket over all sensors: bucket, average, readings.</summary>
-    public string SelectFleet(SqlParts parts, StoreState state, AggregateDefinition aggregate, string metric, TimeRange range, bool fromRaw, bool realTime)
+    public string SelectFleet(
+        SqlParts parts,
+        StoreState state,
+        AggregateDefinition aggregate,
+        string metric,
+        TimeRange range,
+        bool fromRaw,
+        bool realTime)
     {
         if (fromRaw)
         {
@@ -60,16 +77,28 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
     }
 
     /// <summary>
-    /// Partials of one metric, several rows a bucket: from the finest aggregate those over all sensors as far as they are materialised, then those of each
+    /// Partials of one metric, several rows a bucket: from the finest aggregate those over all sensors as far as they are materialised,
+    /// then those of each
     /// sensor, then those of the source.
     /// </summary>
-    private string FleetPartials(SqlParts parts, StoreState state, AggregateDefinition aggregate, string metric, TimeRange range, bool realTime)
+    private string FleetPartials(
+        SqlParts parts,
+        StoreState state,
+        AggregateDefinition aggregate,
+        string metric,
+        TimeRange range,
+        bool realTime)
     {
         var (sum, count, _, _) = Partial(metric);
-        var (watermark, fleet) = (state.Aggregate(aggregate).Watermark ?? Instant.MinValue, state.Aggregate(aggregate).Fleet ?? Instant.MinValue);
+        var watermark = state.Aggregate(aggregate).Watermark ?? Instant.MinValue;
+        var fleet = state.Aggregate(aggregate).Fleet ?? Instant.MinValue;
         string Rows(string table, string bucket, TimeRange part)
-            => $"SELECT {bucket} AS bucket, reading_count, {sum} AS total, {count} AS number FROM {table} WHERE {Within(parts, bucket, part)}";
-        var selects = new List<string> { Rows(Table(aggregate), BucketColumn(aggregate), range.Intersect(new TimeRange(fleet, watermark))) };
+            => $"SELECT {bucket} AS bucket, reading_count, {sum} AS total, {count} AS number FROM {table} WHERE "
+                + $"{Within(parts, bucket, part)}";
+        var selects = new List<string>
+        {
+            Rows(Table(aggregate), BucketColumn(aggregate), range.Intersect(new TimeRange(fleet, watermark))),
+        };
         if (range.Intersect(new TimeRange(Instant.MinValue, fleet)) is { IsEmpty: false } kept)
         {
             selects.Add(Rows(FleetTable, "bucket", kept));
@@ -79,15 +108,25 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
         if (realTime && !tail.IsEmpty)
         {
             selects.Add(aggregate.Source is { } source
-                ? $"SELECT {Bucket(aggregate.Bucket, "bucket")} AS bucket, reading_count, total, number FROM ({FleetPartials(parts, state, source, metric, tail, realTime)}) s"
-                : $"SELECT {Bucket(aggregate.Bucket, "time")} AS bucket, count(*), sum({Identifier.Quote(metric)}), count({Identifier.Quote(metric)}) FROM {Raw} WHERE {Within(parts, "time", tail)} GROUP BY 1");
+                ? $"SELECT {Bucket(aggregate.Bucket, "bucket")} AS bucket, reading_count, total, number FROM "
+                    + $"({FleetPartials(parts, state, source, metric, tail, realTime)}) s"
+                : $"SELECT {Bucket(aggregate.Bucket, "time")} AS bucket, count(*), sum({Identifier.Quote(metric)}), "
+                    + $"count({Identifier.Quote(metric)}) FROM {Raw} WHERE {Within(parts, "time", tail)} GROUP BY 1");
         }
 
         return string.Join("\nUNION ALL\n", selects);
     }
 
-    /// <summary>Partials of buckets whose start lies in the range: materialised ones below the watermark, then those of the source.</summary>
-    public string Partials(SqlParts parts, StoreState state, AggregateDefinition aggregate, TimeRange range, string? sensorId, bool realTime)
+    /// <summary>
+    /// Partials of buckets whose start lies in the range: materialised ones below the watermark, then those of the source.
+    /// </summary>
+    public string Partials(
+        SqlParts parts,
+        StoreState state,
+        AggregateDefinition aggregate,
+        TimeRange range,
+        string? sensorId,
+        bool realTime)
     {
         var watermark = state.Aggregate(aggregate).Watermark ?? Instant.MinValue;
         var materialised = range.Intersect(new TimeRange(Instant.MinValue, watermark));
@@ -114,36 +153,51 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
         var metrics = schema.Metrics.SelectMany(m => Aggregated(m.Name));
         var extra = aggregate.ExtraColumns.Select(c => $"({c.Expression})::double precision AS {Identifier.Quote(c.Name)}");
         return $"""
-            SELECT sensor_id, {Bucket(aggregate.Bucket, "time")} AS bucket, {string.Join(", ", ["count(*) AS reading_count", .. metrics, .. extra])}
+            SELECT sensor_id, {Bucket(aggregate.Bucket, "time")} AS bucket, {string.Join(", ", ["count(*) AS reading_count", .. metrics,
+                .. extra])}
             FROM {Raw} WHERE {Sensor(parts, sensorId)}{Within(parts, "time", range)} GROUP BY 1, 2
             """;
     }
 
-    /// <summary>Each sensor with its last reading's time, its readings that the finest aggregate has materialised since an instant, and those beyond.</summary>
+    /// <summary>
+    /// Each sensor with its last reading's time, its readings that the finest aggregate has materialised since an instant, and those
+    /// beyond.
+    /// </summary>
     public string Sensors(SqlParts parts, StoreState state, Instant since)
     {
         var watermark = state.Aggregate(schema.Finest).Watermark ?? Instant.MinValue;
         return $"""
             SELECT l.sensor_id, l.time, coalesce(m.readings, 0)::bigint, coalesce(t.readings, 0)
             FROM tidemark.sensors l
-            LEFT JOIN (SELECT sensor_id, sum(reading_count) AS readings FROM {Table(schema.Finest)} WHERE {BucketColumn(schema.Finest)} >= {parts.Add(since)} GROUP BY 1) m
+            LEFT JOIN (SELECT sensor_id, sum(reading_count) AS readings FROM {Table(schema.Finest)}
+                WHERE {BucketColumn(schema.Finest)} >= {parts.Add(since)} GROUP BY 1) m
                 ON m.sensor_id = l.sensor_id COLLATE "C"
-            LEFT JOIN (SELECT sensor_id, count(*) AS readings FROM {Raw} WHERE time >= {parts.Add(watermark)} GROUP BY 1) t ON t.sensor_id = l.sensor_id COLLATE "C"
+            LEFT JOIN (SELECT sensor_id, count(*) AS readings FROM {Raw} WHERE time >= {parts.Add(watermark)}
+                GROUP BY 1) t ON t.sensor_id = l.sensor_id COLLATE "C"
             """;
     }
 
-    /// <summary>Materialised buckets beside those made from raw, pending ones left out: bucket, sensor, then stored and raw values, reading_count first.</summary>
+    /// <summary>
+    /// Materialised buckets beside those made from raw, pending ones left out: bucket, sensor, then stored and raw values, reading_count
+    /// first.
+    /// </summary>
     public string Compare(SqlParts parts, AggregateDefinition aggregate, TimeRange range, string[] chain)
     {
-        string Side(string alias) => string.Join(", ", aggregate.Columns.Select(Identifier.Quote).Prepend("reading_count").Select(c => $"{alias}.{c}::double precision"));
-        string Rows(string partials) => $"SELECT sensor_id, bucket, reading_count, {string.Join(", ", Values(aggregate).Zip(aggregate.Columns, (v, c) => $"{v} AS {Identifier.Quote(c)}"))} FROM ({partials}) p";
+        string Side(string alias)
+            => string.Join(", ", aggregate.Columns.Select(Identifier.Quote).Prepend("reading_count").Select(c
+                => $"{alias}.{c}::double precision"));
+        string Rows(string partials)
+            => "SELECT sensor_id, bucket, reading_count, "
+                + $"{string.Join(", ", Values(aggregate).Zip(aggregate.Columns, (v, c) => $"{v} AS {Identifier.Quote(c)}"))} FROM "
+                + $"({partials}) p";
         return $"""
             SELECT coalesce(a.bucket, r.bucket), coalesce(a.sensor_id, r.sensor_id), {Side("a")}, {Side("r")}
             FROM ({Rows(Materialised(parts, aggregate, range, null))}) a
             FULL JOIN ({Rows(FromRaw(parts, aggregate, range, null))}) r ON a.sensor_id = r.sensor_id AND a.bucket = r.bucket
             WHERE NOT EXISTS (
                 SELECT FROM tidemark.pending p WHERE p.aggregate = ANY ({parts.Add(chain)}) AND {Within(parts, "p.bucket", range)}
-                    AND p.sensor_id = coalesce(a.sensor_id, r.sensor_id) COLLATE "C" AND {Bucket(aggregate.Bucket, "p.bucket")} = coalesce(a.bucket, r.bucket))
+                    AND p.sensor_id = coalesce(a.sensor_id, r.sensor_id) COLLATE "C"
+                        AND {Bucket(aggregate.Bucket, "p.bucket")} = coalesce(a.bucket, r.bucket))
             """;
     }
 
@@ -157,14 +211,16 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
     /// <summary>What a refresh would write again, late writes to the sources passed on: sensor, bucket.</summary>
     public static string Invalid(SqlParts parts, StoreState state, AggregateDefinition aggregate, TimeRange range)
     {
-        var own = $"SELECT sensor_id, bucket FROM tidemark.pending WHERE aggregate = {parts.Add(aggregate.Name)} AND {Within(parts, "bucket", range)}";
+        var own = $"SELECT sensor_id, bucket FROM tidemark.pending WHERE aggregate = {parts.Add(aggregate.Name)} AND "
+            + $"{Within(parts, "bucket", range)}";
         if (aggregate.Source is null || state.Aggregate(aggregate).Watermark is not { } watermark)
         {
             return own;
         }
 
         var passedOn = new TimeRange(state.FrozenBefore(aggregate), watermark);
-        return $"{own} UNION SELECT sensor_id, b FROM (SELECT sensor_id, {Bucket(aggregate.Bucket, "bucket")} AS b FROM ({Invalid(parts, state, aggregate.Source, range)}) i) s WHERE {Within(parts, "b", passedOn)}";
+        return $"{own} UNION SELECT sensor_id, b FROM (SELECT sensor_id, {Bucket(aggregate.Bucket, "bucket")} AS b FROM "
+            + $"({Invalid(parts, state, aggregate.Source, range)}) i) s WHERE {Within(parts, "b", passedOn)}";
     }
 
     public static string Within(SqlParts parts, string column, TimeRange range)
@@ -187,15 +243,19 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
     {
         var extra = aggregate.ExtraColumns.Select(c => Identifier.Quote(c.Name));
         return $"""
-            SELECT sensor_id, {BucketColumn(aggregate)} AS bucket, {string.Join(", ", ["reading_count", .. schema.Metrics.SelectMany(m => Names(m.Name)), .. extra])}
+            SELECT sensor_id, {BucketColumn(aggregate)} AS bucket, {string.Join(", ", ["reading_count",
+                .. schema.Metrics.SelectMany(m => Names(m.Name)), .. extra])}
             FROM {Table(aggregate)} WHERE {Sensor(parts, sensorId)}{Within(parts, BucketColumn(aggregate), range)}
             """;
     }
 
     private string Rollup(AggregateDefinition aggregate, string partials)
-        => $"SELECT sensor_id, {Bucket(aggregate.Bucket, "bucket")} AS bucket, {string.Join(", ", ["sum(reading_count)::bigint AS reading_count", .. schema.Metrics.SelectMany(m => RolledUp(m.Name))])} FROM ({partials}) s GROUP BY 1, 2";
+        => $"SELECT sensor_id, {Bucket(aggregate.Bucket, "bucket")} AS bucket, "
+            + $"{string.Join(", ", ["sum(reading_count)::bigint AS reading_count", .. schema.Metrics.SelectMany(m => RolledUp(m.Name))])} "
+            + $"FROM ({partials}) s GROUP BY 1, 2";
 
-    private static TimeRange Whole(AggregateDefinition aggregate, TimeRange range) => new(aggregate.Bucket.Ceiling(range.From), aggregate.Bucket.Ceiling(range.To));
+    private static TimeRange Whole(AggregateDefinition aggregate, TimeRange range)
+        => new(aggregate.Bucket.Ceiling(range.From), aggregate.Bucket.Ceiling(range.To));
 
     private static string Sensor(SqlParts parts, string? sensorId) => sensorId is null ? "" : $"sensor_id = {parts.Sensor(sensorId)} AND ";
 

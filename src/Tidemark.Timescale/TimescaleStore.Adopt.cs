@@ -22,7 +22,9 @@ public sealed partial class TimescaleStore
 
         if (rawId is null)
         {
-            await ExecuteAsync(connection, $"SELECT create_hypertable('{TimescaleSql.Raw}', by_range('time', INTERVAL '{TimescaleSql.Micros(_options.ChunkInterval)} microseconds'), create_default_indexes => false, migrate_data => true)", cancellationToken);
+            await ExecuteAsync(connection, $"SELECT create_hypertable('{TimescaleSql.Raw}', by_range('time', INTERVAL "
+                + $"'{TimescaleSql.Micros(_options.ChunkInterval)} microseconds'), create_default_indexes => false, migrate_data "
+                + "=> true)", cancellationToken);
         }
         else if (interval != _options.ChunkInterval)
         {
@@ -32,13 +34,18 @@ public sealed partial class TimescaleStore
         await ReconcileKeyAsync(connection, cancellationToken);
         foreach (var metric in added)
         {
-            await ExecuteAsync(connection, $"ALTER TABLE {TimescaleSql.Raw} ADD COLUMN {Identifier.Quote(metric)} double precision", cancellationToken);
+            await ExecuteAsync(
+                connection,
+                $"ALTER TABLE {TimescaleSql.Raw} ADD COLUMN {Identifier.Quote(metric)} double precision",
+                cancellationToken);
         }
 
-        await ExecuteAsync(connection, $"ALTER TABLE {TimescaleSql.Raw} SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor_id', timescaledb.compress_orderby = 'time')", cancellationToken);
+        await ExecuteAsync(connection, $"ALTER TABLE {TimescaleSql.Raw} SET (timescaledb.compress, timescaledb.compress_segmentby = "
+            + "'sensor_id', timescaledb.compress_orderby = 'time')", cancellationToken);
         await ExecuteAsync(
             connection,
-            $"INSERT INTO tidemark.sensors (sensor_id, time, metrics) SELECT DISTINCT ON (sensor_id) sensor_id, time, ARRAY[{_sql.MetricColumns}] FROM {TimescaleSql.Raw} ORDER BY sensor_id, time DESC",
+            "INSERT INTO tidemark.sensors (sensor_id, time, metrics) SELECT DISTINCT ON (sensor_id) sensor_id, time, "
+                + $"ARRAY[{_sql.MetricColumns}] FROM {TimescaleSql.Raw} ORDER BY sensor_id, time DESC",
             cancellationToken);
         await SetSettingAsync(connection, "metrics", string.Join(',', Schema.Metrics.Select(m => m.Name)), cancellationToken);
     }
@@ -49,7 +56,8 @@ public sealed partial class TimescaleStore
     private async Task<List<string>> CheckColumnsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var columns = new Dictionary<string, string>();
-        await using (var command = new NpgsqlCommand($"SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = '{TimescaleSql.Raw}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum", connection))
+        await using (var command = new NpgsqlCommand("SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid "
+            + $"= '{TimescaleSql.Raw}'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum", connection))
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
             while (await reader.ReadAsync(cancellationToken))
@@ -63,7 +71,8 @@ public sealed partial class TimescaleStore
             var type = columns.GetValueOrDefault(column);
             if (!types.Contains(type))
             {
-                throw Mismatch($"it has a table {TelemetrySchema.RawTable} of something else, whose column '{column}' is {type ?? "missing"}, not {types[0]}: rename that table");
+                throw Mismatch($"it has a table {TelemetrySchema.RawTable} of something else, whose column '{column}' is "
+                    + $"{type ?? "missing"}, not {types[0]}: rename that table");
             }
         }
 
@@ -76,7 +85,9 @@ public sealed partial class TimescaleStore
             : known.Where(m => !columns.ContainsKey(m)).ToList();
     }
 
-    private static async Task<(int? Id, TimeSpan Interval)> HypertableAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<(int? Id, TimeSpan Interval)> HypertableAsync(
+        NpgsqlConnection connection,
+        CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             $"""
@@ -86,7 +97,9 @@ public sealed partial class TimescaleStore
             """,
             connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? (reader.GetInt32(0), TimeSpan.FromMicroseconds(reader.GetInt64(1))) : (null, default);
+        return await reader.ReadAsync(cancellationToken)
+            ? (reader.GetInt32(0), TimeSpan.FromMicroseconds(reader.GetInt64(1)))
+            : (null, default);
     }
 
     /// <summary>Continuous aggregates under the names of configured ones, those built from others first.</summary>
@@ -94,9 +107,11 @@ public sealed partial class TimescaleStore
     {
         await using var command = new NpgsqlCommand(
             """
-            SELECT c.user_view_name::text, format('%I.%I', c.user_view_schema, c.user_view_name), format('%I.%I', h.schema_name, h.table_name),
+            SELECT c.user_view_name::text, format('%I.%I', c.user_view_schema, c.user_view_name), format('%I.%I', h.schema_name,
+                h.table_name),
                 (SELECT column_name::text FROM _timescaledb_catalog.dimension d WHERE d.hypertable_id = h.id LIMIT 1),
-                EXISTS (SELECT FROM pg_attribute WHERE attrelid = format('%I.%I', h.schema_name, h.table_name)::regclass AND attname = 'reading_count')
+                EXISTS (SELECT FROM pg_attribute WHERE attrelid = format('%I.%I', h.schema_name, h.table_name)::regclass
+                    AND attname = 'reading_count')
             FROM _timescaledb_catalog.continuous_agg c JOIN _timescaledb_catalog.hypertable h ON h.id = c.mat_hypertable_id
             WHERE c.user_view_name::text = ANY ($1) ORDER BY h.id DESC
             """,
@@ -108,7 +123,12 @@ public sealed partial class TimescaleStore
         var found = new List<OldAggregate>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            found.Add(new OldAggregate(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.IsDBNull(3) ? null : reader.GetString(3), reader.GetBoolean(4)));
+            found.Add(new OldAggregate(
+                reader.GetString(0),
+                reader.GetString(1),
+                reader.GetString(2),
+                reader.IsDBNull(3) ? null : reader.GetString(3),
+                reader.GetBoolean(4)));
         }
 
         return found;
@@ -123,7 +143,8 @@ public sealed partial class TimescaleStore
             connection,
             $"""
             SELECT to_char(min(o.{bucket}) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM {old.Materialization} o
-            LEFT JOIN (SELECT {TimescaleSql.Bucket(aggregate.Bucket, "time")} AS b, sensor_id, count(*) AS readings FROM {TimescaleSql.Raw} GROUP BY 1, 2) r
+            LEFT JOIN (SELECT {TimescaleSql.Bucket(aggregate.Bucket, "time")} AS b, sensor_id, count(*) AS readings FROM {TimescaleSql.Raw}
+                GROUP BY 1, 2) r
                 ON r.b = o.{bucket} AND r.sensor_id = o.sensor_id
             WHERE {more}
             """,
@@ -134,14 +155,18 @@ public sealed partial class TimescaleStore
         }
         else if (_options.KeepAggregatesAs is { } suffix)
         {
-            await ExecuteAsync(connection, $"ALTER MATERIALIZED VIEW {old.Quoted} RENAME TO {Identifier.Quote($"{old.Name}_{suffix}")}", cancellationToken);
+            await ExecuteAsync(
+                connection,
+                $"ALTER MATERIALIZED VIEW {old.Quoted} RENAME TO {Identifier.Quote($"{old.Name}_{suffix}")}",
+                cancellationToken);
             await SetOldestChunkAsHorizonAsync(connection, cancellationToken);
         }
         else
         {
             throw new StoreException(
                 StoreErrorKind.SchemaMismatch,
-                $"the aggregate {old.Name} of {_database.Location} holds buckets, from {lost} on, that its raw readings no longer give: keep it under another name with 'tidemark init --keep-aggregates-as old', which makes it {old.Name}_old");
+                $"the aggregate {old.Name} of {_database.Location} holds buckets, from {lost} on, that its raw readings no longer give: "
+                    + $"keep it under another name with 'tidemark init --keep-aggregates-as old', which makes it {old.Name}_old");
         }
     }
 
@@ -150,7 +175,11 @@ public sealed partial class TimescaleStore
     {
         if ((await ChunksAsync(connection, cancellationToken)).FirstOrDefault() is { } oldest)
         {
-            await SetSettingAsync(connection, "raw_horizon", oldest.Range.From.Micros.ToString(CultureInfo.InvariantCulture), cancellationToken);
+            await SetSettingAsync(
+                connection,
+                "raw_horizon",
+                oldest.Range.From.Micros.ToString(CultureInfo.InvariantCulture),
+                cancellationToken);
         }
     }
 
@@ -160,7 +189,10 @@ public sealed partial class TimescaleStore
         {
             await MakeKeyAsync(connection, cancellationToken);
         }
-        else if (await ScalarAsync(connection, $"SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = '{TimescaleSql.Raw}'::regclass AND indisunique LIMIT 1", cancellationToken) is string key)
+        else if (await ScalarAsync(
+            connection,
+            $"SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = '{TimescaleSql.Raw}'::regclass AND indisunique LIMIT 1",
+            cancellationToken) is string key)
         {
             throw Mismatch($"its readings have a unique index, {key}, and append_only is true");
         }
@@ -179,8 +211,10 @@ public sealed partial class TimescaleStore
         if (await ScalarAsync(
             connection,
             $"""
-            SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = '{TimescaleSql.Raw}'::regclass AND i.indisunique AND i.indpred IS NULL AND (
-                SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)) = ARRAY['sensor_id', 'time'])
+            SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = '{TimescaleSql.Raw}'::regclass AND i.indisunique AND i.indpred IS NULL
+                AND (
+                SELECT array_agg(a.attname::text ORDER BY a.attname) FROM pg_attribute a WHERE a.attrelid = i.indrelid
+                    AND a.attnum = ANY (i.indkey)) = ARRAY['sensor_id', 'time'])
             """,
             cancellationToken) is true)
         {
@@ -190,9 +224,12 @@ public sealed partial class TimescaleStore
         foreach (var sql in new[]
         {
             $"SELECT remove_compression_policy('{TimescaleSql.Raw}', if_exists => true)",
-            $"SELECT decompress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass, if_compressed => true) FROM timescaledb_information.chunks WHERE is_compressed AND format('%I.%I', hypertable_schema, hypertable_name)::regclass = '{TimescaleSql.Raw}'::regclass",
+            "SELECT decompress_chunk(format('%I.%I', chunk_schema, chunk_name)::regclass, if_compressed => true) FROM "
+                + "timescaledb_information.chunks WHERE is_compressed AND format('%I.%I', hypertable_schema, hypertable_name)::regclass "
+                + $"= '{TimescaleSql.Raw}'::regclass",
             $"ALTER TABLE {TimescaleSql.Raw} SET (timescaledb.compress = false)",
-            $"CREATE TEMP TABLE twice ON COMMIT DROP AS SELECT chunk, row FROM (SELECT tableoid AS chunk, ctid AS row, row_number() OVER (PARTITION BY sensor_id, time ORDER BY ctid DESC) AS place FROM {TimescaleSql.Raw}) t WHERE place > 1",
+            "CREATE TEMP TABLE twice ON COMMIT DROP AS SELECT chunk, row FROM (SELECT tableoid AS chunk, ctid AS row, row_number() OVER "
+                + $"(PARTITION BY sensor_id, time ORDER BY ctid DESC) AS place FROM {TimescaleSql.Raw}) t WHERE place > 1",
             $"CREATE TABLE IF NOT EXISTS tidemark.duplicates AS SELECT * FROM {TimescaleSql.Raw} WHERE false",
             $"INSERT INTO tidemark.duplicates SELECT * FROM {TimescaleSql.Raw} WHERE (tableoid, ctid) IN (SELECT chunk, row FROM twice)",
             $"DELETE FROM {TimescaleSql.Raw} WHERE (tableoid, ctid) IN (SELECT chunk, row FROM twice)",

@@ -4,14 +4,17 @@ namespace Tidemark.Timescale;
 
 /// <summary>
 /// Late changes that others made by SQL. TimescaleDB logs at each transaction's end which range it changed below what is materialised. A
-/// late transaction of Tidemark, or one that drops chunks, signs: among its notes of (sensor, bucket) is one of no aggregate, whose xmin is that of its rows in the log. What isn't signed is by SQL, of any sensor.
+/// late transaction of Tidemark, or one that drops chunks, signs: among its notes of (sensor, bucket) is one of no aggregate, whose xmin is
+/// that of its rows in the log. What isn't signed is by SQL, of any sensor.
 /// </summary>
 public sealed partial class TimescaleStore
 {
     // The aggregate that a signature names.
     private const string Signature = "";
 
-    /// <summary>An SQL condition: whether SQL changed raw readings in what the aggregate, one built from raw, has materialised of the range.</summary>
+    /// <summary>
+    /// An SQL condition: whether SQL changed raw readings in what the aggregate, one built from raw, has materialised of the range.
+    /// </summary>
     private string IsChangedBySql(SqlParts parts, StoreState state, AggregateDefinition aggregate, TimeRange range)
     {
         range = range.Intersect(Rewritable(state, aggregate));
@@ -24,7 +27,10 @@ public sealed partial class TimescaleStore
             SELECT l.xmin FROM _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log l WHERE l.hypertable_id = {_rawId})
         """;
 
-    /// <summary>Notes them like other late writes, for what is built from the aggregates too, before a refresh makes TimescaleDB forget who made them.</summary>
+    /// <summary>
+    /// Notes them like other late writes, for what is built from the aggregates too, before a refresh makes TimescaleDB forget who made
+    /// them.
+    /// </summary>
     private async Task NoteChangesBySqlAsync(NpgsqlConnection connection, StoreState state, CancellationToken cancellationToken)
     {
         var parts = new SqlParts();
@@ -33,7 +39,10 @@ public sealed partial class TimescaleStore
         if (notes.Count > 0)
         {
             await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
-            Add(batch, new NpgsqlBatchCommand(ForgetSignatures), parts.ToBatchCommand($"INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) {string.Join(" UNION ", notes)}"));
+            Add(
+                batch,
+                new NpgsqlBatchCommand(ForgetSignatures),
+                parts.ToBatchCommand($"INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) {string.Join(" UNION ", notes)}"));
             await batch.ExecuteNonQueryAsync(cancellationToken);
         }
     }
@@ -44,7 +53,8 @@ public sealed partial class TimescaleStore
 
     private string ChangesBySql(SqlParts parts, TimeRange range) => $"""
         _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log l
-        WHERE l.hypertable_id = {_rawId} AND l.lowest_modified_value < {parts.Add(range.To.Micros)} AND l.greatest_modified_value >= {parts.Add(range.From.Micros)}
+        WHERE l.hypertable_id = {_rawId} AND l.lowest_modified_value < {parts.Add(range.To.Micros)}
+            AND l.greatest_modified_value >= {parts.Add(range.From.Micros)}
             AND l.xmin NOT IN (SELECT n.xmin FROM tidemark.invalidations n WHERE n.aggregate = '{Signature}')
         """;
 
@@ -60,8 +70,10 @@ public sealed partial class TimescaleStore
             """;
         var (name, bucket) = (parts.Add(aggregate.Name), Identifier.Quote(aggregate.BucketColumn));
         return $"""
-            SELECT {name}, d.sensor_id, {TimescaleSql.Bucket(aggregate.Bucket, "d.time")} FROM {changed} JOIN {TimescaleSql.Raw} d ON d.time >= lower(c.r) AND d.time < upper(c.r)
-            UNION SELECT {name}, m.sensor_id, m.{bucket} FROM {changed} JOIN {_sql.Table(aggregate)} m ON m.{bucket} >= lower(c.r) AND m.{bucket} < upper(c.r)
+            SELECT {name}, d.sensor_id, {TimescaleSql.Bucket(aggregate.Bucket, "d.time")} FROM {changed}
+                JOIN {TimescaleSql.Raw} d ON d.time >= lower(c.r) AND d.time < upper(c.r)
+            UNION SELECT {name}, m.sensor_id, m.{bucket} FROM {changed} JOIN {_sql.Table(aggregate)} m ON m.{bucket} >= lower(c.r)
+                AND m.{bucket} < upper(c.r)
             """;
     }
 }

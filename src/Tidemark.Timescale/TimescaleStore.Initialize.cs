@@ -49,10 +49,12 @@ public sealed partial class TimescaleStore
             await reader.ReadAsync(cancellationToken);
             string? Text(int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
             var installed = Text(0) ?? Text(1)
-                ?? throw NotUsable("has no TimescaleDB: use the image timescale/timescaledb, or install the extension and put it into shared_preload_libraries");
+                ?? throw NotUsable("has no TimescaleDB: use the image timescale/timescaledb, or install the extension and put it into "
+                    + "shared_preload_libraries");
             if (Version.TryParse(installed.Split('-')[0], out var version) && version < Oldest)
             {
-                throw NotUsable($"runs TimescaleDB {installed}, Tidemark needs {Oldest} or newer: upgrade the image, then run ALTER EXTENSION timescaledb UPDATE");
+                throw NotUsable($"runs TimescaleDB {installed}, Tidemark needs {Oldest} or newer: upgrade the image, then run ALTER "
+                    + "EXTENSION timescaledb UPDATE");
             }
 
             if (Text(2) == "apache")
@@ -66,7 +68,8 @@ public sealed partial class TimescaleStore
             }
 
             // PostgreSQL inside WebAssembly is a process that COPY ends.
-            _copy &= !Text(4)!.Contains("emscripten", StringComparison.OrdinalIgnoreCase) && !Text(4)!.Contains("wasm", StringComparison.OrdinalIgnoreCase);
+            _copy &= !Text(4)!.Contains("emscripten", StringComparison.OrdinalIgnoreCase)
+                && !Text(4)!.Contains("wasm", StringComparison.OrdinalIgnoreCase);
             _directCompress = _copy && version >= DirectCompress;
             _engine = $"TimescaleDB {installed}, {string.Join(' ', Text(4)!.Split(' ').Take(2))}";
             return true;
@@ -75,11 +78,14 @@ public sealed partial class TimescaleStore
 
     private StoreException NotUsable(string fault) => new(StoreErrorKind.NotAStore, $"{_database.Location} {fault}");
 
-    /// <summary>What was configured when the store was last brought up: while that stays, opening it changes nothing and needs no right to.</summary>
+    /// <summary>
+    /// What was configured when the store was last brought up: while that stays, opening it changes nothing and needs no right to.
+    /// </summary>
     private string Fingerprint() => string.Join('\n',
         [
             FormatVersion, TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', Schema.Metrics.Select(m => m.Name)),
-            $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention} {CompressedBatch}",
+            $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention} "
+                + $"{CompressedBatch}",
             .. _options.Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {StoredDefinition.Of(a)}"),
         ]);
 
@@ -102,7 +108,10 @@ public sealed partial class TimescaleStore
         var rebuild = await ReconcileMetricsAsync(connection, cancellationToken);
         await ReconcileAggregatesAsync(connection, rebuild, cancellationToken);
         await LoadMaterializationsAsync(connection, cancellationToken);
-        await ExecuteAsync(connection, _sql.CreateNoteSensors((await SettingAsync(connection, "metrics", cancellationToken))!.Split(',')), cancellationToken);
+        await ExecuteAsync(
+            connection,
+            _sql.CreateNoteSensors((await SettingAsync(connection, "metrics", cancellationToken))!.Split(',')),
+            cancellationToken);
         await ReconcileJobsAsync(connection, cancellationToken);
         await SetCompressedBatchAsync(connection, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -139,10 +148,14 @@ public sealed partial class TimescaleStore
         {
             if (await ScalarAsync(connection, $"SELECT EXISTS (SELECT FROM show_chunks('{TimescaleSql.Raw}'))", cancellationToken) is true)
             {
-                throw Mismatch($"its chunks span {TimeSpan.FromMicroseconds(long.Parse(stored, CultureInfo.InvariantCulture))}, the configured chunk_interval is {_options.ChunkInterval}");
+                throw Mismatch($"its chunks span {TimeSpan.FromMicroseconds(long.Parse(stored, CultureInfo.InvariantCulture))}, the "
+                    + $"configured chunk_interval is {_options.ChunkInterval}");
             }
 
-            await ExecuteAsync(connection, $"SELECT set_chunk_time_interval('{TimescaleSql.Raw}', INTERVAL '{interval} microseconds')", cancellationToken);
+            await ExecuteAsync(
+                connection,
+                $"SELECT set_chunk_time_interval('{TimescaleSql.Raw}', INTERVAL '{interval} microseconds')",
+                cancellationToken);
         }
 
         await SetSettingAsync(connection, "chunk_interval_micros", interval, cancellationToken);
@@ -153,7 +166,9 @@ public sealed partial class TimescaleStore
         var stored = isNew ? _options.AppendOnly : await SettingAsync(connection, "append_only", cancellationToken) == "true";
         if (stored != _options.AppendOnly)
         {
-            throw Mismatch(stored ? "it is append-only, and append_only is not true" : "it knows readings by sensor and time, and append_only is true");
+            throw Mismatch(
+                stored ? "it is append-only, and append_only is not true" : "it knows readings by sensor and time, and "
+                    + "append_only is true");
         }
 
         await SetSettingAsync(connection, "append_only", stored ? "true" : "false", cancellationToken);
@@ -174,7 +189,10 @@ public sealed partial class TimescaleStore
         var rebuild = stored.Length > 0 && added.Count > 0;
         foreach (var metric in rebuild ? added : [])
         {
-            await ExecuteAsync(connection, $"ALTER TABLE {TimescaleSql.Raw} ADD COLUMN {Identifier.Quote(metric)} double precision", cancellationToken);
+            await ExecuteAsync(
+                connection,
+                $"ALTER TABLE {TimescaleSql.Raw} ADD COLUMN {Identifier.Quote(metric)} double precision",
+                cancellationToken);
         }
 
         await SetSettingAsync(connection, "metrics", string.Join(',', [.. stored, .. added]), cancellationToken);
@@ -187,7 +205,11 @@ public sealed partial class TimescaleStore
         foreach (var aggregate in Schema.Aggregates)
         {
             var definition = StoredDefinition.Of(aggregate);
-            var stored = (string?)await ScalarAsync(connection, "SELECT definition FROM tidemark.aggregates WHERE name = $1", cancellationToken, aggregate.Name);
+            var stored = (string?)await ScalarAsync(
+                connection,
+                "SELECT definition FROM tidemark.aggregates WHERE name = $1",
+                cancellationToken,
+                aggregate.Name);
             if (stored is not null && stored != definition)
             {
                 throw Mismatch($"its aggregate '{aggregate.Name}' is {stored}, the configured one {definition}");
@@ -206,7 +228,8 @@ public sealed partial class TimescaleStore
 
         foreach (var aggregate in kept)
         {
-            await ExecuteAsync(connection, $"ALTER MATERIALIZED VIEW {Identifier.Quote(aggregate.Table)} SET (timescaledb.materialized_only = {(IsLive ? "false" : "true")})", cancellationToken);
+            await ExecuteAsync(connection, $"ALTER MATERIALIZED VIEW {Identifier.Quote(aggregate.Table)} SET "
+                + $"(timescaledb.materialized_only = {(IsLive ? "false" : "true")})", cancellationToken);
         }
 
         foreach (var aggregate in Schema.Aggregates.Except(kept))
@@ -214,29 +237,45 @@ public sealed partial class TimescaleStore
             await CreateAggregateAsync(connection, aggregate, cancellationToken);
             if (kept.Count > 0 && await DroppedAsync(connection, aggregate.Source, cancellationToken) is { } dropped)
             {
-                await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET horizon = $1 WHERE name = $2", cancellationToken, aggregate.Bucket.Ceiling(dropped).Micros, aggregate.Name);
+                await ExecuteAsync(
+                    connection,
+                    "UPDATE tidemark.aggregates SET horizon = $1 WHERE name = $2",
+                    cancellationToken,
+                    aggregate.Bucket.Ceiling(dropped).Micros,
+                    aggregate.Name);
             }
         }
 
         await ReconcileFleetAsync(connection, cancellationToken);
     }
 
-    /// <summary>Up to where an aggregate, or raw (null), has dropped what a new aggregate would be built from, or may have by a policy.</summary>
+    /// <summary>
+    /// Up to where an aggregate, or raw (null), has dropped what a new aggregate would be built from, or may have by a policy.
+    /// </summary>
     private async Task<Instant?> DroppedAsync(NpgsqlConnection connection, AggregateDefinition? source, CancellationToken cancellationToken)
     {
         if (source is not null)
         {
-            return await ScalarAsync(connection, "SELECT horizon FROM tidemark.aggregates WHERE name = $1", cancellationToken, source.Name) is long micros ? new Instant(micros) : null;
+            return await ScalarAsync(
+                connection,
+                "SELECT horizon FROM tidemark.aggregates WHERE name = $1",
+                cancellationToken,
+                source.Name) is long micros ? new Instant(micros) : null;
         }
 
-        var stored = await SettingAsync(connection, "raw_horizon", cancellationToken) is { } text ? new Instant(long.Parse(text, CultureInfo.InvariantCulture)) : (Instant?)null;
-        return _options is { Maintenance: Configuration.MaintenanceOwner.Database, Retention: { } retention } ? Later(stored, ChunkStart(Now - retention)) : stored;
+        var stored = await SettingAsync(connection, "raw_horizon", cancellationToken) is { } text
+            ? new Instant(long.Parse(text, CultureInfo.InvariantCulture))
+            : (Instant?)null;
+        return _options is { Maintenance: Configuration.MaintenanceOwner.Database, Retention: { } retention }
+            ? Later(stored, ChunkStart(Now - retention))
+            : stored;
     }
 
     /// <summary>Makes the view over all sensors, anew where the finest aggregate is another one now.</summary>
     private async Task ReconcileFleetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        if (await ScalarAsync(connection, "SELECT name FROM tidemark.aggregates WHERE fleet IS NOT NULL", cancellationToken) is string of && of == Schema.Finest.Name)
+        if (await ScalarAsync(connection, "SELECT name FROM tidemark.aggregates WHERE fleet IS NOT NULL", cancellationToken) is string of
+            && of == Schema.Finest.Name)
         {
             return;
         }
@@ -252,12 +291,14 @@ public sealed partial class TimescaleStore
 
     private static string MaterializationOf(string view) => $"""
         (SELECT h.id FROM timescaledb_information.continuous_aggregates c
-        JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema AND h.table_name = c.materialization_hypertable_name
+        JOIN _timescaledb_catalog.hypertable h ON h.schema_name = c.materialization_hypertable_schema
+            AND h.table_name = c.materialization_hypertable_name
         WHERE format('%I.%I', c.view_schema, c.view_name)::regclass = to_regclass({view}))
         """;
 
     /// <summary>
-    /// Whether the views themselves show what isn't materialised yet. The database's own jobs need it: what they build from an aggregate may come before
+    /// Whether the views themselves show what isn't materialised yet. The database's own jobs need it: what they build from an aggregate
+    /// may come before
     /// that one's refresh. Tidemark's refreshes end at the source's watermark, and without the live part they take a fraction of the time.
     /// </summary>
     private bool IsLive => _options is { RealTime: true, Maintenance: Configuration.MaintenanceOwner.Database };
@@ -301,59 +342,91 @@ public sealed partial class TimescaleStore
         await using var command = new NpgsqlCommand(
             """
             SELECT a.name, a.definition, c.view_name, d.column_name::text,
-                ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = format('%I.%I', h.schema_name, h.table_name)::regclass AND attnum > 0 AND NOT attisdropped)
+                ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = format('%I.%I', h.schema_name, h.table_name)::regclass
+                    AND attnum > 0 AND NOT attisdropped)
             FROM tidemark.aggregates a
             JOIN _timescaledb_catalog.hypertable h ON h.id = a.materialization
             JOIN _timescaledb_catalog.dimension d ON d.hypertable_id = h.id
-            JOIN timescaledb_information.continuous_aggregates c ON c.materialization_hypertable_schema = h.schema_name AND c.materialization_hypertable_name = h.table_name
+            JOIN timescaledb_information.continuous_aggregates c ON c.materialization_hypertable_schema = h.schema_name
+                AND c.materialization_hypertable_name = h.table_name
             """,
             connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            stored.Add(new StoredAggregate(reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetFieldValue<string[]>(4)));
+            stored.Add(new StoredAggregate(
+                reader.GetString(0),
+                reader.GetString(1),
+                reader.GetString(2),
+                reader.GetString(3),
+                reader.GetFieldValue<string[]>(4)));
         }
 
         Schema = StoredDefinition.KeepSources(Schema, stored);
         _kept = StoredDefinition.Complete(Schema, stored);
     }
 
-    /// <summary>Reads what statements need to know: names and numbers that TimescaleDB gave, the order of metrics, what this version can do.</summary>
+    /// <summary>
+    /// Reads what statements need to know: names and numbers that TimescaleDB gave, the order of metrics, what this version can do.
+    /// </summary>
     private async Task LoadCatalogAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await LoadMaterializationsAsync(connection, cancellationToken);
         if (Schema.Aggregates.Select(a => a.Name).Append("").FirstOrDefault(name => !_sql.Materializations.ContainsKey(name)) is { } lost)
         {
-            throw Mismatch($"{(lost.Length == 0 ? TimescaleSql.FleetView : $"its aggregate '{lost}'")} was dropped or replaced outside Tidemark");
+            throw Mismatch(
+                $"{(lost.Length == 0 ? TimescaleSql.FleetView : $"its aggregate '{lost}'")} was dropped or replaced outside Tidemark");
         }
 
-        _metricOrder = [.. (await SettingAsync(connection, "metrics", cancellationToken))!.Split(',').Select(name => Schema.MetricIndex(name))];
+        _metricOrder = [.. (await SettingAsync(connection, "metrics", cancellationToken))!.Split(',')
+            .Select(name => Schema.MetricIndex(name))];
         _rawId = (int)(await ScalarAsync(
             connection,
-            $"SELECT h.id FROM _timescaledb_catalog.hypertable h WHERE format('%I.%I', h.schema_name, h.table_name)::regclass = '{TimescaleSql.Raw}'::regclass",
+            "SELECT h.id FROM _timescaledb_catalog.hypertable h WHERE format('%I.%I', h.schema_name, h.table_name)::regclass = "
+                + $"'{TimescaleSql.Raw}'::regclass",
             cancellationToken))!;
         await LoadKeptAsync(connection, cancellationToken);
         await LoadPoliciesAsync(connection, cancellationToken);
-        _refreshOptions = await ScalarAsync(connection, "SELECT max(pronargs) FROM pg_proc WHERE proname = 'refresh_continuous_aggregate'", cancellationToken) is short and >= 5;
-        _skipInvalidation = await ScalarAsync(connection, "SELECT EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.skip_cagg_invalidation')", cancellationToken) is true;
+        _refreshOptions = await ScalarAsync(
+            connection,
+            "SELECT max(pronargs) FROM pg_proc WHERE proname = 'refresh_continuous_aggregate'",
+            cancellationToken) is short and >= 5;
+        _skipInvalidation = await ScalarAsync(
+            connection,
+            "SELECT EXISTS (SELECT FROM pg_settings WHERE name = 'timescaledb.skip_cagg_invalidation')",
+            cancellationToken) is true;
     }
 
     private static async Task<string?> SettingAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken)
         => (string?)await ScalarAsync(connection, "SELECT value FROM tidemark.settings WHERE name = $1", cancellationToken, name);
 
     private static Task SetSettingAsync(NpgsqlConnection connection, string name, string value, CancellationToken cancellationToken)
-        => ExecuteAsync(connection, "INSERT INTO tidemark.settings VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", cancellationToken, name, value);
+        => ExecuteAsync(
+            connection,
+            "INSERT INTO tidemark.settings VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            cancellationToken,
+            name,
+            value);
 
     private StoreException Mismatch(string difference)
-        => new(StoreErrorKind.SchemaMismatch, $"the store {_database.Location} does not fit the configuration: {difference}; change the configuration back or name another database");
+        => new(StoreErrorKind.SchemaMismatch, $"the store {_database.Location} does not fit the configuration: {difference}; change the "
+            + "configuration back or name another database");
 
-    private static async Task<object?> ScalarAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    private static async Task<object?> ScalarAsync(
+        NpgsqlConnection connection,
+        string sql,
+        CancellationToken cancellationToken,
+        params object[] parameters)
     {
         await using var command = Command(connection, sql, parameters);
         return await command.ExecuteScalarAsync(cancellationToken) is { } value and not DBNull ? value : null;
     }
 
-    private static async Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] parameters)
+    private static async Task<int> ExecuteAsync(
+        NpgsqlConnection connection,
+        string sql,
+        CancellationToken cancellationToken,
+        params object[] parameters)
     {
         await using var command = Command(connection, sql, parameters);
         return await command.ExecuteNonQueryAsync(cancellationToken);

@@ -5,19 +5,24 @@ namespace Tidemark.Timescale;
 
 public sealed partial class TimescaleStore
 {
-    // A column of a compressed batch is cut into pieces of 2 KB, of which four fill a page. TimescaleDB's thousand readings leave a tenth of the pages
-    // empty where a value keeps six to seven of its eight bytes, as noisy doubles do; with more, less is left over. A day at one reading a minute is asked as
-    // fast, since it meets fewer batches. TimescaleDB takes the number from the session that compresses; some versions allow no more than their thousand.
+    // A column of a compressed batch is cut into pieces of 2 KB, of which four fill a page. TimescaleDB's thousand readings leave a tenth
+    // of the pages
+    // empty where a value keeps six to seven of its eight bytes, as noisy doubles do; with more, less is left over. A day at one reading a
+    // minute is asked as
+    // fast, since it meets fewer batches. TimescaleDB takes the number from the session that compresses; some versions allow no more than
+    // their thousand.
     private const int CompressedBatch = 2500;
     private const string BatchLimit = "timescaledb.compression_batch_size_limit";
 
-    private static readonly string SetBatch = $"SELECT set_config(name, least({CompressedBatch}, max_val::integer)::text, false) FROM pg_settings WHERE name = '{BatchLimit}'";
+    private static readonly string SetBatch
+        = $"SELECT set_config(name, least({CompressedBatch}, max_val::integer)::text, false) FROM pg_settings WHERE name = '{BatchLimit}'";
 
     // Compression ends by truncating the rows it replaced, for which it waits until nobody reads them. With a reader there it deletes them
     // at once, and autovacuum takes their space back.
     private const string AvoidWaiting = """
         SELECT set_config('timescaledb.compress_truncate_behaviour',
-            CASE WHEN EXISTS (SELECT FROM pg_locks WHERE relation = $1::regclass AND pid <> pg_backend_pid()) THEN 'truncate_disabled' ELSE 'truncate_or_delete' END, false)
+            CASE WHEN EXISTS (SELECT FROM pg_locks WHERE relation = $1::regclass AND pid <> pg_backend_pid())
+                THEN 'truncate_disabled' ELSE 'truncate_or_delete' END, false)
         """;
 
     /// <summary>For the sessions of the database's own policies, which belong to the role that made them.</summary>
@@ -26,7 +31,8 @@ public sealed partial class TimescaleStore
             connection,
             $"""
             DO $$ DECLARE statement text; BEGIN
-                FOR statement IN SELECT format('ALTER ROLE CURRENT_USER IN DATABASE %I SET {BatchLimit} = %s', current_database(), least({CompressedBatch}, max_val::integer)) FROM pg_settings WHERE name = '{BatchLimit}' LOOP
+                FOR statement IN SELECT format('ALTER ROLE CURRENT_USER IN DATABASE %I SET {BatchLimit} = %s', current_database(),
+                    least({CompressedBatch}, max_val::integer)) FROM pg_settings WHERE name = '{BatchLimit}' LOOP
                     EXECUTE statement;
                 END LOOP;
             END $$
@@ -52,7 +58,11 @@ public sealed partial class TimescaleStore
                 {
                     await ExecuteAsync(connection, AvoidWaiting, cancellationToken, chunk.Name);
                     await ExecuteAsync(connection, SetBatch, cancellationToken);
-                    await ExecuteAsync(connection, "SELECT compress_chunk($1::regclass, if_not_compressed => true)", cancellationToken, chunk.Name);
+                    await ExecuteAsync(
+                        connection,
+                        "SELECT compress_chunk($1::regclass, if_not_compressed => true)",
+                        cancellationToken,
+                        chunk.Name);
                     return (await ChunksAsync(connection, cancellationToken)).FirstOrDefault(c => c.Name == chunk.Name)?.Bytes ?? 0;
                 },
                 cancellationToken);
@@ -74,11 +84,15 @@ public sealed partial class TimescaleStore
         await _maintenance.WaitAsync(cancellationToken);
         try
         {
-            await _database.RunAsync(connection => ExecuteAsync(connection, "SELECT tidemark.forget_imports()", cancellationToken), cancellationToken);
+            await _database.RunAsync(
+                connection => ExecuteAsync(connection, "SELECT tidemark.forget_imports()", cancellationToken),
+                cancellationToken);
             var result = await _database.ChangeAsync(connection => RetainRawAsync(connection, cancellationToken), cancellationToken);
             foreach (var aggregate in Schema.Aggregates.Where(a => a.Retention is not null))
             {
-                var dropped = await _database.ChangeAsync(connection => RetainAggregateAsync(connection, aggregate, cancellationToken), cancellationToken);
+                var dropped = await _database.ChangeAsync(
+                    connection => RetainAggregateAsync(connection, aggregate, cancellationToken),
+                    cancellationToken);
                 result = result with { BucketsDropped = result.BucketsDropped + dropped };
             }
 
@@ -90,7 +104,9 @@ public sealed partial class TimescaleStore
         }
     }
 
-    /// <summary>Drops chunks from the oldest on, up to the first of which something is not materialised; the horizon moves in the same transaction.</summary>
+    /// <summary>
+    /// Drops chunks from the oldest on, up to the first of which something is not materialised; the horizon moves in the same transaction.
+    /// </summary>
     private async Task<RetainResult> RetainRawAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -112,29 +128,57 @@ public sealed partial class TimescaleStore
             }
 
             var parts = new SqlParts();
-            var readings = await LongAsync(connection, parts, $"SELECT count(*) FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", chunk.Range)}", cancellationToken);
-            result = result with { ChunksDropped = result.ChunksDropped + 1, ReadingsDropped = result.ReadingsDropped + readings, RawHorizon = chunk.Range.To };
+            var readings = await LongAsync(
+                connection,
+                parts,
+                $"SELECT count(*) FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", chunk.Range)}",
+                cancellationToken);
+            result = result with
+            {
+                ChunksDropped = result.ChunksDropped + 1,
+                ReadingsDropped = result.ReadingsDropped
+                + readings,
+                RawHorizon = chunk.Range.To
+            };
         }
 
         if (result.ChunksDropped > 0)
         {
             await SkipInvalidationAsync(connection, cancellationToken);
-            await ExecuteAsync(connection, $"INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) VALUES ('{Signature}', '', now())", cancellationToken);
+            await ExecuteAsync(
+                connection,
+                $"INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) VALUES ('{Signature}', '', now())",
+                cancellationToken);
 
             // Who still reads these chunks is not waited for while writes wait for this: it is tried again.
             await ExecuteAsync(connection, "SET LOCAL lock_timeout = '500ms'", cancellationToken);
-            await ExecuteAsync(connection, $"SELECT drop_chunks('{TimescaleSql.Raw}', older_than => {Literal(result.RawHorizon)})", cancellationToken);
-            await SetSettingAsync(connection, "raw_horizon", result.RawHorizon!.Value.Micros.ToString(CultureInfo.InvariantCulture), cancellationToken);
+            await ExecuteAsync(
+                connection,
+                $"SELECT drop_chunks('{TimescaleSql.Raw}', older_than => {Literal(result.RawHorizon)})",
+                cancellationToken);
+            await SetSettingAsync(
+                connection,
+                "raw_horizon",
+                result.RawHorizon!.Value.Micros.ToString(CultureInfo.InvariantCulture),
+                cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken);
         return result;
     }
 
-    private async Task<bool> IsMaterialisedAsync(NpgsqlConnection connection, StoreState state, ChunkStatus chunk, CancellationToken cancellationToken)
+    private async Task<bool> IsMaterialisedAsync(
+        NpgsqlConnection connection,
+        StoreState state,
+        ChunkStatus chunk,
+        CancellationToken cancellationToken)
     {
         var parts = new SqlParts();
-        var last = await InstantAsync(connection, parts, $"SELECT max(time) FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", chunk.Range)}", cancellationToken);
+        var last = await InstantAsync(
+            connection,
+            parts,
+            $"SELECT max(time) FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", chunk.Range)}",
+            cancellationToken);
         foreach (var aggregate in _kept.BuiltFrom(null))
         {
             if ((last is not null && !(last < state.Aggregate(aggregate).Watermark))
@@ -148,7 +192,10 @@ public sealed partial class TimescaleStore
     }
 
     /// <summary>Drops buckets that are older than their retention and materialised in everything built from them.</summary>
-    private async Task<long> RetainAggregateAsync(NpgsqlConnection connection, AggregateDefinition aggregate, CancellationToken cancellationToken)
+    private async Task<long> RetainAggregateAsync(
+        NpgsqlConnection connection,
+        AggregateDefinition aggregate,
+        CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var state = await LoadStateAsync(connection, cancellationToken);
@@ -168,25 +215,41 @@ public sealed partial class TimescaleStore
 
         await SkipInvalidationAsync(connection, cancellationToken);
         var horizon = aggregate.Bucket.End(last);
-        var rows = await ExecuteAsync(connection, $"DELETE FROM {_sql.Table(aggregate)} WHERE {Identifier.Quote(aggregate.BucketColumn)} < {Literal(horizon)}", cancellationToken);
+        var rows = await ExecuteAsync(
+            connection,
+            $"DELETE FROM {_sql.Table(aggregate)} WHERE {Identifier.Quote(aggregate.BucketColumn)} < {Literal(horizon)}",
+            cancellationToken);
         if (aggregate == Schema.Finest)
         {
             await ExecuteAsync(connection, $"DELETE FROM {_sql.FleetTable} WHERE bucket < {Literal(horizon)}", cancellationToken);
         }
 
-        await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET horizon = $1, rewrites = rewrites + 1 WHERE name = $2", cancellationToken, horizon.Micros, aggregate.Name);
+        await ExecuteAsync(
+            connection,
+            "UPDATE tidemark.aggregates SET horizon = $1, rewrites = rewrites + 1 WHERE name = $2",
+            cancellationToken,
+            horizon.Micros,
+            aggregate.Name);
         await transaction.CommitAsync(cancellationToken);
         return rows;
     }
 
-    private static async Task<Instant?> FirstInvalidAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange buckets, CancellationToken cancellationToken)
+    private static async Task<Instant?> FirstInvalidAsync(
+        NpgsqlConnection connection,
+        AggregateDefinition aggregate,
+        TimeRange buckets,
+        CancellationToken cancellationToken)
     {
         var parts = new SqlParts();
         return await InstantAsync(
-            connection, parts, $"SELECT min(bucket) FROM tidemark.pending WHERE aggregate = {parts.Add(aggregate.Name)} AND {TimescaleSql.Within(parts, "bucket", buckets)}", cancellationToken);
+            connection, parts, $"SELECT min(bucket) FROM tidemark.pending WHERE aggregate = {parts.Add(aggregate.Name)} AND "
+                + $"{TimescaleSql.Within(parts, "bucket", buckets)}", cancellationToken);
     }
 
-    /// <summary>What is dropped because of its age changes nothing built from it; where TimescaleDB can't be told, refreshes are bounded by the horizon alone.</summary>
+    /// <summary>
+    /// What is dropped because of its age changes nothing built from it; where TimescaleDB can't be told, refreshes are bounded by the
+    /// horizon alone.
+    /// </summary>
     private async Task SkipInvalidationAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         if (_skipInvalidation)
@@ -195,7 +258,10 @@ public sealed partial class TimescaleStore
         }
     }
 
-    /// <summary>Raw chunks ascending by time, rows left out. One that holds uncompressed rows or batches out of order since its compression counts as not compressed.</summary>
+    /// <summary>
+    /// Raw chunks ascending by time, rows left out. One that holds uncompressed rows or batches out of order since its compression counts
+    /// as not compressed.
+    /// </summary>
     private static async Task<List<ChunkStatus>> ChunksAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -211,7 +277,12 @@ public sealed partial class TimescaleStore
         var chunks = new List<ChunkStatus>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            chunks.Add(new ChunkStatus(reader.GetString(0), new TimeRange(reader.GetInstant(1), reader.GetInstant(2)), 0, reader.GetInt64(4), reader.GetBoolean(3)));
+            chunks.Add(new ChunkStatus(
+                reader.GetString(0),
+                new TimeRange(reader.GetInstant(1), reader.GetInstant(2)),
+                0,
+                reader.GetInt64(4),
+                reader.GetBoolean(3)));
         }
 
         return chunks;

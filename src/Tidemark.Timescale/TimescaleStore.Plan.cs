@@ -11,8 +11,15 @@ public sealed partial class TimescaleStore
         return _database.RunAsync<IReadOnlyList<RefreshPlan>>(
             async connection =>
             {
-                await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
-                var plan = new Plan(this, connection, await LoadStateAsync(connection, cancellationToken), await ChunksAsync(connection, cancellationToken), cancellationToken);
+                await using var transaction = await connection.BeginTransactionAsync(
+                    System.Data.IsolationLevel.RepeatableRead,
+                    cancellationToken);
+                var plan = new Plan(
+                    this,
+                    connection,
+                    await LoadStateAsync(connection, cancellationToken),
+                    await ChunksAsync(connection, cancellationToken),
+                    cancellationToken);
                 var plans = new List<RefreshPlan>();
                 foreach (var (part, partRange) in chain)
                 {
@@ -25,7 +32,12 @@ public sealed partial class TimescaleStore
     }
 
     /// <summary>What a refresh would do, all of one snapshot.</summary>
-    private sealed class Plan(TimescaleStore store, NpgsqlConnection connection, StoreState state, IReadOnlyList<ChunkStatus> chunks, CancellationToken cancellationToken)
+    private sealed class Plan(
+        TimescaleStore store,
+        NpgsqlConnection connection,
+        StoreState state,
+        IReadOnlyList<ChunkStatus> chunks,
+        CancellationToken cancellationToken)
     {
         /// <summary>The plan of one aggregate, its sources taken as refreshed.</summary>
         public async Task<RefreshPlan> OfAsync(AggregateDefinition aggregate, TimeRange? range)
@@ -34,8 +46,12 @@ public sealed partial class TimescaleStore
             var first = closed.IsEmpty ? null : await EdgeAsync(aggregate.Source, closed, "min", range ?? TimeRange.All);
             var parts = new SqlParts();
             var invalid = await LongAsync(
-                connection, parts, $"SELECT count(*) FROM (SELECT DISTINCT * FROM ({TimescaleSql.Invalid(parts, state, aggregate, range ?? TimeRange.All)}) i) d", cancellationToken);
-            return new RefreshPlan(aggregate.Name, first is null ? null : new TimeRange(aggregate.Bucket.Floor(first.Value), closed.To), invalid);
+                connection, parts, "SELECT count(*) FROM (SELECT DISTINCT * FROM "
+                    + $"({TimescaleSql.Invalid(parts, state, aggregate, range ?? TimeRange.All)}) i) d", cancellationToken);
+            return new RefreshPlan(
+                aggregate.Name,
+                first is null ? null : new TimeRange(aggregate.Bucket.Floor(first.Value), closed.To),
+                invalid);
         }
 
         /// <summary>Where closed buckets end once the sources are refreshed.</summary>
@@ -52,7 +68,9 @@ public sealed partial class TimescaleStore
             return Instant.Min(aggregate.Bucket.Floor(end), range?.To ?? Instant.MaxValue);
         }
 
-        /// <summary>The first or last instant in the range that an aggregate, or raw (null), holds once it is refreshed over the planned range.</summary>
+        /// <summary>
+        /// The first or last instant in the range that an aggregate, or raw (null), holds once it is refreshed over the planned range.
+        /// </summary>
         private async Task<Instant?> EdgeAsync(AggregateDefinition? source, TimeRange range, string minOrMax, TimeRange planned)
         {
             if (source is null)
@@ -79,7 +97,8 @@ public sealed partial class TimescaleStore
             foreach (var chunk in minOrMax == "min" ? overlapping : overlapping.Reverse())
             {
                 var parts = new SqlParts();
-                if (await InstantAsync(connection, parts, $"SELECT {minOrMax}(time) FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", chunk.Range.Intersect(range))}", cancellationToken) is { } edge)
+                if (await InstantAsync(connection, parts, $"SELECT {minOrMax}(time) FROM {TimescaleSql.Raw} WHERE "
+                    + $"{TimescaleSql.Within(parts, "time", chunk.Range.Intersect(range))}", cancellationToken) is { } edge)
                 {
                     return edge;
                 }
@@ -89,13 +108,26 @@ public sealed partial class TimescaleStore
         }
     }
 
-    private Task<Instant?> EdgeOfBucketsAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange range, string minOrMax, CancellationToken cancellationToken)
+    private Task<Instant?> EdgeOfBucketsAsync(
+        NpgsqlConnection connection,
+        AggregateDefinition aggregate,
+        TimeRange range,
+        string minOrMax,
+        CancellationToken cancellationToken)
     {
         var (parts, bucket) = (new SqlParts(), Identifier.Quote(aggregate.BucketColumn));
-        return InstantAsync(connection, parts, $"SELECT {minOrMax}({bucket}) FROM {_sql.Table(aggregate)} WHERE {TimescaleSql.Within(parts, bucket, range)}", cancellationToken);
+        return InstantAsync(
+            connection,
+            parts,
+            $"SELECT {minOrMax}({bucket}) FROM {_sql.Table(aggregate)} WHERE {TimescaleSql.Within(parts, bucket, range)}",
+            cancellationToken);
     }
 
-    private static async Task<Instant?> InstantAsync(NpgsqlConnection connection, SqlParts parts, string sql, CancellationToken cancellationToken)
+    private static async Task<Instant?> InstantAsync(
+        NpgsqlConnection connection,
+        SqlParts parts,
+        string sql,
+        CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection);
         Add(batch, parts.ToBatchCommand(sql));

@@ -26,7 +26,8 @@ public sealed partial class TimescaleStore
             {
                 var parts = new SqlParts();
                 await using var batch = new NpgsqlBatch(connection);
-                batch.BatchCommands.Add(parts.ToBatchCommand($"SELECT time, metrics FROM tidemark.sensors WHERE sensor_id = {parts.Sensor(sensorId)}"));
+                batch.BatchCommands
+                    .Add(parts.ToBatchCommand($"SELECT time, metrics FROM tidemark.sensors WHERE sensor_id = {parts.Sensor(sensorId)}"));
                 await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
                 return await reader.ReadAsync(cancellationToken)
                     ? new Reading(reader.GetInstant(0), sensorId, InSchemaOrder(reader.GetFieldValue<double?[]>(1)))
@@ -54,7 +55,8 @@ public sealed partial class TimescaleStore
                     await using var batch = Snapshot(connection);
                     Add(
                         batch, new NpgsqlBatchCommand(StateSql),
-                        parts.ToBatchCommand(_sql.Sensors(parts, made, known?.Until ?? Instant.MinValue)), new NpgsqlBatchCommand("COMMIT"));
+                        parts.ToBatchCommand(_sql.Sensors(parts, made, known?.Until
+                            ?? Instant.MinValue)), new NpgsqlBatchCommand("COMMIT"));
                     await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
                     var state = await ReadStateAsync(reader, cancellationToken);
                     await reader.NextResultAsync(cancellationToken);
@@ -67,7 +69,11 @@ public sealed partial class TimescaleStore
             cancellationToken);
     }
 
-    private async Task<IReadOnlyList<SensorInfo>> ReadSensorsAsync(NpgsqlDataReader reader, AggregateState finest, MaterialisedTotals? known, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<SensorInfo>> ReadSensorsAsync(
+        NpgsqlDataReader reader,
+        AggregateState finest,
+        MaterialisedTotals? known,
+        CancellationToken cancellationToken)
     {
         var sensors = new List<SensorInfo>();
         var totals = new Dictionary<string, long>(StringComparer.Ordinal);
@@ -83,10 +89,16 @@ public sealed partial class TimescaleStore
         return sensors;
     }
 
-    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
+        string? sensorId,
+        TimeRange range,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireInitialized();
-        await using var read = await _database.OpenAsync(standby: true, connection => OpenRawAsync(connection, sensorId, range, cancellationToken), cancellationToken);
+        await using var read = await _database.OpenAsync(
+            standby: true,
+            connection => OpenRawAsync(connection, sensorId, range, cancellationToken),
+            cancellationToken);
         var metrics = Schema.Metrics.Count;
         var values = new double[metrics];
         var ids = new IdCache(sensorId);
@@ -115,7 +127,11 @@ public sealed partial class TimescaleStore
             aggregate, query.SensorId, query.Range, query.FromRaw,
             (parts, state) => _sql.Select(parts, state, aggregate, query.Range, query.SensorId, query.FromRaw, _options.RealTime),
             cancellationToken);
-        return new AggregateReader(read.State.Aggregate(aggregate).Watermark, read.Pending, Rows(read, aggregate, query.SensorId), read.DisposeAsync);
+        return new AggregateReader(
+            read.State.Aggregate(aggregate).Watermark,
+            read.Pending,
+            Rows(read, aggregate, query.SensorId),
+            read.DisposeAsync);
     }
 
     public async Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken)
@@ -163,14 +179,19 @@ public sealed partial class TimescaleStore
         }
     }
 
-    private async Task<OpenRead> OpenRawAsync(NpgsqlConnection connection, string? sensorId, TimeRange range, CancellationToken cancellationToken)
+    private async Task<OpenRead> OpenRawAsync(
+        NpgsqlConnection connection,
+        string? sensorId,
+        TimeRange range,
+        CancellationToken cancellationToken)
     {
         var (facts, parts) = (new SqlParts(), new SqlParts());
         var batch = new NpgsqlBatch(connection);
         Add(batch, facts.ToBatchCommand($"SELECT {IsKnown(facts, sensorId)}, {_database.IsBehind(facts)}"));
         Add(batch, parts.ToBatchCommand(sensorId is null
             ? $"SELECT time, sensor_id, {_sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", range)}"
-            : $"SELECT time, {_sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE sensor_id = {parts.Sensor(sensorId)} AND {TimescaleSql.Within(parts, "time", range)} ORDER BY time"));
+            : $"SELECT time, {_sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE sensor_id = {parts.Sensor(sensorId)} AND "
+                + $"{TimescaleSql.Within(parts, "time", range)} ORDER BY time"));
         var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         await RequireAsync(reader, known: reader.GetBoolean(0), behind: reader.GetBoolean(1), sensorId);
@@ -192,7 +213,8 @@ public sealed partial class TimescaleStore
     /// with its own, has others.
     /// </summary>
     private Task<OpenRead> OpenAggregateAsync(
-        AggregateDefinition aggregate, string? sensorId, TimeRange range, bool fromRaw, Func<SqlParts, StoreState, string> sql, CancellationToken cancellationToken)
+        AggregateDefinition aggregate, string? sensorId, TimeRange range, bool fromRaw, Func<SqlParts, StoreState, string> sql,
+        CancellationToken cancellationToken)
         => _database.OpenAsync(
             standby: true,
             async connection =>
@@ -202,7 +224,10 @@ public sealed partial class TimescaleStore
                     var made = _state!;
                     var (facts, parts) = (new SqlParts(), new SqlParts(made));
                     var batch = Snapshot(connection);
-                    Add(batch, new NpgsqlBatchCommand(StateSql), facts.ToBatchCommand(Facts(facts, made, aggregate, sensorId, range, fromRaw)));
+                    Add(
+                        batch,
+                        new NpgsqlBatchCommand(StateSql),
+                        facts.ToBatchCommand(Facts(facts, made, aggregate, sensorId, range, fromRaw)));
                     Add(batch, parts.ToBatchCommand(sql(parts, made)), new NpgsqlBatchCommand("COMMIT"));
                     var reader = await batch.ExecuteReaderAsync(cancellationToken);
                     var state = await ReadStateAsync(reader, cancellationToken);
@@ -224,7 +249,10 @@ public sealed partial class TimescaleStore
     private static string IsKnown(SqlParts parts, string? sensorId)
         => sensorId is null ? "true" : $"EXISTS (SELECT FROM tidemark.sensors WHERE sensor_id = {parts.Sensor(sensorId)})";
 
-    /// <summary>Whether the sensor is known, whether a late write below a watermark touched what the answer is made of, and whether it comes from a standby that is behind.</summary>
+    /// <summary>
+    /// Whether the sensor is known, whether a late write below a watermark touched what the answer is made of, and whether it comes from a
+    /// standby that is behind.
+    /// </summary>
     private string Facts(SqlParts parts, StoreState state, AggregateDefinition aggregate, string? sensorId, TimeRange range, bool fromRaw)
     {
         var known = IsKnown(parts, sensorId);
@@ -235,8 +263,10 @@ public sealed partial class TimescaleStore
 
         var buckets = new TimeRange(aggregate.Bucket.Ceiling(range.From), aggregate.Bucket.Ceiling(range.To));
         var ofSensor = sensorId is null ? "" : $" AND sensor_id = {parts.Sensor(sensorId)}";
-        var noted = $"EXISTS (SELECT FROM tidemark.pending WHERE aggregate = ANY ({parts.Add(Chain(aggregate))}) AND {TimescaleSql.Within(parts, "bucket", buckets)}{ofSensor})";
-        return $"SELECT {known}, {noted} OR {IsChangedBySql(parts, state, Schema.Aggregate(Chain(aggregate)[0]), buckets)}, {_database.IsBehind(parts)}";
+        var noted = $"EXISTS (SELECT FROM tidemark.pending WHERE aggregate = ANY ({parts.Add(Chain(aggregate))}) AND "
+            + $"{TimescaleSql.Within(parts, "bucket", buckets)}{ofSensor})";
+        return $"SELECT {known}, {noted} OR {IsChangedBySql(parts, state, Schema.Aggregate(Chain(aggregate)[0]), buckets)}, "
+            + $"{_database.IsBehind(parts)}";
     }
 
     /// <summary>A batch whose statements see one snapshot, in one round trip.</summary>

@@ -8,14 +8,20 @@ public sealed partial class TimescaleStore
     /// Makes the aggregates anew with the configured columns and carries over what they had materialised, which raw readings may no
     /// longer give. A continuous aggregate can't be changed in place by every version of TimescaleDB.
     /// </summary>
-    private async Task RebuildAggregatesAsync(NpgsqlConnection connection, IReadOnlyList<AggregateDefinition> aggregates, CancellationToken cancellationToken)
+    private async Task RebuildAggregatesAsync(
+        NpgsqlConnection connection,
+        IReadOnlyList<AggregateDefinition> aggregates,
+        CancellationToken cancellationToken)
     {
         await LoadMaterializationsAsync(connection, cancellationToken);
         await ExecuteAsync(connection, $"DROP MATERIALIZED VIEW IF EXISTS {TimescaleSql.FleetView}", cancellationToken);
         await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET fleet = NULL", cancellationToken);
         foreach (var aggregate in aggregates.Reverse())
         {
-            await ExecuteAsync(connection, $"CREATE TABLE {Carried(aggregate)} AS SELECT * FROM {_sql.Table(aggregate)}", cancellationToken);
+            await ExecuteAsync(
+                connection,
+                $"CREATE TABLE {Carried(aggregate)} AS SELECT * FROM {_sql.Table(aggregate)}",
+                cancellationToken);
             await ExecuteAsync(connection, $"DROP MATERIALIZED VIEW {Identifier.Quote(aggregate.Table)}", cancellationToken);
         }
 
@@ -37,17 +43,33 @@ public sealed partial class TimescaleStore
         var columns = (string?)await ScalarAsync(
             connection,
             """
-            SELECT string_agg(quote_ident(o.attname), ', ') FROM pg_attribute o JOIN pg_attribute n ON n.attname = o.attname AND n.attrelid = to_regclass($2)
+            SELECT string_agg(quote_ident(o.attname), ', ') FROM pg_attribute o JOIN pg_attribute n ON n.attname = o.attname
+                AND n.attrelid = to_regclass($2)
             WHERE o.attrelid = to_regclass($1) AND o.attnum > 0 AND n.attnum > 0 AND NOT o.attisdropped
             """,
             cancellationToken,
             Carried(aggregate), _sql.Table(aggregate));
-        await ExecuteAsync(connection, $"INSERT INTO {_sql.Table(aggregate)} ({columns}) SELECT {columns} FROM {Carried(aggregate)}", cancellationToken);
-        if (await InstantAsync(connection, new SqlParts(), $"SELECT min({bucket}) FROM {Carried(aggregate)}", cancellationToken) is { } first && first > Instant.MinValue)
+        await ExecuteAsync(
+            connection,
+            $"INSERT INTO {_sql.Table(aggregate)} ({columns}) SELECT {columns} FROM {Carried(aggregate)}",
+            cancellationToken);
+        if (await InstantAsync(
+            connection,
+            new SqlParts(),
+            $"SELECT min({bucket}) FROM {Carried(aggregate)}",
+            cancellationToken) is { } first && first > Instant.MinValue)
         {
             var before = aggregate.Bucket.Floor(new Instant(first.Micros - 1));
-            await ExecuteAsync(connection, $"INSERT INTO {_sql.Table(aggregate)} ({bucket}, sensor_id, reading_count) VALUES ({Literal(before)}, '', 0)", cancellationToken);
-            await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET carried = $1 WHERE name = $2", cancellationToken, before.Micros, aggregate.Name);
+            await ExecuteAsync(
+                connection,
+                $"INSERT INTO {_sql.Table(aggregate)} ({bucket}, sensor_id, reading_count) VALUES ({Literal(before)}, '', 0)",
+                cancellationToken);
+            await ExecuteAsync(
+                connection,
+                "UPDATE tidemark.aggregates SET carried = $1 WHERE name = $2",
+                cancellationToken,
+                before.Micros,
+                aggregate.Name);
         }
 
         await ExecuteAsync(connection, $"DROP TABLE {Carried(aggregate)}", cancellationToken);
@@ -58,14 +80,28 @@ public sealed partial class TimescaleStore
     {
         foreach (var aggregate in _kept.Aggregates)
         {
-            if (await ScalarAsync(connection, "SELECT carried FROM tidemark.aggregates WHERE name = $1", cancellationToken, aggregate.Name) is long micros)
+            if (await ScalarAsync(
+                connection,
+                "SELECT carried FROM tidemark.aggregates WHERE name = $1",
+                cancellationToken,
+                aggregate.Name) is long micros)
             {
                 var before = new Instant(micros);
-                await CallRefreshAsync(connection, Identifier.Quote(aggregate.Table), before, aggregate.Bucket.End(before), cancellationToken);
-                await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET carried = NULL WHERE name = $1", cancellationToken, aggregate.Name);
+                await CallRefreshAsync(
+                    connection,
+                    Identifier.Quote(aggregate.Table),
+                    before,
+                    aggregate.Bucket.End(before),
+                    cancellationToken);
+                await ExecuteAsync(
+                    connection,
+                    "UPDATE tidemark.aggregates SET carried = NULL WHERE name = $1",
+                    cancellationToken,
+                    aggregate.Name);
             }
         }
     }
 
-    private static string Carried(AggregateDefinition aggregate) => $"tidemark.{Identifier.Quote($"carried_{aggregate.Name}"[..Math.Min(48, aggregate.Name.Length + 8)])}";
+    private static string Carried(AggregateDefinition aggregate)
+        => $"tidemark.{Identifier.Quote($"carried_{aggregate.Name}"[..Math.Min(48, aggregate.Name.Length + 8)])}";
 }

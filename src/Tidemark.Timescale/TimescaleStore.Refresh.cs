@@ -9,13 +9,21 @@ public sealed partial class TimescaleStore
     private const long BytesPerSlice = 256L << 20;
     private const int SourceBucketsPerSlice = 31 * 24;
 
-    public Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<RefreshResult>> RefreshAsync(
+        string aggregate,
+        TimeRange? range,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken)
     {
         RequireInitialized();
         return RefreshAsync(Schema.Aggregate(aggregate), range, progress, cancellationToken);
     }
 
-    private async Task<IReadOnlyList<RefreshResult>> RefreshAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<RefreshResult>> RefreshAsync(
+        AggregateDefinition aggregate,
+        TimeRange? range,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken)
     {
         var chain = WithSources(aggregate, range).ToList();
         await _maintenance.WaitAsync(cancellationToken);
@@ -36,24 +44,36 @@ public sealed partial class TimescaleStore
     }
 
     /// <summary>The aggregate after its sources, each with the range widened to whole buckets of the coarsest.</summary>
-    private static IEnumerable<(AggregateDefinition Aggregate, TimeRange? Range)> WithSources(AggregateDefinition aggregate, TimeRange? range)
+    private static IEnumerable<(AggregateDefinition Aggregate, TimeRange? Range)> WithSources(
+        AggregateDefinition aggregate,
+        TimeRange? range)
     {
         var widened = range is { } r ? r.Widen(aggregate.Bucket) : (TimeRange?)null;
         return (aggregate.Source is null ? [] : WithSources(aggregate.Source, widened)).Append((aggregate, widened));
     }
 
-    private async Task<RefreshResult> RefreshOneAsync(AggregateDefinition aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    private async Task<RefreshResult> RefreshOneAsync(
+        AggregateDefinition aggregate,
+        TimeRange? range,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        var rows = await _database.ChangeAsync(connection => RefreshInvalidAsync(connection, aggregate, range, cancellationToken), cancellationToken);
+        var rows = await _database.ChangeAsync(
+            connection => RefreshInvalidAsync(connection, aggregate, range, cancellationToken),
+            cancellationToken);
         Instant? first = null;
         var searched = Instant.MinValue;
-        while (await _database.ChangeAsync(connection => RefreshNewAsync(connection, aggregate, range, searched, cancellationToken), cancellationToken) is { } slice)
+        while (await _database.ChangeAsync(
+            connection => RefreshNewAsync(connection, aggregate, range, searched, cancellationToken),
+            cancellationToken) is { } slice)
         {
             rows += slice.Rows;
             searched = slice.Range.To;
             first ??= slice.Range.From;
-            progress?.Report(new StoreProgress($"refresh {aggregate.Name}", slice.End <= first ? 1 : Math.Clamp((slice.Range.To - first.Value) / (slice.End - first.Value), 0, 1)));
+            progress?.Report(new StoreProgress(
+                $"refresh {aggregate.Name}",
+                slice.End <= first ? 1 : Math.Clamp((slice.Range.To - first.Value) / (slice.End - first.Value), 0, 1)));
         }
 
         if (aggregate == Schema.Finest)
@@ -66,7 +86,12 @@ public sealed partial class TimescaleStore
         var watermark = await _database.ChangeAsync(
             async connection =>
             {
-                await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET last_refresh = $1 WHERE name = $2", cancellationToken, Now.Micros, aggregate.Name);
+                await ExecuteAsync(
+                    connection,
+                    "UPDATE tidemark.aggregates SET last_refresh = $1 WHERE name = $2",
+                    cancellationToken,
+                    Now.Micros,
+                    aggregate.Name);
                 return (await LoadStateAsync(connection, cancellationToken)).Aggregate(aggregate).Watermark;
             },
             cancellationToken);
@@ -78,7 +103,11 @@ public sealed partial class TimescaleStore
     {
         var finest = (await LoadStateAsync(connection, cancellationToken)).Aggregate(Schema.Finest);
         var behind = finest.Watermark is { } watermark
-            && (finest.Fleet != watermark || await IsLoggedAsync(connection, $"{finest.Definition.Name} fleet", new TimeRange(finest.Horizon ?? Instant.MinValue, watermark), cancellationToken));
+            && (finest.Fleet != watermark || await IsLoggedAsync(
+                connection,
+                $"{finest.Definition.Name} fleet",
+                new TimeRange(finest.Horizon ?? Instant.MinValue, watermark),
+                cancellationToken));
         if (behind)
         {
             await CallRefreshAsync(connection, TimescaleSql.FleetView, finest.Horizon, finest.Watermark!.Value, cancellationToken);
@@ -89,7 +118,11 @@ public sealed partial class TimescaleStore
 
     /// <summary>Writes invalid buckets again and passes on what that makes invalid.</summary>
     /// <returns>The rows written.</returns>
-    private async Task<long> RefreshInvalidAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange? range, CancellationToken cancellationToken)
+    private async Task<long> RefreshInvalidAsync(
+        NpgsqlConnection connection,
+        AggregateDefinition aggregate,
+        TimeRange? range,
+        CancellationToken cancellationToken)
     {
         var state = await LoadStateAsync(connection, cancellationToken);
         if (aggregate.Source is null)
@@ -136,7 +169,12 @@ public sealed partial class TimescaleStore
         // The window begins at the watermark, whatever was found: a reading that arrives meanwhile is never skipped.
         var window = rest with { To = slice.To };
         var (noted, _) = await NotedAsync(connection, "tidemark.invalidations", aggregate, window, cancellationToken);
-        await CallRefreshAsync(connection, Identifier.Quote(aggregate.Table), state.Aggregate(aggregate).Watermark, window.To, cancellationToken);
+        await CallRefreshAsync(
+            connection,
+            Identifier.Quote(aggregate.Table),
+            state.Aggregate(aggregate).Watermark,
+            window.To,
+            cancellationToken);
         await ForgetAsync(connection, state, aggregate, noted, passOn: false, cancellationToken);
         var watermark = (await LoadStateAsync(connection, cancellationToken)).Aggregate(aggregate).Watermark ?? rest.From;
         if (aggregate.Source is null)
@@ -145,7 +183,8 @@ public sealed partial class TimescaleStore
         }
 
         var parts = new SqlParts();
-        var rows = await LongAsync(connection, parts, $"SELECT count(*) FROM {_sql.Table(aggregate)} WHERE {TimescaleSql.Within(parts, Identifier.Quote(aggregate.BucketColumn), rest with { To = watermark })}", cancellationToken);
+        var rows = await LongAsync(connection, parts, $"SELECT count(*) FROM {_sql.Table(aggregate)} WHERE "
+            + $"{TimescaleSql.Within(parts, Identifier.Quote(aggregate.BucketColumn), rest with { To = watermark })}", cancellationToken);
         return (slice, rest.To, rows);
     }
 
@@ -157,7 +196,11 @@ public sealed partial class TimescaleStore
     }
 
     /// <summary>From the first chunk or bucket of the source on, as much as one call takes on; null when there is none.</summary>
-    private async Task<TimeRange?> NextSliceAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange rest, CancellationToken cancellationToken)
+    private async Task<TimeRange?> NextSliceAsync(
+        NpgsqlConnection connection,
+        AggregateDefinition aggregate,
+        TimeRange rest,
+        CancellationToken cancellationToken)
     {
         Instant? first = null;
         Instant end;
@@ -170,7 +213,8 @@ public sealed partial class TimescaleStore
         {
             var bytes = 0L;
             end = rest.From;
-            foreach (var chunk in (await ChunksAsync(connection, cancellationToken)).Where(c => c.Range.Overlaps(rest)).TakeWhile(_ => bytes < BytesPerSlice))
+            foreach (var chunk in (await ChunksAsync(connection, cancellationToken)).Where(c => c.Range.Overlaps(rest))
+                .TakeWhile(_ => bytes < BytesPerSlice))
             {
                 first ??= chunk.Range.From;
                 end = aggregate.Bucket.Floor(chunk.Range.To);
@@ -182,20 +226,38 @@ public sealed partial class TimescaleStore
 
         return first is null
             ? null
-            : new TimeRange(Instant.Max(first.Value, rest.From), Instant.Min(rest.To, Instant.Max(end, aggregate.Bucket.End(aggregate.Bucket.Floor(Instant.Max(first.Value, rest.From))))));
+            : new TimeRange(
+                Instant.Max(first.Value, rest.From),
+                Instant.Min(rest.To, Instant.Max(end, aggregate.Bucket.End(aggregate.Bucket.Floor(Instant.Max(first.Value, rest.From))))));
     }
 
-    /// <summary>Makes it known to writes that readings before the instant are late from now on, and lets those finish that don't know it.</summary>
-    private static async Task AnnounceAsync(NpgsqlConnection connection, AggregateDefinition aggregate, Instant target, CancellationToken cancellationToken)
+    /// <summary>
+    /// Makes it known to writes that readings before the instant are late from now on, and lets those finish that don't know it.
+    /// </summary>
+    private static async Task AnnounceAsync(
+        NpgsqlConnection connection,
+        AggregateDefinition aggregate,
+        Instant target,
+        CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock({WriteFence})", cancellationToken);
-        await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET target = greatest(target, $1) WHERE name = $2", cancellationToken, target.Micros, aggregate.Name);
+        await ExecuteAsync(
+            connection,
+            "UPDATE tidemark.aggregates SET target = greatest(target, $1) WHERE name = $2",
+            cancellationToken,
+            target.Micros,
+            aggregate.Name);
         await transaction.CommitAsync(cancellationToken);
     }
 
     /// <summary>Rows of the bookkeeping of invalid buckets, and how many buckets they tell of.</summary>
-    private static async Task<(long[] Ids, long Buckets)> NotedAsync(NpgsqlConnection connection, string table, AggregateDefinition aggregate, TimeRange window, CancellationToken cancellationToken)
+    private static async Task<(long[] Ids, long Buckets)> NotedAsync(
+        NpgsqlConnection connection,
+        string table,
+        AggregateDefinition aggregate,
+        TimeRange window,
+        CancellationToken cancellationToken)
     {
         var parts = new SqlParts();
         await using var batch = new NpgsqlBatch(connection);
@@ -209,15 +271,27 @@ public sealed partial class TimescaleStore
     }
 
     /// <summary>Whether TimescaleDB's own logs tell of changes in the window: they know of writes by SQL too.</summary>
-    private async Task<bool> IsLoggedAsync(NpgsqlConnection connection, string aggregate, TimeRange window, CancellationToken cancellationToken)
+    private async Task<bool> IsLoggedAsync(
+        NpgsqlConnection connection,
+        string aggregate,
+        TimeRange window,
+        CancellationToken cancellationToken)
         => await ScalarAsync(
             connection,
             "SELECT EXISTS (SELECT FROM tidemark.outstanding WHERE aggregate = $1 AND lowest < $3 AND greatest >= $2)",
             cancellationToken,
             aggregate, window.From.Micros, window.To.Micros) is true;
 
-    /// <summary>Deletes what was noted before a refresh, once it is done; what is built from the aggregate learns of it in the same transaction.</summary>
-    private async Task ForgetAsync(NpgsqlConnection connection, StoreState state, AggregateDefinition aggregate, long[] noted, bool passOn, CancellationToken cancellationToken)
+    /// <summary>
+    /// Deletes what was noted before a refresh, once it is done; what is built from the aggregate learns of it in the same transaction.
+    /// </summary>
+    private async Task ForgetAsync(
+        NpgsqlConnection connection,
+        StoreState state,
+        AggregateDefinition aggregate,
+        long[] noted,
+        bool passOn,
+        CancellationToken cancellationToken)
     {
         var dependents = passOn ? _kept.BuiltFrom(aggregate).ToList() : [];
         await using var batch = new NpgsqlBatch(connection);
@@ -227,23 +301,32 @@ public sealed partial class TimescaleStore
             var parts = new SqlParts();
             var deleted = $"DELETE FROM tidemark.invalidations WHERE id = ANY ({parts.Add(noted)})";
             var passed = dependents.Select(d =>
-                $"SELECT DISTINCT {parts.Add(d.Name)}, sensor_id, {TimescaleSql.Bucket(d.Bucket, "bucket")} FROM done WHERE {TimescaleSql.Bucket(d.Bucket, "bucket")} >= {parts.Add(state.FrozenBefore(d))}");
+                $"SELECT DISTINCT {parts.Add(d.Name)}, sensor_id, {TimescaleSql.Bucket(d.Bucket, "bucket")} FROM done WHERE "
+                    + $"{TimescaleSql.Bucket(d.Bucket, "bucket")} >= {parts.Add(state.FrozenBefore(d))}");
             Add(batch, parts.ToBatchCommand(dependents.Count == 0
                 ? deleted
-                : $"WITH done AS ({deleted} RETURNING sensor_id, bucket) INSERT INTO tidemark.invalidations (aggregate, sensor_id, bucket) {string.Join(" UNION ALL ", passed)}"));
+                : $"WITH done AS ({deleted} RETURNING sensor_id, bucket) INSERT INTO tidemark.invalidations (aggregate, sensor_id, "
+                    + $"bucket) {string.Join(" UNION ALL ", passed)}"));
         }
 
         if (passOn)
         {
             var parts = new SqlParts();
-            Add(batch, parts.ToBatchCommand($"UPDATE tidemark.aggregates SET rewrites = rewrites + 1 WHERE name = {parts.Add(aggregate.Name)}"));
+            Add(
+                batch,
+                parts.ToBatchCommand($"UPDATE tidemark.aggregates SET rewrites = rewrites + 1 WHERE name = {parts.Add(aggregate.Name)}"));
         }
 
         Add(batch, new NpgsqlBatchCommand("COMMIT"));
         await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    private async Task CallRefreshAsync(NpgsqlConnection connection, string view, Instant? from, Instant to, CancellationToken cancellationToken)
+    private async Task CallRefreshAsync(
+        NpgsqlConnection connection,
+        string view,
+        Instant? from,
+        Instant to,
+        CancellationToken cancellationToken)
     {
         // One pass over each invalid range: with the slices above, batches of TimescaleDB's own would only add transactions.
         var options = _refreshOptions ? ", options => '{\"buckets_per_batch\": 0}'::jsonb" : "";

@@ -13,7 +13,9 @@ public sealed partial class TimescaleStore
         return _database.RunAsync(
             async connection =>
             {
-                await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+                await using var transaction = await connection.BeginTransactionAsync(
+                    System.Data.IsolationLevel.RepeatableRead,
+                    cancellationToken);
                 var state = await LoadStateAsync(connection, cancellationToken);
                 var stored = await ChunksAsync(connection, cancellationToken);
                 var counts = await CountsAsync(connection, exact: stored.Sum(c => c.Bytes) < CountedBytes, cancellationToken);
@@ -43,7 +45,10 @@ public sealed partial class TimescaleStore
             cancellationToken);
     }
 
-    private async Task<AggregateStatus> StatusAsync(NpgsqlConnection connection, AggregateState aggregate, CancellationToken cancellationToken)
+    private async Task<AggregateStatus> StatusAsync(
+        NpgsqlConnection connection,
+        AggregateState aggregate,
+        CancellationToken cancellationToken)
     {
         var (definition, parts, policy) = (aggregate.Definition, new SqlParts(), new SqlParts());
         var byPolicy = await InstantAsync(
@@ -51,7 +56,8 @@ public sealed partial class TimescaleStore
             policy,
             $"""
             SELECT max(nullif(s.last_successful_finish, '-infinity')) FROM tidemark.aggregates a
-            JOIN timescaledb_information.jobs j ON j.proc_name = 'policy_refresh_continuous_aggregate' AND (j.config ->> 'mat_hypertable_id')::integer = a.materialization
+            JOIN timescaledb_information.jobs j ON j.proc_name = 'policy_refresh_continuous_aggregate'
+                AND (j.config ->> 'mat_hypertable_id')::integer = a.materialization
             JOIN timescaledb_information.job_stats s ON s.job_id = j.job_id
             WHERE a.name = {policy.Add(definition.Name)}
             """,
@@ -63,26 +69,44 @@ public sealed partial class TimescaleStore
             definition.Source?.Name ?? TelemetrySchema.RawTable,
             await LongAsync(connection, new SqlParts(), $"SELECT count(*) FROM {_sql.Table(definition)}", cancellationToken),
             aggregate.Watermark,
-            await LongAsync(connection, parts, $"SELECT count(DISTINCT (sensor_id, bucket)) FROM tidemark.pending WHERE aggregate = {parts.Add(definition.Name)}", cancellationToken),
+            await LongAsync(
+                connection,
+                parts,
+                $"SELECT count(DISTINCT (sensor_id, bucket)) FROM tidemark.pending WHERE aggregate = {parts.Add(definition.Name)}",
+                cancellationToken),
             aggregate.LastRefresh is { } own && !(own < byPolicy) ? own : byPolicy);
     }
 
-    private static async Task<HypertableStatus> HypertableAsync(NpgsqlConnection connection, List<ChunkStatus> chunks, CancellationToken cancellationToken)
+    private static async Task<HypertableStatus> HypertableAsync(
+        NpgsqlConnection connection,
+        List<ChunkStatus> chunks,
+        CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"SELECT coalesce(sum(before_compression_total_bytes), 0)::bigint, coalesce(sum(after_compression_total_bytes), 0)::bigint FROM hypertable_compression_stats('{TimescaleSql.Raw}')", connection);
+            "SELECT coalesce(sum(before_compression_total_bytes), 0)::bigint, coalesce(sum(after_compression_total_bytes), 0)::bigint "
+                + $"FROM hypertable_compression_stats('{TimescaleSql.Raw}')", connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        return new HypertableStatus(TelemetrySchema.RawTable, chunks.Sum(c => c.Rows), chunks.Count, chunks.Count(c => c.Compressed), reader.GetInt64(0), reader.GetInt64(1));
+        return new HypertableStatus(
+            TelemetrySchema.RawTable,
+            chunks.Sum(c => c.Rows),
+            chunks.Count,
+            chunks.Count(c => c.Compressed),
+            reader.GetInt64(0),
+            reader.GetInt64(1));
     }
 
-    private static async Task<Dictionary<string, long>> CountsAsync(NpgsqlConnection connection, bool exact, CancellationToken cancellationToken)
+    private static async Task<Dictionary<string, long>> CountsAsync(
+        NpgsqlConnection connection,
+        bool exact,
+        CancellationToken cancellationToken)
     {
         var counts = exact
             ? $"(SELECT tableoid AS chunk, count(*) AS rows FROM {TimescaleSql.Raw} GROUP BY 1)"
             : $"(SELECT chunk, greatest(approximate_row_count(chunk), 0) AS rows FROM show_chunks('{TimescaleSql.Raw}') chunk)";
         await using var command = new NpgsqlCommand(
-            $"SELECT format('%I.%I', n.nspname, c.relname), t.rows FROM {counts} t JOIN pg_class c ON c.oid = t.chunk JOIN pg_namespace n ON n.oid = c.relnamespace",
+            $"SELECT format('%I.%I', n.nspname, c.relname), t.rows FROM {counts} t JOIN pg_class c ON c.oid = t.chunk JOIN pg_namespace n "
+                + "ON n.oid = c.relnamespace",
             connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var byChunk = new Dictionary<string, long>();

@@ -27,7 +27,10 @@ public sealed partial class TimescaleStore
     }
 
     /// <summary>Compares materialised buckets with the same query over raw, slice by slice, all of one snapshot.</summary>
-    private async Task<VerifyReport> VerifyAsync(NpgsqlConnection connection, AggregateDefinition aggregate, CancellationToken cancellationToken)
+    private async Task<VerifyReport> VerifyAsync(
+        NpgsqlConnection connection,
+        AggregateDefinition aggregate,
+        CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
         var state = await LoadStateAsync(connection, cancellationToken);
@@ -40,7 +43,11 @@ public sealed partial class TimescaleStore
         }
 
         var parts = new SqlParts();
-        var pending = await LongAsync(connection, parts, TimescaleSql.PendingBuckets(parts, aggregate, range, Chain(aggregate)), cancellationToken);
+        var pending = await LongAsync(
+            connection,
+            parts,
+            TimescaleSql.PendingBuckets(parts, aggregate, range, Chain(aggregate)),
+            cancellationToken);
         foreach (var slice in await SlicesAsync(connection, aggregate, range, cancellationToken))
         {
             report = await CompareAsync(connection, aggregate, slice, report, cancellationToken);
@@ -49,7 +56,12 @@ public sealed partial class TimescaleStore
         return report with { BucketsPending = pending };
     }
 
-    private async Task<VerifyReport> CompareAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange slice, VerifyReport report, CancellationToken cancellationToken)
+    private async Task<VerifyReport> CompareAsync(
+        NpgsqlConnection connection,
+        AggregateDefinition aggregate,
+        TimeRange slice,
+        VerifyReport report,
+        CancellationToken cancellationToken)
     {
         var (differences, count, total) = (report.Differences.ToList(), report.DifferenceCount, report.BucketsChecked);
         var columns = 1 + aggregate.Columns.Count;
@@ -82,14 +94,23 @@ public sealed partial class TimescaleStore
     }
 
     /// <summary>Ranges of whole buckets, about a chunk wide, in which there is anything to compare.</summary>
-    private async Task<List<TimeRange>> SlicesAsync(NpgsqlConnection connection, AggregateDefinition aggregate, TimeRange range, CancellationToken cancellationToken)
+    private async Task<List<TimeRange>> SlicesAsync(
+        NpgsqlConnection connection,
+        AggregateDefinition aggregate,
+        TimeRange range,
+        CancellationToken cancellationToken)
     {
         var span = Math.Max((long)ChunkWidth.TotalMicroseconds, aggregate.Bucket.Micros);
-        var width = aggregate.Bucket.Months > 0 ? aggregate.Bucket : BucketWidth.Fixed(TimeSpan.FromMicroseconds(aggregate.Bucket.Micros * Math.Max(1, span / aggregate.Bucket.Micros)));
-        var starts = (await ChunksAsync(connection, cancellationToken)).Where(c => c.Range.Overlaps(range)).SelectMany(c => StartsIn(width, c.Range)).ToHashSet();
+        var width = aggregate.Bucket.Months > 0
+            ? aggregate.Bucket
+            : BucketWidth.Fixed(TimeSpan.FromMicroseconds(aggregate.Bucket.Micros * Math.Max(1, span / aggregate.Bucket.Micros)));
+        var starts = (await ChunksAsync(connection, cancellationToken)).Where(c => c.Range.Overlaps(range))
+            .SelectMany(c => StartsIn(width, c.Range))
+            .ToHashSet();
         var (parts, bucket) = (new SqlParts(), Identifier.Quote(aggregate.BucketColumn));
         await using var batch = new NpgsqlBatch(connection);
-        Add(batch, parts.ToBatchCommand($"SELECT DISTINCT {TimescaleSql.Bucket(width, bucket)} FROM {_sql.Table(aggregate)} WHERE {TimescaleSql.Within(parts, bucket, range)}"));
+        Add(batch, parts.ToBatchCommand($"SELECT DISTINCT {TimescaleSql.Bucket(width, bucket)} FROM {_sql.Table(aggregate)} WHERE "
+            + $"{TimescaleSql.Within(parts, bucket, range)}"));
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {

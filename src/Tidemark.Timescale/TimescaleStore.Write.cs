@@ -14,7 +14,8 @@ public sealed partial class TimescaleStore
     private sealed record WriteJob(ReadingBatch Batch, CancellationToken Cancellation)
     {
         /// <summary>Of a batch that fills a group alone: it is put in order while the one before it is being written.</summary>
-        public Task<SortedRows>? Rows { get; } = Batch.Count >= GroupReadings ? Task.Run(() => new SortedRows([Batch]), CancellationToken.None) : null;
+        public Task<SortedRows>? Rows { get; }
+            = Batch.Count >= GroupReadings ? Task.Run(() => new SortedRows([Batch]), CancellationToken.None) : null;
 
         public TaskCompletionSource<WriteResult> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
@@ -24,12 +25,16 @@ public sealed partial class TimescaleStore
         RequireInitialized();
         if (batch.MetricCount != Schema.Metrics.Count)
         {
-            throw new StoreException(StoreErrorKind.Invalid, $"a batch of {batch.MetricCount} metrics was written to a store of {Schema.Metrics.Count}");
+            throw new StoreException(
+                StoreErrorKind.Invalid,
+                $"a batch of {batch.MetricCount} metrics was written to a store of {Schema.Metrics.Count}");
         }
 
         if (batch.ImportId is { } id && (id.Length > LongestImportId || id.Any(char.IsControl)))
         {
-            throw new StoreException(StoreErrorKind.Invalid, $"an import id has more than {LongestImportId} characters or a control character");
+            throw new StoreException(
+                StoreErrorKind.Invalid,
+                $"an import id has more than {LongestImportId} characters or a control character");
         }
 
         cancellationToken.ThrowIfCancellationRequested();
@@ -84,7 +89,8 @@ public sealed partial class TimescaleStore
 
     /// <summary>
     /// The next batches in order that may share a transaction. TimescaleDB notes what a transaction changed as one range a chunk,
-    /// so a batch that reaches below a watermark, whose range a refresh works through, shares it with none; nor does one that may be there already.
+    /// so a batch that reaches below a watermark, whose range a refresh works through, shares it with none; nor does one that may be there
+    /// already.
     /// </summary>
     private List<WriteJob> NextGroup()
     {

@@ -3,7 +3,8 @@ namespace Tidemark.Timescale;
 
 /// <summary>
 /// The engine of a TimescaleDB server: readings in a hypertable, aggregates in real continuous aggregates, Tidemark's own
-/// bookkeeping in the schema <c>tidemark</c>, changed in the transactions of what it tells of. Several processes may have one database open.
+/// bookkeeping in the schema <c>tidemark</c>, changed in the transactions of what it tells of. Several processes may have one database
+/// open.
 /// </summary>
 public sealed partial class TimescaleStore : ITelemetryStore
 {
@@ -37,7 +38,9 @@ public sealed partial class TimescaleStore : ITelemetryStore
     /// <summary>As configured, but for the sources that aggregates were made with.</summary>
     public TelemetrySchema Schema { get; private set; }
 
-    /// <summary>Reaches the server and checks that it is TimescaleDB's community edition, new enough; <see cref="InitializeAsync"/> comes next.</summary>
+    /// <summary>
+    /// Reaches the server and checks that it is TimescaleDB's community edition, new enough; <see cref="InitializeAsync"/> comes next.
+    /// </summary>
     /// <exception cref="StoreException">One line that says what is wrong and what to do.</exception>
     public static async Task<ITelemetryStore> OpenAsync(TimescaleOptions options, CancellationToken cancellationToken)
     {
@@ -91,7 +94,10 @@ public sealed partial class TimescaleStore : ITelemetryStore
         return await ReadStateAsync(reader, cancellationToken);
     }
 
-    /// <summary>One row for raw readings, then one for each aggregate: name, watermark or threshold, horizon, target, last refresh, rewrites, the fleet's watermark.</summary>
+    /// <summary>
+    /// One row for raw readings, then one for each aggregate: name, watermark or threshold, horizon, target, last refresh, rewrites, the
+    /// fleet's watermark.
+    /// </summary>
     private string StateSql => $"""
         SELECT '', (SELECT watermark FROM _timescaledb_catalog.continuous_aggs_invalidation_threshold WHERE hypertable_id = {_rawId}),
             (SELECT value::bigint FROM tidemark.settings WHERE name = 'raw_horizon'), NULL::bigint, NULL::bigint, 0::bigint, NULL::bigint
@@ -113,7 +119,9 @@ public sealed partial class TimescaleStore : ITelemetryStore
             {
                 // One that was added where something had been dropped begins there.
                 aggregates[name] = new AggregateState(
-                    _kept.Aggregate(name), reader.GetMicrosOrNull(1) ?? reader.GetMicrosOrNull(2), Horizon(_kept.Aggregate(name), reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5),
+                    _kept.Aggregate(name), reader.GetMicrosOrNull(1) ?? reader.GetMicrosOrNull(2), Horizon(
+                        _kept.Aggregate(name),
+                        reader.GetMicrosOrNull(2)), reader.GetMicrosOrNull(3), reader.GetMicrosOrNull(4), reader.GetInt64(5),
                     reader.GetMicrosOrNull(6));
             }
         }
@@ -128,7 +136,9 @@ public sealed partial class TimescaleStore : ITelemetryStore
         => _policyRetention.TryGetValue("", out var retention) ? Later(stored, ChunkStart(Now - retention)) : stored;
 
     private Instant? Horizon(AggregateDefinition aggregate, Instant? stored)
-        => _policyRetention.TryGetValue(aggregate.Name, out var retention) ? Later(stored, aggregate.Bucket.Floor(Now - retention)) : stored;
+        => _policyRetention.TryGetValue(aggregate.Name, out var retention)
+            ? Later(stored, aggregate.Bucket.Floor(Now - retention))
+            : stored;
 
     private static Instant Later(Instant? stored, Instant dropped) => stored is { } s && s > dropped ? s : dropped;
 

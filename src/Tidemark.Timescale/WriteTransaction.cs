@@ -72,7 +72,8 @@ public sealed partial class TimescaleStore
             batch.BatchCommands.Add(new NpgsqlBatchCommand("BEGIN"));
             batch.BatchCommands.Add(new NpgsqlBatchCommand($"SELECT pg_advisory_xact_lock_shared({WriteFence})"));
             batch.BatchCommands.Add(new NpgsqlBatchCommand(store.StateSql));
-            batch.BatchCommands.Add(new NpgsqlBatchCommand("SELECT sensor_id, time FROM tidemark.sensors WHERE sensor_id = ANY ($1) ORDER BY sensor_id FOR UPDATE")
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(
+                "SELECT sensor_id, time FROM tidemark.sensors WHERE sensor_id = ANY ($1) ORDER BY sensor_id FOR UPDATE")
             {
                 Parameters = { Texts(_rows.SensorIds) },
             });
@@ -100,8 +101,14 @@ public sealed partial class TimescaleStore
             await using var batch = new NpgsqlBatch(connection);
             Add(
                 batch,
-                new NpgsqlBatchCommand("INSERT INTO tidemark.sensors SELECT id, '-infinity', '{}' FROM unnest($1) id ORDER BY id COLLATE \"C\" ON CONFLICT DO NOTHING") { Parameters = { Texts(ids) } },
-                new NpgsqlBatchCommand("SELECT sensor_id, time FROM tidemark.sensors WHERE sensor_id = ANY ($1) ORDER BY sensor_id FOR UPDATE") { Parameters = { Texts(ids) } });
+                new NpgsqlBatchCommand("INSERT INTO tidemark.sensors SELECT id, '-infinity', '{}' FROM unnest($1) id ORDER BY id COLLATE "
+                    + "\"C\" ON CONFLICT DO NOTHING")
+                { Parameters = { Texts(ids) } },
+                new NpgsqlBatchCommand(
+                    "SELECT sensor_id, time FROM tidemark.sensors WHERE sensor_id = ANY ($1) ORDER BY sensor_id FOR UPDATE")
+                {
+                    Parameters = { Texts(ids) },
+                });
             await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
             await ReadLatestAsync(reader, cancellationToken);
         }
@@ -141,7 +148,8 @@ public sealed partial class TimescaleStore
                 batch.BatchCommands.Add(new NpgsqlBatchCommand(
                     $"""
                     SELECT i.run, {string.Join(", ", store.Schema.Metrics.Select(m => $"d.{Identifier.Quote(m.Name)}"))}
-                    FROM unnest($1, $2, $3) i (sensor_id, time, run) JOIN {TimescaleSql.Raw} d ON d.sensor_id = i.sensor_id AND d.time = i.time
+                    FROM unnest($1, $2, $3) i (sensor_id, time, run) JOIN {TimescaleSql.Raw} d ON d.sensor_id = i.sensor_id
+                        AND d.time = i.time
                     WHERE d.time >= $4 AND d.time <= $5
                     """)
                 {
@@ -173,14 +181,19 @@ public sealed partial class TimescaleStore
             await using var command = new NpgsqlCommand(
                 $"""
                 SELECT i.key FROM unnest($1, $2, $3, $4) i (sensor_id, first, last, key)
-                WHERE EXISTS (SELECT FROM {TimescaleSql.Raw} d WHERE d.sensor_id = i.sensor_id AND d.time >= i.first AND d.time <= i.last AND d.time >= $5 AND d.time <= $6)
+                WHERE EXISTS (SELECT FROM {TimescaleSql.Raw} d WHERE d.sensor_id = i.sensor_id AND d.time >= i.first AND d.time <= i.last
+                    AND d.time >= $5 AND d.time <= $6)
                 """,
                 connection)
             {
                 Parameters =
                 {
-                    Texts([.. sensors.Select(s => _rows.SensorIds[s.Key])]), Times([.. sensors.Select(s => s.First.ToPostgres())]), Times([.. sensors.Select(s => s.Last.ToPostgres())]),
-                    new NpgsqlParameter<int[]> { TypedValue = [.. sensors.Select(s => s.Key)] }, Time(sensors.Min(s => s.First)), Time(sensors.Max(s => s.Last)),
+                    Texts([.. sensors.Select(s => _rows.SensorIds[s.Key])]),
+                    Times([.. sensors.Select(s => s.First.ToPostgres())]),
+                    Times([.. sensors.Select(s => s.Last.ToPostgres())]),
+                    new NpgsqlParameter<int[]> { TypedValue = [.. sensors.Select(s => s.Key)] },
+                    Time(sensors.Min(s => s.First)),
+                    Time(sensors.Max(s => s.Last)),
                 },
             };
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -196,7 +209,8 @@ public sealed partial class TimescaleStore
         /// <summary>Copies readings of which none is stored; one that is fails the whole.</summary>
         private void Copy(NpgsqlConnection connection, List<int> rows)
         {
-            using var stream = connection.BeginRawBinaryCopy($"COPY {TimescaleSql.Raw} (time, sensor_id, {store._sql.MetricColumns}) FROM STDIN (FORMAT BINARY)");
+            using var stream = connection.BeginRawBinaryCopy(
+                $"COPY {TimescaleSql.Raw} (time, sensor_id, {store._sql.MetricColumns}) FROM STDIN (FORMAT BINARY)");
             var copy = new BinaryCopy(stream, store.Schema.Metrics.Count);
             copy.Begin();
             foreach (var row in rows)
@@ -211,10 +225,18 @@ public sealed partial class TimescaleStore
         private Task UpsertAsync(NpgsqlConnection connection, List<int> rows, CancellationToken cancellationToken)
         {
             var metrics = store.Schema.Metrics.Select(m => Identifier.Quote(m.Name));
-            return InsertAsync(connection, rows, cancellationToken, $"ON CONFLICT (sensor_id, time) DO UPDATE SET {string.Join(", ", metrics.Select(m => $"{m} = excluded.{m}"))}");
+            return InsertAsync(
+                connection,
+                rows,
+                cancellationToken,
+                $"ON CONFLICT (sensor_id, time) DO UPDATE SET {string.Join(", ", metrics.Select(m => $"{m} = excluded.{m}"))}");
         }
 
-        private async Task InsertAsync(NpgsqlConnection connection, List<int> rows, CancellationToken cancellationToken, string onConflict = "")
+        private async Task InsertAsync(
+            NpgsqlConnection connection,
+            List<int> rows,
+            CancellationToken cancellationToken,
+            string onConflict = "")
         {
             var metrics = store.Schema.Metrics.Count;
             var sql = $"""
@@ -248,7 +270,8 @@ public sealed partial class TimescaleStore
                 {
                     Parameters =
                     {
-                        Texts([.. invalid.Select(i => i.Aggregate)]), Texts([.. invalid.Select(i => _rows.SensorIds[i.Key])]), Times([.. invalid.Select(i => i.Bucket.ToPostgres())]),
+                        Texts([.. invalid.Select(i => i.Aggregate)]), Texts([.. invalid.Select(i => _rows.SensorIds[i
+                            .Key])]), Times([.. invalid.Select(i => i.Bucket.ToPostgres())]),
                     },
                 });
             }
@@ -296,7 +319,8 @@ public sealed partial class TimescaleStore
         }
 
         private static string Unnest(int metrics)
-            => $"unnest({string.Join(", ", Enumerable.Range(1, metrics + 2).Select(p => $"${p}"))}) r (t, s, {string.Join(", ", Enumerable.Range(0, metrics).Select(m => $"m{m}"))})";
+            => $"unnest({string.Join(", ", Enumerable.Range(1, metrics + 2).Select(p => $"${p}"))}) r (t, s, "
+                + $"{string.Join(", ", Enumerable.Range(0, metrics).Select(m => $"m{m}"))})";
 
         /// <summary>The columns of rows as arrays: times, sensors, then metrics with NaN for null.</summary>
         private IEnumerable<NpgsqlParameter> Columns(int[] rows)
@@ -316,17 +340,25 @@ public sealed partial class TimescaleStore
             }
         }
 
-        private static NpgsqlParameter Texts(string[] values) => new NpgsqlParameter<string[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text, TypedValue = values };
+        private static NpgsqlParameter Texts(string[] values)
+            => new NpgsqlParameter<string[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text, TypedValue = values };
 
-        private static NpgsqlParameter Times(long[] values) => new NpgsqlParameter<long[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, TypedValue = values };
+        private static NpgsqlParameter Times(long[] values)
+            => new NpgsqlParameter<long[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, TypedValue = values };
 
-        private static NpgsqlParameter Time(Instant value) => new NpgsqlParameter<long> { NpgsqlDbType = NpgsqlDbType.TimestampTz, TypedValue = value.ToPostgres() };
+        private static NpgsqlParameter Time(Instant value)
+            => new NpgsqlParameter<long> { NpgsqlDbType = NpgsqlDbType.TimestampTz, TypedValue = value.ToPostgres() };
     }
 
-    /// <summary>Readings of the aggregate's sensors before it are noted as late. Refreshes by the database's own jobs announce nothing, so there every bucket that has closed counts.</summary>
+    /// <summary>
+    /// Readings of the aggregate's sensors before it are noted as late. Refreshes by the database's own jobs announce nothing, so there
+    /// every bucket that has closed counts.
+    /// </summary>
     private Instant LateBefore(StoreState state, AggregateDefinition aggregate)
     {
         var late = state.LateBefore(aggregate);
-        return _options.Maintenance is Configuration.MaintenanceOwner.Database ? Instant.Max(late, aggregate.Bucket.Floor(Now + TimeSpan.FromMinutes(1))) : late;
+        return _options.Maintenance is Configuration.MaintenanceOwner.Database
+            ? Instant.Max(late, aggregate.Bucket.Floor(Now + TimeSpan.FromMinutes(1)))
+            : late;
     }
 }

@@ -9,9 +9,13 @@ internal static class Program
 {
     public static Task<int> Main(string[] args) => args switch
     {
-        [CrashWriter.Command, var folder, var first] => CrashWriter.RunAsync(folder, int.Parse(first, System.Globalization.CultureInfo.InvariantCulture)),
+        [CrashWriter.Command, var folder, var first] => CrashWriter.RunAsync(
+            folder,
+            int.Parse(first, System.Globalization.CultureInfo.InvariantCulture)),
         [WasmHolder.Command] => WasmHolder.RunAsync(),
-        _ when args.Any(a => a is "--server" or "--internal-msbuild-node") => TestPlatformTestFramework.RunAsync(args, SelfRegisteredExtensions.AddSelfRegisteredExtensions),
+        _ when args.Any(a => a is "--server" or "--internal-msbuild-node") => TestPlatformTestFramework.RunAsync(
+            args,
+            SelfRegisteredExtensions.AddSelfRegisteredExtensions),
         _ => ConsoleRunner.Run(args),
     };
 }

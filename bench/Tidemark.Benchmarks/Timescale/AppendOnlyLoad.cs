@@ -18,7 +18,8 @@ internal static class AppendOnlyLoad
         var (byStore, byPsql) = (new Stopwatch(), new Stopwatch());
         var psql = new BareTable(database, "bare_psql");
         await psql.CreateAsync(cancellationToken);
-        await database.ExecuteAsync("ALTER TABLE bare_psql SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor_id', timescaledb.compress_orderby = 'time')", cancellationToken);
+        await database.ExecuteAsync("ALTER TABLE bare_psql SET (timescaledb.compress, timescaledb.compress_segmentby = 'sensor_id', "
+            + "timescaledb.compress_orderby = 'time')", cancellationToken);
         var readings = 0L;
         for (var day = 0; day < Days; day++)
         {
@@ -46,7 +47,8 @@ internal static class AppendOnlyLoad
             File.Delete(file);
         }
 
-        if (await database.ScalarAsync<long>("SELECT count(*) FROM timescaledb_information.chunks WHERE NOT is_compressed AND hypertable_name IN ('sensor_data', 'bare_psql')", cancellationToken) > 0)
+        if (await database.ScalarAsync<long>("SELECT count(*) FROM timescaledb_information.chunks WHERE NOT is_compressed AND "
+            + "hypertable_name IN ('sensor_data', 'bare_psql')", cancellationToken) > 0)
         {
             throw new InvalidOperationException("a chunk was not compressed as it came");
         }
@@ -55,6 +57,7 @@ internal static class AppendOnlyLoad
         string Rate(Stopwatch time) => $"{readings / time.Elapsed.TotalSeconds / 1000:F0},000";
         return Figure.AtLeast(
             "append-only bulk load against psql's direct-compress COPY", byPsql.Elapsed / byStore.Elapsed, 0.8, "",
-            string.Create(CultureInfo.InvariantCulture, $"{Rate(byStore)} against {Rate(byPsql)} readings/s, {Days} days in turns; {bytes / (double)readings:F1} bytes a reading as written"));
+            string.Create(CultureInfo.InvariantCulture, $"{Rate(byStore)} against {Rate(byPsql)} readings/s, {Days} days in turns; "
+                + $"{bytes / (double)readings:F1} bytes a reading as written"));
     }
 }

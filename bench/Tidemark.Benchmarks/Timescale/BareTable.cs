@@ -16,13 +16,15 @@ internal sealed class BareTable(BenchDatabase database, string name)
 
     private static readonly byte[] Signature = [.. "PGCOPY\n"u8, 0xFF, .. "\r\n"u8, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-    private static readonly string Columns = $"time, sensor_id, {string.Join(", ", DataSet.Schema.Metrics.Select(m => Identifier.Quote(m.Name)))}";
+    private static readonly string Columns
+        = $"time, sensor_id, {string.Join(", ", DataSet.Schema.Metrics.Select(m => Identifier.Quote(m.Name)))}";
 
     /// <summary>Creates the table as the store made <c>sensor_data</c>, by what the catalog says of it.</summary>
     public async Task CreateAsync(CancellationToken cancellationToken) => await database.ExecuteAsync(
         $"""
         CREATE TABLE {name} (LIKE sensor_data INCLUDING DEFAULTS);
-        SELECT create_hypertable('{name}', by_range('time', (SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = 'sensor_data')), create_default_indexes => false);
+        SELECT create_hypertable('{name}', by_range('time', (SELECT time_interval FROM timescaledb_information.dimensions
+            WHERE hypertable_name = 'sensor_data')), create_default_indexes => false);
         DO $$
         DECLARE definition text;
         BEGIN
@@ -51,7 +53,11 @@ internal sealed class BareTable(BenchDatabase database, string name)
     }
 
     public Task CopyByPsqlAsync(string path, CancellationToken cancellationToken, string? options = null)
-        => database.RunAsync("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", $"\\copy {name} ({Columns}) FROM '{path}' WITH (FORMAT binary)"], cancellationToken, options);
+        => database.RunAsync(
+            "psql",
+            ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", $"\\copy {name} ({Columns}) FROM '{path}' WITH (FORMAT binary)"],
+            cancellationToken,
+            options);
 
     public async Task CopyByDriverAsync(IEnumerable<ReadingBatch> batches, CancellationToken cancellationToken)
     {

@@ -20,10 +20,12 @@ internal sealed class BenchDatabase : IAsyncDisposable
     public string Connection => _settings.ConnectionString;
 
     /// <summary>The store's URI. The password goes by <see cref="Environment"/>, which no process list shows.</summary>
-    public string StoreUri => $"postgresql://{Uri.EscapeDataString(_settings.Username!)}@{_settings.Host}:{_settings.Port}/{_settings.Database}";
+    public string StoreUri
+        => $"postgresql://{Uri.EscapeDataString(_settings.Username!)}@{_settings.Host}:{_settings.Port}/{_settings.Database}";
 
     /// <summary>For processes: the password, and nobody but the benchmark maintains.</summary>
-    public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string> { ["PGPASSWORD"] = _settings.Password ?? "", ["TIDEMARK_MAINTENANCE"] = "external" };
+    public IReadOnlyDictionary<string, string> Environment
+        => new Dictionary<string, string> { ["PGPASSWORD"] = _settings.Password ?? "", ["TIDEMARK_MAINTENANCE"] = "external" };
 
     public static async Task<BenchDatabase> CreateAsync(string server, string name, CancellationToken cancellationToken)
     {
@@ -37,7 +39,13 @@ internal sealed class BenchDatabase : IAsyncDisposable
     public async Task<ITelemetryStore> OpenStoreAsync(CancellationToken cancellationToken, bool appendOnly = false)
     {
         var store = await TimescaleStore.OpenAsync(
-            new TimescaleOptions { Connection = Connection, Schema = DataSet.Schema, Maintenance = MaintenanceOwner.External, AppendOnly = appendOnly }, cancellationToken);
+            new TimescaleOptions
+            {
+                Connection = Connection,
+                Schema = DataSet.Schema,
+                Maintenance = MaintenanceOwner.External,
+                AppendOnly = appendOnly
+            }, cancellationToken);
         await store.InitializeAsync(cancellationToken);
         return store;
     }
@@ -70,7 +78,9 @@ internal sealed class BenchDatabase : IAsyncDisposable
         var errors = process.StandardError.ReadToEndAsync(cancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
-        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {await errors}");
+        return process.ExitCode == 0
+            ? output
+            : throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {await errors}");
     }
 
     public async ValueTask DisposeAsync()

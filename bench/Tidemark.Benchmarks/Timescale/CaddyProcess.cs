@@ -5,7 +5,10 @@ using System.Text.RegularExpressions;
 
 namespace Tidemark.Benchmarks.Timescale;
 
-/// <summary>The proxy of the production setup in deploy/docker before a server of this machine, with TLS of its own making, as a process that is ended by its id when disposed.</summary>
+/// <summary>
+/// The proxy of the production setup in deploy/docker before a server of this machine, with TLS of its own making, as a process that is
+/// ended by its id when disposed.
+/// </summary>
 internal sealed partial class CaddyProcess : IAsyncDisposable
 {
     private readonly Process _process;
@@ -25,7 +28,8 @@ internal sealed partial class CaddyProcess : IAsyncDisposable
     }
 
     /// <param name="server">Where the API listens.</param>
-    /// <param name="folder">For its certificates and its configuration, which is the repository's but for names and ports of a container.</param>
+    /// <param name="folder">For its certificates and its configuration, which is the repository's but for names and ports of a
+    /// container.</param>
     /// <param name="cancellationToken">Gives up waiting for the first answer.</param>
     public static async Task<CaddyProcess> StartAsync(Uri server, string folder, CancellationToken cancellationToken)
     {
@@ -34,13 +38,21 @@ internal sealed partial class CaddyProcess : IAsyncDisposable
         await File.WriteAllTextAsync(
             file,
             (await File.ReadAllTextAsync(Path.Combine(Repository(), "deploy/docker/caddy/Caddyfile"), cancellationToken))
-                .Replace("\tadmin off\n", "\tadmin off\n\tdefault_bind 127.0.0.1\n\tskip_install_trust\n\tauto_https disable_redirects\n", StringComparison.Ordinal)
+                .Replace(
+                    "\tadmin off\n",
+                    "\tadmin off\n\tdefault_bind 127.0.0.1\n\tskip_install_trust\n\tauto_https disable_redirects\n",
+                    StringComparison.Ordinal)
                 .Replace("api:5000", server.Authority, StringComparison.Ordinal)
                 .Replace("127.0.0.1:2020", $"127.0.0.1:{health}", StringComparison.Ordinal),
             cancellationToken);
-        var start = new ProcessStartInfo(Program(), ["run", "--adapter", "caddyfile", "--config", file]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Program(), ["run", "--adapter", "caddyfile", "--config", file])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         start.Environment["TIDEMARK_SITE"] = $"https://localhost:{port}";
-        foreach (Match setting in GoSetting().Matches(await File.ReadAllTextAsync(Path.Combine(Repository(), "deploy/docker/compose.production.yaml"), cancellationToken)))
+        foreach (Match setting in GoSetting().Matches(
+            await File.ReadAllTextAsync(Path.Combine(Repository(), "deploy/docker/compose.production.yaml"), cancellationToken)))
         {
             start.Environment[setting.Groups[1].Value] = setting.Groups[2].Value;
         }
@@ -92,7 +104,9 @@ internal sealed partial class CaddyProcess : IAsyncDisposable
     private static partial Regex GoSetting();
 
     private static string Program()
-        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append(Path.Combine(Repository(), ".tools/bin")).Select(folder => Path.Combine(folder, "caddy")).FirstOrDefault(File.Exists)
+        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append(Path.Combine(Repository(), ".tools/bin"))
+            .Select(folder => Path.Combine(folder, "caddy"))
+            .FirstOrDefault(File.Exists)
             ?? throw new InvalidOperationException("there is no caddy on the path: .ci/tools brings it");
 
     private static string Repository()
@@ -100,7 +114,8 @@ internal sealed partial class CaddyProcess : IAsyncDisposable
         var folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "Tidemark.slnx")))
         {
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("the proxy's configuration is in the clone, and this runs outside of one");
+            folder = Path.GetDirectoryName(folder)
+                ?? throw new InvalidOperationException("the proxy's configuration is in the clone, and this runs outside of one");
         }
 
         return folder;

@@ -4,7 +4,8 @@ using Tidemark.Server.Keys;
 namespace Tidemark.Benchmarks.Timescale;
 
 /// <summary>
-/// What the key check and the proxy take from the throughput of a sensor's week of hours. The same server process is asked in turns directly without a
+/// What the key check and the proxy take from the throughput of a sensor's week of hours. The same server process is asked in turns
+/// directly without a
 /// key, directly with one, and through Caddy with one; each round gives a ratio of its own, so that what else the machine does cancels.
 /// </summary>
 internal static class ProxyCost
@@ -13,10 +14,18 @@ internal static class ProxyCost
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Span = TimeSpan.FromSeconds(1.5);
 
-    public static async Task<IReadOnlyList<Figure>> MeasureAsync(BenchDatabase database, DataSet data, string folder, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<Figure>> MeasureAsync(
+        BenchDatabase database,
+        DataSet data,
+        string folder,
+        CancellationToken cancellationToken)
     {
         var file = Path.Combine(folder, "keys.json");
-        var environment = new Dictionary<string, string>(database.Environment) { ["TIDEMARK_SERVER__KEYS"] = file, ["TIDEMARK_SERVER__TRUSTED_PROXIES"] = "127.0.0.1/32" };
+        var environment = new Dictionary<string, string>(database.Environment)
+        {
+            ["TIDEMARK_SERVER__KEYS"] = file,
+            ["TIDEMARK_SERVER__TRUSTED_PROXIES"] = "127.0.0.1/32"
+        };
         await using var server = await TidemarkProcess.ServeAsync(database.StoreUri, environment, cancellationToken);
         await using var caddy = await CaddyProcess.StartAsync(server.Url, folder, cancellationToken);
         var key = new KeyFile(file).Add("benchmark", [Scope.Read], Instant.From(DateTimeOffset.UtcNow));
@@ -58,23 +67,29 @@ internal static class ProxyCost
             }
         }
 
-        var of = Enumerable.Range(0, ways.Length).Select(way => new Samples(Enumerable.Range(0, Rounds).Select(round => rates[way, round]))).ToArray();
+        var of = Enumerable.Range(0, ways.Length).Select(way => new Samples(Enumerable.Range(0, Rounds).Select(round => rates[way, round])))
+            .ToArray();
         Samples Ratio(int way, int to = 0) => new(Enumerable.Range(0, Rounds).Select(round => rates[way, round] / rates[to, round]));
-        FormattableString Beside(int way, int to) =>
-            $"{of[way].Median:F0} against {of[to].Median:F0} requests/s; {serverMicros[way] / served[way]:F0} against {serverMicros[to] / served[to]:F0} µs of a processor a request in the server, {proxyMicros[way] / served[way]:F0} µs in the proxy";
+        string Beside(int way, int to) =>
+            $"{of[way].Median:F0} against {of[to].Median:F0} requests/s; {serverMicros[way] / served[way]:F0} against "
+                + $"{serverMicros[to] / served[to]:F0} µs of a processor a request in the server, {proxyMicros[way] / served[way]:F0} µs "
+                + "in the proxy";
         return
         [
             Of(
                 "week of hours with a key against without", Ratio(1),
-                $"{of[1].Median:F0} against {of[0].Median:F0} requests/s; {serverMicros[1] / served[1]:F0} against {serverMicros[0] / served[0]:F0} µs of a processor a request in the server"),
+                $"{of[1].Median:F0} against {of[0].Median:F0} requests/s; {serverMicros[1] / served[1]:F0} against "
+                    + $"{serverMicros[0] / served[0]:F0} µs of a processor a request in the server"),
             Of("week of hours through Caddy with TLS and a key against directly without", Ratio(2), Beside(2, 0)),
             Figure.Free("the same, both compressed as browsers ask", Ratio(4, 3).Median, "", Text(Ratio(4, 3), Beside(4, 3))),
         ];
     }
 
-    private static Figure Of(string name, Samples ratio, FormattableString beside)
+    private static Figure Of(string name, Samples ratio, string beside)
         => Figure.AtLeast(name, ratio.Median, 0.9, "", Text(ratio, beside));
 
-    private static string Text(Samples ratio, FormattableString beside)
-        => string.Create(CultureInfo.InvariantCulture, $"median of {Rounds} rounds, {ratio.Percentile(0):F2} to {ratio.Max:F2}; {FormattableString.Invariant(beside)}");
+    private static string Text(Samples ratio, string beside)
+        => string.Create(
+            CultureInfo.InvariantCulture,
+            $"median of {Rounds} rounds, {ratio.Percentile(0):F2} to {ratio.Max:F2}; {beside}");
 }

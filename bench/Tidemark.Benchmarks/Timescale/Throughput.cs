@@ -4,7 +4,9 @@ using System.Text.RegularExpressions;
 
 namespace Tidemark.Benchmarks.Timescale;
 
-/// <summary>How many questions a second about a sensor's week of hours: through HTTP, and the same rows by pgbench with a prepared statement.</summary>
+/// <summary>
+/// How many questions a second about a sensor's week of hours: through HTTP, and the same rows by pgbench with a prepared statement.
+/// </summary>
 internal static partial class Throughput
 {
     private const int Clients = 8;
@@ -27,7 +29,9 @@ internal static partial class Throughput
         var bare = await PgbenchAsync(database, data, folder, cancellationToken);
         return Figure.AtLeast(
             $"week of hours, {Clients} clients through HTTP against pgbench", http / bare, 0.3, "",
-            string.Create(CultureInfo.InvariantCulture, $"{http:F0} requests/s against {bare:F0} statements/s, clients and server on the same cores"));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{http:F0} requests/s against {bare:F0} statements/s, clients and server on the same cores"));
     }
 
     /// <summary>Requests a second, by eight clients that each ask again once they have the whole answer.</summary>
@@ -54,17 +58,24 @@ internal static partial class Throughput
     private static async Task<double> PgbenchAsync(BenchDatabase database, DataSet data, string folder, CancellationToken cancellationToken)
     {
         var table = await database.ScalarAsync<string>(
-            "SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) FROM timescaledb_information.continuous_aggregates WHERE view_name = 'sensor_data_hourly'",
+            "SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) FROM "
+                + "timescaledb_information.continuous_aggregates WHERE view_name = 'sensor_data_hourly'",
             cancellationToken);
-        var columns = string.Join(", ", DataSet.Schema.Metrics.SelectMany(m => new[] { $"avg_{m.Name}", $"min_{m.Name}", $"max_{m.Name}" }));
+        var columns = string.Join(
+            ", ",
+            DataSet.Schema.Metrics.SelectMany(m => new[] { $"avg_{m.Name}", $"min_{m.Name}", $"max_{m.Name}" }));
         var from = Period.Parse("1w").Until(data.End).From.ToDateTime();
         var script = Path.Combine(folder, "week.sql");
         await File.WriteAllTextAsync(
             script,
             $"\\set s random(1, {Sensors})\n"
-            + $"SELECT bucket, {columns}, reading_count FROM {table} WHERE sensor_id = 'sensor_' || lpad((:s)::int::text, greatest(3, length((:s)::int::text)), '0') AND bucket >= '{from:yyyy-MM-dd HH:mm:ss}+00' ORDER BY bucket;\n",
+            + $"SELECT bucket, {columns}, reading_count FROM {table} WHERE sensor_id = 'sensor_' || lpad((:s)::int::text, greatest(3, "
+            + $"length((:s)::int::text)), '0') AND bucket >= '{from:yyyy-MM-dd HH:mm:ss}+00' ORDER BY bucket;\n",
             cancellationToken);
-        var output = await database.RunAsync("pgbench", ["-n", "-M", "prepared", "-c", $"{Clients}", "-j", "2", "-T", $"{Span.TotalSeconds}", "-f", script], cancellationToken);
+        var output = await database.RunAsync(
+            "pgbench",
+            ["-n", "-M", "prepared", "-c", $"{Clients}", "-j", "2", "-T", $"{Span.TotalSeconds}", "-f", script],
+            cancellationToken);
         return double.Parse(TransactionsPerSecond().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
     }
 

@@ -18,9 +18,11 @@ internal sealed record ApiAnswer(string Path, int Status, TimeSpan Elapsed, Json
     public string? Error => IsSuccess ? null : Text("error") ?? $"status {Status}";
 
     /// <summary>The rows answered; null where an answer has none.</summary>
-    public long? DataPoints => Body.TryGetProperty("data_points", out var points) || Body.TryGetProperty("count", out points) ? points.GetInt64() : null;
+    public long? DataPoints
+        => Body.TryGetProperty("data_points", out var points) || Body.TryGetProperty("count", out points) ? points.GetInt64() : null;
 
-    private string? Text(string member) => Body.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    private string? Text(string member)
+        => Body.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }
 
 /// <summary>Asks a Tidemark server and takes the time.</summary>
@@ -59,15 +61,19 @@ internal sealed class ApiClient : IDisposable
             var bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken);
             var elapsed = Stopwatch.GetElapsedTime(started);
             var body = JsonDocument.Parse(bytes).RootElement;
-            return body.ValueKind == JsonValueKind.Object ? new ApiAnswer(path, (int)response.StatusCode, elapsed, body) : throw NotTidemark();
+            return body.ValueKind == JsonValueKind.Object
+                ? new ApiAnswer(path, (int)response.StatusCode, elapsed, body)
+                : throw NotTidemark();
         }
         catch (HttpRequestException)
         {
-            throw new CommandFailedException($"no server answers at {Server}: start one with tidemark serve, or say where it is with --host and --port");
+            throw new CommandFailedException(
+                $"no server answers at {Server}: start one with tidemark serve, or say where it is with --host and --port");
         }
         catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CommandFailedException(string.Create(CultureInfo.InvariantCulture, $"{Server}{path} gave no answer in {_http.Timeout.TotalMinutes:0} minutes"));
+            throw new CommandFailedException(
+                string.Create(CultureInfo.InvariantCulture, $"{Server}{path} gave no answer in {_http.Timeout.TotalMinutes:0} minutes"));
         }
         catch (JsonException)
         {

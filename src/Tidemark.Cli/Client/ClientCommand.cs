@@ -6,15 +6,32 @@ namespace Tidemark.Cli.Client;
 /// <summary><c>tidemark client</c>: walks the REST API of a server and compares raw readings against aggregates.</summary>
 internal static class ClientCommand
 {
-    public static readonly Option<string> Host = new("--host") { Description = "The server. Default 127.0.0.1.", HelpName = "HOST", DefaultValueFactory = _ => "127.0.0.1" };
+    public static readonly Option<string> Host = new("--host")
+    {
+        Description = "The server. Default 127.0.0.1.",
+        HelpName = "HOST",
+        DefaultValueFactory = _ => "127.0.0.1"
+    };
 
-    public static readonly Option<int> Port = TypedOption.Whole("--port", 5000, 1, 65535, "Its port; 443 is asked over TLS. The key, if the server asks for one, is in TIDEMARK_KEY.");
+    public static readonly Option<int> Port = TypedOption.Whole(
+        "--port",
+        5000,
+        1,
+        65535,
+        "Its port; 443 is asked over TLS. The key, if the server asks for one, is in TIDEMARK_KEY.");
 
-    private static readonly Option<string?> Chart = new("--chart") { Description = "Draw the comparison into a .svg or .png file.", HelpName = "FILE" };
+    private static readonly Option<string?> Chart = new("--chart")
+    {
+        Description = "Draw the comparison into a .svg or .png file.",
+        HelpName = "FILE"
+    };
 
     public static Command Create()
     {
-        var command = new Command("client", "Ask every endpoint of a running server, then compare raw readings against aggregates.") { Host, Port, Chart };
+        var command = new Command("client", "Ask every endpoint of a running server, then compare raw readings against aggregates.") {
+            Host,
+            Port,
+            Chart };
         Chart.Validators.Add(result =>
         {
             var path = result.GetValueOrDefault<string?>();
@@ -77,7 +94,11 @@ internal static class ClientCommand
         Terminal.Line(client.Server);
         Terminal.Table(
             ["endpoint", "status", "time", "data points"],
-            walk.Answers.Select(a => new[] { a.Path, a.Error ?? $"{a.Status}", Milliseconds(a.Elapsed.TotalMilliseconds), a.DataPoints is { } points ? Readable.Count(points) : "" }));
+            walk.Answers.Select(a => new[] {
+                a.Path,
+                a.Error ?? $"{a.Status}",
+                Milliseconds(a.Elapsed.TotalMilliseconds),
+                a.DataPoints is { } points ? Readable.Count(points) : "" }));
     }
 
     private static void Show(List<Comparison> comparisons, string? chart)
@@ -87,7 +108,9 @@ internal static class ClientCommand
             comparisons.Select(c => new[]
             {
                 c.Name, Readable.Count(c.DataPoints), Milliseconds(c.RawMs), Milliseconds(c.AggregateMs),
-                string.Create(CultureInfo.InvariantCulture, $"{c.Speedup:0.0}x"), c.Agrees ? "agree" : $"{Readable.Count(c.Differences, "bucket")} differ",
+                string.Create(CultureInfo.InvariantCulture, $"{c.Speedup:0.0}x"), c.Agrees
+                    ? "agree"
+                    : $"{Readable.Count(c.Differences, "bucket")} differ",
             }));
         ComparisonChart.Draw(comparisons);
         if (chart is not null)
@@ -101,8 +124,19 @@ internal static class ClientCommand
         client.Server,
         walk.SensorId,
         walk.Metric,
-        Endpoints = walk.Answers.Select(a => new { a.Path, a.Status, TimeMs = Math.Round(a.Elapsed.TotalMilliseconds, 3), a.DataPoints, a.Error }),
-        Queries = comparisons.Select(c => new { c.Name, c.Aggregation, c.DataPoints, RawMs = Math.Round(c.RawMs, 3), AggregateMs = Math.Round(c.AggregateMs, 3), Speedup = Math.Round(c.Speedup, 2), c.Differences }),
+        Endpoints = walk.Answers
+            .Select(a => new { a.Path, a.Status, TimeMs = Math.Round(a.Elapsed.TotalMilliseconds, 3), a.DataPoints, a.Error }),
+        Queries = comparisons.Select(c => new
+        {
+            c.Name,
+            c.Aggregation,
+            c.DataPoints,
+            RawMs = Math.Round(c.RawMs, 3),
+            AggregateMs = Math
+            .Round(c.AggregateMs, 3),
+            Speedup = Math.Round(c.Speedup, 2),
+            c.Differences
+        }),
         Chart = chart,
     });
 
@@ -110,14 +144,16 @@ internal static class ClientCommand
     {
         if (chart is not null && !ComparisonChart.HasFonts())
         {
-            Terminal.Note("this machine has no fonts, so the chart has no text: install some, such as fonts-dejavu-core, and draw it again");
+            Terminal.Note(
+                "this machine has no fonts, so the chart has no text: install some, such as fonts-dejavu-core, and draw it again");
         }
 
         var failed = walk.Answers.Count(a => !a.IsSuccess);
         var differing = comparisons.Where(c => !c.Agrees).Select(c => c.Aggregation).ToList();
         if (differing.Count > 0)
         {
-            Terminal.Error($"raw readings and {string.Join(", ", differing)} differ: late readings may wait for tidemark refresh; tidemark verify finds out");
+            Terminal.Error($"raw readings and {string.Join(", ", differing)} differ: late readings may wait for tidemark refresh; "
+                + "tidemark verify finds out");
         }
 
         if (failed > 0)

@@ -47,15 +47,20 @@ internal sealed record ComparedQuery(string Name, string Aggregation, BucketWidt
     }
 
     /// <summary>Sums and averages may differ in the last digits, because they are added up in another order.</summary>
-    public static (int Common, int Differences) Compare(IReadOnlyDictionary<string, (double? Average, long Count)> raw, IReadOnlyDictionary<string, (double? Average, long Count)> aggregate)
+    public static (int Common, int Differences) Compare(
+        IReadOnlyDictionary<string, (double? Average, long Count)> raw,
+        IReadOnlyDictionary<string, (double? Average, long Count)> aggregate)
     {
         var common = raw.Keys.Intersect(aggregate.Keys).ToList();
-        var differing = common.Count(time => raw[time].Count != aggregate[time].Count || !IsClose(raw[time].Average, aggregate[time].Average));
+        var differing = common.Count(
+            time => raw[time].Count != aggregate[time].Count || !IsClose(raw[time].Average, aggregate[time].Average));
         return (common.Count, differing + raw.Count + aggregate.Count - (2 * common.Count));
     }
 
     private static bool IsClose(double? a, double? b)
-        => a is null || b is null ? a is null && b is null : Math.Abs(a.Value - b.Value) <= 1e-9 * Math.Max(1, Math.Max(Math.Abs(a.Value), Math.Abs(b.Value)));
+        => a is null || b is null
+            ? a is null && b is null
+            : Math.Abs(a.Value - b.Value) <= 1e-9 * Math.Max(1, Math.Max(Math.Abs(a.Value), Math.Abs(b.Value)));
 
     private static async Task<ApiAnswer> AskAsync(ApiClient client, string path, CancellationToken cancellationToken)
     {

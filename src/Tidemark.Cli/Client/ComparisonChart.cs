@@ -17,14 +17,18 @@ internal static class ComparisonChart
         foreach (var comparison in comparisons)
         {
             chart.AddItem($"{comparison.Name}, raw {Milliseconds(comparison.RawMs)}", comparison.RawMs, Spectre.Console.Color.Orange1);
-            chart.AddItem($"{comparison.Name}, aggregate {Milliseconds(comparison.AggregateMs)}", comparison.AggregateMs, Spectre.Console.Color.Green);
+            chart.AddItem(
+                $"{comparison.Name}, aggregate {Milliseconds(comparison.AggregateMs)}",
+                comparison.AggregateMs,
+                Spectre.Console.Color.Green);
         }
 
         Terminal.Write(chart);
     }
 
     /// <summary>Whether the system can write text into a picture.</summary>
-    public static bool HasFonts() => Fonts.GetTypeface(Fonts.Default, FontWeight.Normal, FontSlant.Upright, FontSpacing.Normal).ContainsGlyph('m');
+    public static bool HasFonts()
+        => Fonts.GetTypeface(Fonts.Default, FontWeight.Normal, FontSlant.Upright, FontSpacing.Normal).ContainsGlyph('m');
 
     /// <param name="comparisons">Two bars each.</param>
     /// <param name="path">Ends in .svg or .png.</param>

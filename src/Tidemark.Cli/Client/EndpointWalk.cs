@@ -17,12 +17,20 @@ internal static class EndpointWalk
     {
         var health = await AskAsync(client, "/api/health", cancellationToken);
         var sensors = await AskAsync(client, "/api/sensors", cancellationToken);
-        var first = sensors.Body.GetProperty("sensors").EnumerateArray().Select(s => s.GetProperty("sensor_id").GetString()!).FirstOrDefault()
+        var first = sensors.Body.GetProperty("sensors").EnumerateArray().Select(s => s.GetProperty("sensor_id").GetString()!)
+            .FirstOrDefault()
             ?? throw new CommandFailedException("the store has no readings yet: write some with tidemark generate or tidemark import");
         var id = Uri.EscapeDataString(first);
         var current = await AskAsync(client, $"/api/sensors/{id}/current", cancellationToken);
         var answers = new List<ApiAnswer> { health, sensors, current };
-        string[] others = [$"/api/sensors/{id}/raw?period=1d", $"/api/sensors/{id}/hourly?period=1w", $"/api/sensors/{id}/daily?period=1m", $"/api/sensors/{id}/monthly?period=1y", $"/api/stats/performance?sensor_id={id}"];
+        string[] others =
+        [
+            $"/api/sensors/{id}/raw?period=1d",
+            $"/api/sensors/{id}/hourly?period=1w",
+            $"/api/sensors/{id}/daily?period=1m",
+            $"/api/sensors/{id}/monthly?period=1y",
+            $"/api/stats/performance?sensor_id={id}",
+        ];
         foreach (var path in others)
         {
             answers.Add(await client.GetAsync(path, cancellationToken));

@@ -9,9 +9,17 @@ internal static class ExportCommand
 
     private static readonly Argument<string> Table = new("TABLE") { Description = "raw, or the name of an aggregate such as hourly." };
 
-    private static readonly Option<string?> Sensor = new("--sensor") { Description = "One sensor. Else all, in no particular order.", HelpName = "ID" };
+    private static readonly Option<string?> Sensor = new("--sensor")
+    {
+        Description = "One sensor. Else all, in no particular order.",
+        HelpName = "ID"
+    };
 
-    private static readonly Option<string?> Period = new("--period") { Description = "How far back, such as 1d, 1w, 1m or 1y. Else everything.", HelpName = "PERIOD" };
+    private static readonly Option<string?> Period = new("--period")
+    {
+        Description = "How far back, such as 1d, 1w, 1m or 1y. Else everything.",
+        HelpName = "PERIOD"
+    };
 
     private static readonly Option<Instant?> From = TypedOption.Time("--from", "The first time.");
 
@@ -25,7 +33,13 @@ internal static class ExportCommand
 
     public static Command Create()
     {
-        var command = new Command("export", "Write raw readings or an aggregate as CSV or Parquet.") { Table, Sensor, Period, From, To, Output };
+        var command = new Command("export", "Write raw readings or an aggregate as CSV or Parquet.") {
+            Table,
+            Sensor,
+            Period,
+            From,
+            To,
+            Output };
         command.Validators.Add(result =>
         {
             if (result.GetResult(Period) is { } period && (result.GetResult(From) ?? result.GetResult(To)) is not null)
@@ -69,7 +83,8 @@ internal static class ExportCommand
         var rows = await Terminal.ProgressAsync($"export {output}", async progress =>
         {
             var total = 0L;
-            var counted = table.Counted(passed => progress.Report(new StoreProgress($"export {output}: {Readable.Count(total = passed)} rows", double.NaN)));
+            var counted = table.Counted(
+                passed => progress.Report(new StoreProgress($"export {output}: {Readable.Count(total = passed)} rows", double.NaN)));
             await PartialFile.WriteAsync(output, stream => write(counted, stream, cancellationToken), cancellationToken);
             return total;
         });
@@ -85,7 +100,11 @@ internal static class ExportCommand
         return ExitCode.Success;
     }
 
-    private static async Task<AggregateReader?> OpenAggregateAsync(ITelemetryStore store, ParseResult arguments, TimeRange range, CancellationToken cancellationToken)
+    private static async Task<AggregateReader?> OpenAggregateAsync(
+        ITelemetryStore store,
+        ParseResult arguments,
+        TimeRange range,
+        CancellationToken cancellationToken)
     {
         var table = arguments.GetRequiredValue(Table);
         if (table == Raw)

@@ -8,10 +8,20 @@ namespace Tidemark.Cli.Export;
 /// <param name="SensorId">By row.</param>
 /// <param name="Value">By row and value column; NaN stands for null.</param>
 /// <param name="ReadingCount">By row; 1 for readings.</param>
-internal sealed record ExportBatch(int Count, Func<int, Instant> Time, Func<int, string> SensorId, Func<int, int, double> Value, Func<int, long> ReadingCount)
+internal sealed record ExportBatch(
+    int Count,
+    Func<int, Instant> Time,
+    Func<int, string> SensorId,
+    Func<int, int, double> Value,
+    Func<int, long> ReadingCount)
 {
     public static ExportBatch Of(ReadingBatch batch)
-        => new(batch.Count, row => new Instant(batch.TimesMicros[row]), row => batch.SensorIds[row], (row, column) => batch.Metric(column)[row], _ => 1);
+        => new(
+            batch.Count,
+            row => new Instant(batch.TimesMicros[row]),
+            row => batch.SensorIds[row],
+            (row, column) => batch.Metric(column)[row],
+            _ => 1);
 
     public static ExportBatch Of(AggregateBatch batch) => new(batch.Count, batch.Bucket, batch.SensorId, batch.Value, batch.ReadingCount);
 }
@@ -38,7 +48,9 @@ internal sealed record ExportTable(string TimeColumn, IReadOnlyList<string> Valu
     {
         return this with { Batches = Count(Batches) };
 
-        async IAsyncEnumerable<ExportBatch> Count(IAsyncEnumerable<ExportBatch> batches, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        async IAsyncEnumerable<ExportBatch> Count(
+            IAsyncEnumerable<ExportBatch> batches,
+            [EnumeratorCancellation] CancellationToken cancellationToken = default)
         {
             var rows = 0L;
             await foreach (var batch in batches.WithCancellation(cancellationToken))

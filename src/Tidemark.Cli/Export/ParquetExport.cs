@@ -15,7 +15,11 @@ internal static class ParquetExport
         var schema = new ParquetSchema(Fields(table));
         var group = new Group(table);
         await using var writer = await ParquetWriter.CreateAsync(
-            schema, stream, new ParquetOptions { CompressionMethod = CompressionMethod.Zstd, CompressionLevel = CompressionLevel.Optimal }, append: false, cancellationToken);
+            schema, stream, new ParquetOptions
+            {
+                CompressionMethod = CompressionMethod.Zstd,
+                CompressionLevel = CompressionLevel.Optimal
+            }, append: false, cancellationToken);
         await foreach (var batch in table.Batches.WithCancellation(cancellationToken))
         {
             for (var row = 0; row < batch.Count; row++)
@@ -36,7 +40,12 @@ internal static class ParquetExport
 
     private static List<Field> Fields(ExportTable table) =>
     [
-        new DateTimeDataField(table.TimeColumn, DateTimeFormat.Timestamp, isAdjustedToUTC: true, unit: DateTimeTimeUnit.Micros, isNullable: false),
+        new DateTimeDataField(
+            table.TimeColumn,
+            DateTimeFormat.Timestamp,
+            isAdjustedToUTC: true,
+            unit: DateTimeTimeUnit.Micros,
+            isNullable: false),
         new DataField(ExportTable.SensorColumn, typeof(string), isNullable: false),
         .. table.Values.Select(name => new DataField(name, typeof(double), isNullable: true)),
         .. table.HasCounts ? [new DataField(ExportTable.CountColumn, typeof(long), isNullable: false)] : Array.Empty<Field>(),
@@ -74,7 +83,10 @@ internal static class ParquetExport
             await group.WriteAsync(fields[1], new ArraySegment<string>(_sensorIds, 0, Count));
             for (var column = 0; column < _values.Length; column++)
             {
-                await group.WriteAsync<double>(fields[2 + column], _values[column].AsMemory(0, Count), cancellationToken: cancellationToken);
+                await group.WriteAsync<double>(
+                    fields[2 + column],
+                    _values[column].AsMemory(0, Count),
+                    cancellationToken: cancellationToken);
             }
 
             if (table.HasCounts)

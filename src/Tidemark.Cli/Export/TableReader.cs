@@ -21,7 +21,8 @@ internal abstract class TableReader(IReadOnlyList<(string Name, Type Type)> colu
 
     public override object this[string name] => GetValue(GetOrdinal(name));
 
-    public ReadOnlyCollection<DbColumn> GetColumnSchema() => columns.Select((column, i) => (DbColumn)new Column(i, column.Name, column.Type)).ToList().AsReadOnly();
+    public ReadOnlyCollection<DbColumn> GetColumnSchema()
+        => columns.Select((column, i) => (DbColumn)new Column(i, column.Name, column.Type)).ToList().AsReadOnly();
 
     public override string GetName(int ordinal) => columns[ordinal].Name;
 
@@ -63,11 +64,13 @@ internal abstract class TableReader(IReadOnlyList<(string Name, Type Type)> colu
 
     public override byte GetByte(int ordinal) => throw new NotSupportedException();
 
-    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) => throw new NotSupportedException();
+    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length)
+        => throw new NotSupportedException();
 
     public override char GetChar(int ordinal) => throw new NotSupportedException();
 
-    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) => throw new NotSupportedException();
+    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length)
+        => throw new NotSupportedException();
 
     public override DateTime GetDateTime(int ordinal) => throw new NotSupportedException();
 

@@ -13,33 +13,42 @@ internal sealed record ColumnMap(int Columns, int Time, int Sensor, IReadOnlyLis
 
     /// <param name="header">The column names of the file.</param>
     /// <param name="schema">Its metrics are looked for.</param>
-    /// <param name="mapping">By field (time, sensor_id or a metric) the name of its column; other fields are matched by name, ignoring case.</param>
+    /// <param name="mapping">By field (time, sensor_id or a metric) the name of its column; other fields are matched by name, ignoring
+    /// case.</param>
     /// <param name="hasSensor">Whether all rows are of one sensor that is given otherwise.</param>
     /// <exception cref="CommandFailedException">A column is missing or ambiguous.</exception>
-    public static ColumnMap Create(IReadOnlyList<string> header, TelemetrySchema schema, IReadOnlyDictionary<string, string> mapping, bool hasSensor)
+    public static ColumnMap Create(
+        IReadOnlyList<string> header,
+        TelemetrySchema schema,
+        IReadOnlyDictionary<string, string> mapping,
+        bool hasSensor)
     {
         var metrics = schema.Metrics.Select(m => m.Name).ToList();
         if (mapping.Keys.FirstOrDefault(field => field is not (TimeName or SensorName) && !metrics.Contains(field)) is { } unknown)
         {
-            throw new CommandFailedException($"--map: there is no field '{unknown}'; there are {TimeName}, {SensorName}, {string.Join(", ", metrics)}");
+            throw new CommandFailedException(
+                $"--map: there is no field '{unknown}'; there are {TimeName}, {SensorName}, {string.Join(", ", metrics)}");
         }
 
         var time = Find(TimeName);
         if (time < 0)
         {
-            throw new CommandFailedException($"no column is named {TimeName}: say which one it is with --map {TimeName}=COLUMN; {Describe(header)}");
+            throw new CommandFailedException(
+                $"no column is named {TimeName}: say which one it is with --map {TimeName}=COLUMN; {Describe(header)}");
         }
 
         var sensor = hasSensor ? -1 : Find(SensorName);
         if (sensor < 0 && !hasSensor)
         {
-            throw new CommandFailedException($"no column is named {SensorName}: give --sensor NAME for all rows, or --map {SensorName}=COLUMN; {Describe(header)}");
+            throw new CommandFailedException(
+                $"no column is named {SensorName}: give --sensor NAME for all rows, or --map {SensorName}=COLUMN; {Describe(header)}");
         }
 
         var found = metrics.ConvertAll(Find);
         if (found.TrueForAll(column => column < 0))
         {
-            throw new CommandFailedException($"no column is named {string.Join(" or ", metrics)}: say which one gives a metric with --map {metrics[0]}=COLUMN; {Describe(header)}");
+            throw new CommandFailedException($"no column is named {string.Join(" or ", metrics)}: say which one gives a metric with --map "
+                + $"{metrics[0]}=COLUMN; {Describe(header)}");
         }
 
         var used = found.Append(time).Append(sensor).ToHashSet();
@@ -51,7 +60,9 @@ internal sealed record ColumnMap(int Columns, int Time, int Sensor, IReadOnlyLis
     private static int Mapped(IReadOnlyList<string> header, string field, string name)
     {
         var column = Named(header, name);
-        return column >= 0 ? column : throw new CommandFailedException($"--map {field}={name}: there is no column '{name}'; {Describe(header)}");
+        return column >= 0
+            ? column
+            : throw new CommandFailedException($"--map {field}={name}: there is no column '{name}'; {Describe(header)}");
     }
 
     private static int Named(IReadOnlyList<string> header, string name)
@@ -62,7 +73,8 @@ internal sealed record ColumnMap(int Columns, int Time, int Sensor, IReadOnlyLis
         {
             0 => -1,
             1 => places[0],
-            _ => throw new CommandFailedException($"{places.Count} columns are named '{name}': rename one in the file, or map another; {Describe(header)}"),
+            _ => throw new CommandFailedException(
+                $"{places.Count} columns are named '{name}': rename one in the file, or map another; {Describe(header)}"),
         };
     }
 
@@ -72,7 +84,9 @@ internal sealed record ColumnMap(int Columns, int Time, int Sensor, IReadOnlyLis
     private static string Describe(IReadOnlyList<string> header)
     {
         const int Most = 30;
-        var names = string.Join(", ", header.Take(Most).Select(name => new string([.. ImportTime.Shown(name).Where(c => !char.IsControl(c))])));
+        var names = string.Join(
+            ", ",
+            header.Take(Most).Select(name => new string([.. ImportTime.Shown(name).Where(c => !char.IsControl(c))])));
         return $"the header has {names}{(header.Count > Most ? $" and {header.Count - Most} more" : "")}";
     }
 }

@@ -57,7 +57,10 @@ internal sealed class CsvSource : ReadingSource
         (_layout, _schema) = (layout, schema);
         _buffer = new char[Math.Max(1024, layout.MaxRow)];
         // What the CSV reader holds in its buffer and has not answered yet must be in reach, and a peek more.
-        var encoding = Encoding.GetEncoding(layout.Encoding.CodePage, EncoderFallback.ExceptionFallback, new DecoderReplacementFallback($"{Undecodable}"));
+        var encoding = Encoding.GetEncoding(
+            layout.Encoding.CodePage,
+            EncoderFallback.ExceptionFallback,
+            new DecoderReplacementFallback($"{Undecodable}"));
         _text = new RewindableReader(new StreamReader(stream, encoding, detectEncodingFromByteOrderMarks: true), 2 * _buffer.Length);
         while (_text.ReadLine(_buffer.Length) is { } line)
         {
@@ -90,8 +93,10 @@ internal sealed class CsvSource : ReadingSource
 
     public override IReadOnlyList<string> Notes =>
     [
-        .. _map is { Ignored.Count: > 0 } ? [$"columns without a metric, ignored: {string.Join(", ", _map.Ignored.Select(name => name.Length == 0 ? "(no name)" : name))}"] : Array.Empty<string>(),
-        .. _layout.Time.Repeated > 0 ? [$"{Readable.Count(_layout.Time.Repeated, "local time")} fell into an hour that a clock change repeats: the first of the two was taken"] : Array.Empty<string>(),
+        .. _map is { Ignored.Count: > 0 } ? ["columns without a metric, ignored: "
+            + $"{string.Join(", ", _map.Ignored.Select(name => name.Length == 0 ? "(no name)" : name))}"] : Array.Empty<string>(),
+        .. _layout.Time.Repeated > 0 ? [$"{Readable.Count(_layout.Time.Repeated, "local time")} fell into an hour that a clock change "
+            + "repeats: the first of the two was taken"] : Array.Empty<string>(),
     ];
 
     public override bool Next()
@@ -157,7 +162,8 @@ internal sealed class CsvSource : ReadingSource
     {
         try
         {
-            return CsvDataReader.Create(new StringReader(line), new CsvDataReaderOptions { HasHeaders = false, Delimiter = delimiter }).FieldCount;
+            return CsvDataReader.Create(new StringReader(line), new CsvDataReaderOptions { HasHeaders = false, Delimiter = delimiter })
+                .FieldCount;
         }
         catch (CsvFormatException)
         {
@@ -240,7 +246,9 @@ internal sealed class CsvSource : ReadingSource
             }
 
             var field = _rows!.GetFieldSpan(_map.Metrics[m]).Trim();
-            if (!field.IsEmpty && (field.Contains('\0') || !double.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out values[m]) || double.IsNaN(values[m])))
+            if (!field.IsEmpty && (field.Contains('\0')
+                || !double.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out values[m])
+                || double.IsNaN(values[m])))
             {
                 return $"{_schema.Metrics[m].Name} '{ImportTime.Shown(field)}' is not a number such as -12.5";
             }

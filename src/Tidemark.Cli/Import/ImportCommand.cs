@@ -17,13 +17,15 @@ internal static partial class ImportCommand
 
     private static readonly Option<string?> Format = new("--format")
     {
-        Description = "csv (with a header; comma, semicolon, tab or bar) or ndjson (one JSON object a line). Else by the file's extension, csv for standard input.",
+        Description = "csv (with a header; comma, semicolon, tab or bar) or ndjson (one JSON object a line). Else by the file's "
+            + "extension, csv for standard input.",
         HelpName = "csv|ndjson",
     };
 
     private static readonly Option<Dictionary<string, string>> Map = new("--map")
     {
-        Description = "Which columns give time, sensor_id and metrics, such as time=date,temperature=temp; others are matched by name, ignoring case. May be given several times.",
+        Description = "Which columns give time, sensor_id and metrics, such as time=date,temperature=temp; others are matched by name, "
+            + "ignoring case. May be given several times.",
         HelpName = "FIELD=COLUMN,…",
         CustomParser = ParseMap,
         AllowMultipleArgumentsPerToken = false,
@@ -34,35 +36,49 @@ internal static partial class ImportCommand
 
     private static readonly Option<string?> TimeZone = new("--time-zone")
     {
-        Description = "Where times without a zone are local, such as Europe/Berlin. A time that a clock change skips is refused; of a repeated one the first is taken.",
+        Description = "Where times without a zone are local, such as Europe/Berlin. A time that a clock change skips is refused; of a "
+            + "repeated one the first is taken.",
         HelpName = "ZONE",
     };
 
-    private static readonly Option<string?> Delimiter = new("--delimiter") { Description = "What separates the columns: one character, or tab. Else detected.", HelpName = "CHAR" };
+    private static readonly Option<string?> Delimiter = new("--delimiter")
+    {
+        Description = "What separates the columns: one character, or tab. Else detected.",
+        HelpName = "CHAR"
+    };
 
     private static readonly Option<string?> Unit = new("--time-unit")
     {
-        Description = "What times that are numbers count since 1970. Default ms, and a number that gives a time before 1990 or ahead of the clock is refused.",
+        Description = "What times that are numbers count since 1970. Default ms, and a number that gives a time before 1990 or ahead of "
+            + "the clock is refused.",
         HelpName = "s|ms|us|ns",
     };
 
     private static readonly Option<string?> EncodingName = new("--encoding")
     {
-        Description = "The encoding of a CSV file without a byte-order mark, such as windows-1252 or utf-16. Default UTF-8; a row that isn't is refused.",
+        Description = "The encoding of a CSV file without a byte-order mark, such as windows-1252 or utf-16. Default UTF-8; a row that "
+            + "isn't is refused.",
         HelpName = "NAME",
     };
 
-    private static readonly Option<string?> Rejects = new("--rejects") { Description = "Where refused rows go with line and reason. Default FILE.rejects.csv.", HelpName = "PATH" };
+    private static readonly Option<string?> Rejects = new("--rejects")
+    {
+        Description = "Where refused rows go with line and reason. Default FILE.rejects.csv.",
+        HelpName = "PATH"
+    };
 
     private static readonly Option<string?> ImportId = new("--import-id")
     {
-        Description = "Names the import for an append-only store, which takes one of a name once. Default: made of the file's content and the options here; none for standard input.",
+        Description = "Names the import for an append-only store, which takes one of a name once. Default: made of the file's content and "
+            + "the options here; none for standard input.",
         HelpName = "NAME",
     };
 
     public static Command Create()
     {
-        var command = new Command("import", "Read a CSV or NDJSON file into the store; safe to run again. Exit code 1 when every row was refused.")
+        var command = new Command(
+            "import",
+            "Read a CSV or NDJSON file into the store; safe to run again. Exit code 1 when every row was refused.")
         {
             File, Format, Map, Sensor, TimeZone, Delimiter, EncodingName, Unit, Rejects, ImportId,
         };
@@ -100,14 +116,18 @@ internal static partial class ImportCommand
         var open = SourceOf(arguments, options, file);
         await using var stream = OpenFile(file);
         // Only what may be an append-only store has a use for an id of its content, for which the file is read once more.
-        var id = arguments.GetValue(ImportId) ?? (options.AppendOnly || options.Store.Kind == StoreKind.Http ? IdOf(arguments, stream) : null);
+        var id = arguments.GetValue(ImportId) ?? (options.AppendOnly || options.Store.Kind == StoreKind.Http
+            ? IdOf(arguments, stream)
+            : null);
         await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
         using var source = open(stream, store.Schema);
         await using var rejects = new RejectsFile(rejectsPath);
         var importer = new Importer(store, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, id);
         var summary = await Terminal.ProgressAsync($"import {file}", progress => importer.RunAsync(
             source,
-            rows => progress.Report(new StoreProgress($"import {file}: {Readable.Count(rows)} rows", stream.CanSeek && stream.Length > 0 ? (double)stream.Position / stream.Length : double.NaN)),
+            rows => progress.Report(new StoreProgress(
+                $"import {file}: {Readable.Count(rows)} rows",
+                stream.CanSeek && stream.Length > 0 ? (double)stream.Position / stream.Length : double.NaN)),
             cancellationToken));
         Show(arguments, file, summary, source.Notes, rejects);
         return summary.Rows > 0 && summary.Accepted == 0 ? ExitCode.Failure : ExitCode.Success;
@@ -121,7 +141,8 @@ internal static partial class ImportCommand
             return null;
         }
 
-        var options = new Option[] { Format, Map, Sensor, TimeZone, Delimiter, EncodingName, Unit }.SelectMany(option => arguments.GetResult(option)?.Tokens.Select(t => $"{option.Name} {t.Value}\n") ?? []);
+        var options = new Option[] { Format, Map, Sensor, TimeZone, Delimiter, EncodingName, Unit }.SelectMany(
+            option => arguments.GetResult(option)?.Tokens.Select(t => $"{option.Name} {t.Value}\n") ?? []);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(SHA256.HashData(stream));
         hash.AppendData(Encoding.UTF8.GetBytes(string.Concat(options)));
@@ -138,7 +159,9 @@ internal static partial class ImportCommand
 
         try
         {
-            return file == "-" ? Console.OpenStandardInput() : new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 20, FileOptions.SequentialScan);
+            return file == "-"
+                ? Console.OpenStandardInput()
+                : new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 20, FileOptions.SequentialScan);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -150,10 +173,15 @@ internal static partial class ImportCommand
     private static Func<Stream, TelemetrySchema, ReadingSource> SourceOf(ParseResult arguments, TidemarkOptions options, string file)
     {
         var maxLine = options.Server.MaxLine;
-        var numbers = new NumberTimes(TimeUnit.Find(arguments.GetValue(Unit)) ?? options.TimeUnit, options.MaxSkew, TimeProvider.System, "--time-unit ");
+        var numbers = new NumberTimes(
+            TimeUnit.Find(arguments.GetValue(Unit)) ?? options.TimeUnit,
+            options.MaxSkew,
+            TimeProvider.System,
+            "--time-unit ");
         if ((arguments.GetValue(Format) ?? FormatOf(file)) == Ndjson)
         {
-            return new Option[] { Map, Sensor, TimeZone, Delimiter, EncodingName }.FirstOrDefault(option => arguments.GetResult(option) is not null) is { } option
+            return new Option[] { Map, Sensor, TimeZone, Delimiter, EncodingName }.FirstOrDefault(
+                option => arguments.GetResult(option) is not null) is { } option
                 ? throw new UsageException($"{option.Name} is for CSV: in NDJSON each object names time, sensor_id and its metrics")
                 : (stream, schema) => new NdjsonSource(stream, schema, maxLine, numbers);
         }
@@ -222,13 +250,27 @@ internal static partial class ImportCommand
         var result = summary.Result;
         if (arguments.GetValue(GlobalOptions.Json))
         {
-            Terminal.Json(new { File = file, summary.Rows, result.Written, result.Replaced, result.Unchanged, result.AppendOnly, summary.Repeated, summary.Refused, Rejects = rejectsPath, Notes = notes });
+            Terminal.Json(new
+            {
+                File = file,
+                summary.Rows,
+                result.Written,
+                result.Replaced,
+                result.Unchanged,
+                result.AppendOnly,
+                summary
+                .Repeated,
+                summary.Refused,
+                Rejects = rejectsPath,
+                Notes = notes
+            });
             return;
         }
 
         var repeated = summary.Repeated > 0 ? $", {Readable.Count(summary.Repeated)} repeated in the file" : "";
         var refused = rejectsPath is null ? "" : $", see {rejectsPath}";
-        Terminal.Line($"{file}: {Readable.Count(summary.Rows, "row")}: {Readable.Written(result)}{repeated}, {Readable.Count(summary.Refused)} refused{refused}");
+        Terminal.Line($"{file}: {Readable.Count(summary.Rows, "row")}: {Readable.Written(result)}{repeated}, "
+            + $"{Readable.Count(summary.Refused)} refused{refused}");
         foreach (var note in notes)
         {
             Terminal.Line(note);

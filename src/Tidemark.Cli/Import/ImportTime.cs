@@ -12,7 +12,8 @@ namespace Tidemark.Cli.Import;
 /// <param name="numbers">Reads times that are numbers.</param>
 internal sealed class ImportTime(TimeZoneInfo? zone, NumberTimes numbers)
 {
-    public const string Form = "RFC 3339, epoch milliseconds, or a date such as 2010-01-31 or 2010/01/31 with or without a time of day such as 09:30 or 09:30:15.5";
+    public const string Form = "RFC 3339, epoch milliseconds, or a date such as 2010-01-31 or 2010/01/31 with or without a time of day "
+        + "such as 09:30 or 09:30:15.5";
 
     private static readonly string[] Formats =
     [
@@ -136,6 +137,7 @@ internal sealed class ImportTime(TimeZoneInfo? zone, NumberTimes numbers)
             ? [around[0]]
             : [.. around.Distinct().Where(offset => OffsetAt(-offset.Ticks) == offset)];
 
-        TimeSpan OffsetAt(long later) => zone.GetUtcOffset(new DateTime(Math.Clamp(utc.Ticks + later, 0, DateTime.MaxValue.Ticks), DateTimeKind.Utc));
+        TimeSpan OffsetAt(long later)
+            => zone.GetUtcOffset(new DateTime(Math.Clamp(utc.Ticks + later, 0, DateTime.MaxValue.Ticks), DateTimeKind.Utc));
     }
 }

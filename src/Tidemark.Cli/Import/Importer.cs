@@ -17,8 +17,15 @@ internal sealed record ImportSummary(long Rows, WriteResult Result, long Refused
 /// <param name="oldest">Readings before it are refused.</param>
 /// <param name="clock">What readings' times are held against.</param>
 /// <param name="rejects">Takes the refused rows.</param>
-/// <param name="importId">Names the import, see <see cref="ReadingBatch.ImportId"/>: run again, it makes the same batches. Null for none.</param>
-internal sealed class Importer(ITelemetryStore store, TimeSpan maxSkew, Instant oldest, TimeProvider clock, RejectsFile rejects, string? importId = null)
+/// <param name="importId">Names the import, see <see cref="ReadingBatch.ImportId"/>: run again, it makes the same batches. Null for
+/// none.</param>
+internal sealed class Importer(
+    ITelemetryStore store,
+    TimeSpan maxSkew,
+    Instant oldest,
+    TimeProvider clock,
+    RejectsFile rejects,
+    string? importId = null)
 {
     /// <summary>The size of DuckDB's row groups: a batch fills one.</summary>
     public const int BatchRows = 122_880;

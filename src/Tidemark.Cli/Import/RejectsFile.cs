@@ -70,7 +70,8 @@ internal sealed class RejectsFile(string path) : IAsyncDisposable
 
     private readonly record struct Reject(long Line, string Reason, string Text);
 
-    private sealed class RejectReader(List<Reject> rows) : TableReader([("line", typeof(long)), ("reason", typeof(string)), ("text", typeof(string))])
+    private sealed class RejectReader(
+        List<Reject> rows) : TableReader([("line", typeof(long)), ("reason", typeof(string)), ("text", typeof(string))])
     {
         private int _row = -1;
 

@@ -1,6 +1,8 @@
 namespace Tidemark.Cli.Import;
 
-/// <summary>Where the rows of a batch come from, for those that a store refuses later: line numbers and texts in flat buffers that are kept.</summary>
+/// <summary>
+/// Where the rows of a batch come from, for those that a store refuses later: line numbers and texts in flat buffers that are kept.
+/// </summary>
 internal sealed class SourceRows
 {
     private readonly List<long> _lines = [];

@@ -8,7 +8,10 @@ using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Admin;
 
-/// <summary>The store contract over HTTP, for another Tidemark (<see cref="Remote.HttpTelemetryStore"/>): the command line uses a running server by it.</summary>
+/// <summary>
+/// The store contract over HTTP, for another Tidemark (<see cref="Remote.HttpTelemetryStore"/>): the command line uses a running server by
+/// it.
+/// </summary>
 internal static class AdminEndpoints
 {
     public static void MapAdmin(this IEndpointRouteBuilder app)
@@ -23,20 +26,25 @@ internal static class AdminEndpoints
 
         group.MapPost("/initialize", InitializeAsync).Describe("Admin", "Creates or upgrades everything", "Re-runnable.");
         group.MapPost("/readings", AdminWrites.WriteAsync)
-            .Describe("Admin", "Writes one batch", "Rows as NDJSON, written whole or not at all: arrays of sensor id, microseconds since the epoch, and the values in the schema's order.")
+            .Describe("Admin", "Writes one batch", "Rows as NDJSON, written whole or not at all: arrays of sensor id, microseconds since "
+                + "the epoch, and the values in the schema's order.")
             .TakesLines()
             .TakesQuery("import_id");
         group.MapPost("/plan", (RefreshRequest request, ITelemetryStore store, CancellationToken cancellationToken)
                 => store.PlanRefreshAsync(request.Aggregate, request.Range, cancellationToken))
             .Describe("Admin", "What a refresh would do", "Sources first.");
         group.MapPost("/refresh", (HttpContext context, RefreshRequest request, ITelemetryStore store)
-                => OperationAnswer.WriteAsync(context, (progress, token) => store.RefreshAsync(request.Aggregate, request.Range, progress, token)))
+                => OperationAnswer.WriteAsync(
+                    context,
+                    (progress, token) => store.RefreshAsync(request.Aggregate, request.Range, progress, token)))
             .Describe("Admin", "Refreshes an aggregate and its sources", "NDJSON: progress, then the result.")
             .AnswersLines();
         group.MapPost("/compress", (HttpContext context, ITelemetryStore store) => OperationAnswer.WriteAsync(context, store.CompressAsync))
             .Describe("Admin", "Compresses closed chunks", "NDJSON: progress, then the result.")
             .AnswersLines();
-        group.MapPost("/retain", (HttpContext context, ITelemetryStore store) => OperationAnswer.WriteAsync(context, (_, token) => store.RetainAsync(token)))
+        group.MapPost(
+            "/retain",
+            (HttpContext context, ITelemetryStore store) => OperationAnswer.WriteAsync(context, (_, token) => store.RetainAsync(token)))
             .Describe("Admin", "Drops what is older than retention", "NDJSON: the result.")
             .AnswersLines();
         group.MapPost("/verify", (HttpContext context, VerifyRequest request, ITelemetryStore store)
@@ -57,7 +65,9 @@ internal static class AdminEndpoints
         var type = Ndjson.MediaType(request.ContentType);
         if (HttpMethods.IsPost(request.Method) && type != "application/json" && !Ndjson.IsNdjson(type))
         {
-            throw new RequestException([$"content type '{request.ContentType}' is not supported; send application/json"], StatusCodes.Status415UnsupportedMediaType);
+            throw new RequestException(
+                [$"content type '{request.ContentType}' is not supported; send application/json"],
+                StatusCodes.Status415UnsupportedMediaType);
         }
     }
 }

@@ -19,8 +19,12 @@ internal static class AdminReads
     {
         group.MapGet("/configuration", (ITelemetryStore store) => StoreDescription.Of(store.Schema))
             .Describe("Admin", "The telemetry schema", "Metrics and aggregates as configured.");
-        group.MapGet("/horizon", async (ITelemetryStore store, CancellationToken cancellationToken) => new Horizon(await store.ReadRawHorizonAsync(cancellationToken)))
-            .Describe("Admin", "How far raw readings reach back", "Readings before the horizon are refused; null when nothing was dropped.");
+        group.MapGet("/horizon", async (ITelemetryStore store, CancellationToken cancellationToken) => new Horizon(
+            await store.ReadRawHorizonAsync(cancellationToken)))
+            .Describe(
+                "Admin",
+                "How far raw readings reach back",
+                "Readings before the horizon are refused; null when nothing was dropped.");
         group.MapGet("/jobs", async (ITelemetryStore store, Scheduler scheduler, CancellationToken cancellationToken)
                 => (IReadOnlyList<JobStatus>)[.. await store.ReadJobsAsync(cancellationToken), .. scheduler.Jobs])
             .Describe("Admin", "Scheduled maintenance", "How each job last went, as in the status, without the rest of it.");
@@ -29,17 +33,22 @@ internal static class AdminReads
             .TakesQuery("sensor_id")
             .AnswersLines();
         group.MapGet("/raw", ReadRawAsync)
-            .Describe("Admin", "Raw readings of one sensor or of all", RowsDescription + "and the values in the schema's order. from and to are microseconds since the epoch.")
+            .Describe(
+                "Admin",
+                "Raw readings of one sensor or of all",
+                RowsDescription + "and the values in the schema's order. from and to are microseconds since the epoch.")
             .IsHeavy()
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
         group.MapGet("/aggregates/{aggregate}", ReadAggregateAsync)
-            .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark and pending. " + RowsDescription + "the reading count, and the columns in the schema's order.")
+            .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark and pending. " + RowsDescription
+                + "the reading count, and the columns in the schema's order.")
             .TakesAggregate()
             .IsHeavy()
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
-        group.MapGet("/fleet/{aggregate}", (string aggregate, string metric, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
+        group.MapGet("/fleet/{aggregate}", (
+                string aggregate, string metric, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
                 => store.ReadFleetAsync(new FleetQuery(aggregate, metric, query.Range, query.IsFromRaw), cancellationToken))
             .Describe("Admin", "One metric over all sensors", "from and to are microseconds since the epoch.")
             .TakesAggregate()
@@ -48,7 +57,11 @@ internal static class AdminReads
             .TakesQuery(RowsQuery.Names);
     }
 
-    private static async Task ReadCurrentAsync(HttpContext context, [FromQuery(Name = "sensor_id")] string sensorId, ITelemetryStore store, CancellationToken cancellationToken)
+    private static async Task ReadCurrentAsync(
+        HttpContext context,
+        [FromQuery(Name = "sensor_id")] string sensorId,
+        ITelemetryStore store,
+        CancellationToken cancellationToken)
     {
         var batch = new ReadingBatch(store.Schema.Metrics.Count, 1);
         batch.Add(await store.ReadCurrentAsync(sensorId, cancellationToken));
@@ -58,7 +71,11 @@ internal static class AdminReads
         await answer.CompleteAsync(cancellationToken);
     }
 
-    private static async Task ReadRawAsync(HttpContext context, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
+    private static async Task ReadRawAsync(
+        HttpContext context,
+        [AsParameters] RowsQuery query,
+        ITelemetryStore store,
+        CancellationToken cancellationToken)
     {
         await using var answer = Begin(context);
         await foreach (var batch in store.ReadRawAsync(query.SensorId, query.Range, cancellationToken))
@@ -80,7 +97,9 @@ internal static class AdminReads
     private static async Task ReadAggregateAsync(
         HttpContext context, string aggregate, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
     {
-        await using var reader = await store.ReadAggregateAsync(new AggregateQuery(aggregate, query.SensorId, query.Range, query.IsFromRaw), cancellationToken);
+        await using var reader = await store.ReadAggregateAsync(
+            new AggregateQuery(aggregate, query.SensorId, query.Range, query.IsFromRaw),
+            cancellationToken);
         await using var answer = Begin(context);
         JsonSerializer.Serialize(answer.Json, new AggregateHead(reader.Watermark, reader.Pending), WireJson.Options);
         answer.EndLine();
@@ -112,7 +131,11 @@ internal static class AdminReads
 /// <param name="From">Microseconds since the epoch.</param>
 /// <param name="To">Microseconds since the epoch, exclusive.</param>
 /// <param name="FromRaw">Compute aggregates from raw readings.</param>
-internal sealed record RowsQuery([FromQuery(Name = "sensor_id")] string? SensorId, long From, long To, [FromQuery(Name = "from_raw")] bool? FromRaw)
+internal sealed record RowsQuery(
+    [FromQuery(Name = "sensor_id")] string? SensorId,
+    long From,
+    long To,
+    [FromQuery(Name = "from_raw")] bool? FromRaw)
 {
     public static readonly string[] Names = ["sensor_id", "from", "to", "from_raw"];
 

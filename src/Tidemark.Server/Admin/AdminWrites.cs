@@ -8,7 +8,12 @@ namespace Tidemark.Server.Admin;
 
 internal static class AdminWrites
 {
-    public static async Task<WriteResult> WriteAsync(HttpContext context, [FromQuery(Name = "import_id")] string? importId, ITelemetryStore store, TidemarkOptions options, CancellationToken cancellationToken)
+    public static async Task<WriteResult> WriteAsync(
+        HttpContext context,
+        [FromQuery(Name = "import_id")] string? importId,
+        ITelemetryStore store,
+        TidemarkOptions options,
+        CancellationToken cancellationToken)
     {
         var batch = new ReadingBatch(store.Schema.Metrics.Count) { ImportId = importId };
         var rows = new RowLines();

@@ -9,7 +9,10 @@ namespace Tidemark.Server.Admin;
 /// <summary>Answers a long operation with lines of NDJSON: its progress as it goes, then its result or error.</summary>
 internal static class OperationAnswer
 {
-    private static readonly JsonSerializerOptions LineOptions = new(WireJson.Options) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+    private static readonly JsonSerializerOptions LineOptions = new(WireJson.Options)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+    };
 
     public static async Task WriteAsync<T>(HttpContext context, Func<IProgress<StoreProgress>, CancellationToken, Task<T>> operation)
         where T : class
@@ -39,7 +42,8 @@ internal static class OperationAnswer
     }
 
     private static async Task<T> RunAsync<T>(
-        Func<IProgress<StoreProgress>, CancellationToken, Task<T>> operation, ChannelWriter<StoreProgress> steps, CancellationToken cancellationToken)
+        Func<IProgress<StoreProgress>, CancellationToken, Task<T>> operation, ChannelWriter<StoreProgress> steps,
+        CancellationToken cancellationToken)
     {
         try
         {

@@ -34,7 +34,8 @@ public sealed record StoreDescription(int Protocol, IReadOnlyList<Metric> Metric
 /// <param name="ExtraColumns">Columns beyond the standard ones.</param>
 /// <param name="Retention">How long buckets are kept; null for ever.</param>
 public sealed record AggregateDescription(
-    string Name, string Table, string BucketColumn, long BucketMicros, int BucketMonths, string? Source, IReadOnlyList<ExtraColumn> ExtraColumns, TimeSpan? Retention)
+    string Name, string Table, string BucketColumn, long BucketMicros, int BucketMonths, string? Source,
+    IReadOnlyList<ExtraColumn> ExtraColumns, TimeSpan? Retention)
 {
     internal static AggregateDescription Of(AggregateDefinition aggregate) => new(
         aggregate.Name, aggregate.Table, aggregate.BucketColumn, aggregate.Bucket.Micros, aggregate.Bucket.Months,
@@ -42,7 +43,9 @@ public sealed record AggregateDescription(
 
     internal AggregateDefinition ToDefinition(IReadOnlyList<Metric> metrics, AggregateDefinition? source)
     {
-        var width = BucketMonths > 0 ? BucketWidth.Calendar(BucketMonths) : BucketWidth.Fixed(new TimeSpan(BucketMicros * TimeSpan.TicksPerMicrosecond));
+        var width = BucketMonths > 0
+            ? BucketWidth.Calendar(BucketMonths)
+            : BucketWidth.Fixed(new TimeSpan(BucketMicros * TimeSpan.TicksPerMicrosecond));
         return new AggregateDefinition(Name, Table, BucketColumn, width, source, ExtraColumns, Retention, metrics);
     }
 }

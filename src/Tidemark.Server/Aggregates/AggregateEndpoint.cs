@@ -12,14 +12,16 @@ internal static class AggregateEndpoint
 {
     public static void MapAggregates(this IEndpointRouteBuilder app)
         => app.MapGet("/api/sensors/{id}/{aggregate}", ReadAsync)
-            .Describe("Aggregates", "A sensor's aggregate", "Buckets ascending by their start: materialised ones, then the live tail. `pending` says that a late write touched the range and waits for the next refresh.")
+            .Describe("Aggregates", "A sensor's aggregate", "Buckets ascending by their start: materialised ones, then the live tail. "
+                + "`pending` says that a late write touched the range and waits for the next refresh.")
             .TakesSensor()
             .TakesAggregate()
             .TakesRange(RangeQuery.DefaultPeriods)
             .Answers(ApiSchemas.Aggregate);
 
     private static async Task ReadAsync(
-        HttpContext context, string aggregate, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, Names names, CancellationToken cancellationToken)
+        HttpContext context, string aggregate, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, Names names,
+        CancellationToken cancellationToken)
     {
         var errors = new List<string>();
         var id = SensorPath.Read(context, errors);
@@ -47,7 +49,11 @@ internal static class AggregateEndpoint
         series.BeginData();
     }
 
-    private static async ValueTask WriteRowsAsync(SeriesAnswer series, IAsyncEnumerable<AggregateBatch> rows, JsonEncodedText[] columns, CancellationToken cancellationToken)
+    private static async ValueTask WriteRowsAsync(
+        SeriesAnswer series,
+        IAsyncEnumerable<AggregateBatch> rows,
+        JsonEncodedText[] columns,
+        CancellationToken cancellationToken)
     {
         await foreach (var batch in rows.WithCancellation(cancellationToken))
         {

@@ -11,14 +11,18 @@ internal static class FleetEndpoint
 {
     public static void MapFleet(this IEndpointRouteBuilder app)
         => app.MapGet("/api/fleet/{aggregate}", ReadAsync)
-            .Describe("Aggregates", "One metric over all sensors", "The average of one metric per bucket over all sensors, from the aggregate or, for comparison, computed from raw readings.")
+            .Describe(
+                "Aggregates",
+                "One metric over all sensors",
+                "The average of one metric per bucket over all sensors, from the aggregate or, for comparison, computed from raw readings.")
             .TakesAggregate()
             .TakesFleet()
             .TakesRange(RangeQuery.DefaultPeriods)
             .Answers(ApiSchemas.Fleet);
 
     private static async Task ReadAsync(
-        HttpContext context, string aggregate, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
+        HttpContext context, string aggregate, ITelemetryStore store, TidemarkOptions options, TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         var errors = new List<string>();
         var known = store.Schema.HasAggregate(aggregate) ? store.Schema.Aggregate(aggregate) : store.Schema.Finest;
@@ -36,7 +40,9 @@ internal static class FleetEndpoint
         series.Json.WriteString("source"u8, source);
         series.WriteRange(query);
         series.BeginData();
-        foreach (var point in await store.ReadFleetAsync(new FleetQuery(definition.Name, metric, query.Range, source == "raw"), cancellationToken))
+        foreach (var point in await store.ReadFleetAsync(
+            new FleetQuery(definition.Name, metric, query.Range, source == "raw"),
+            cancellationToken))
         {
             if (!series.TryBeginRow(point.Bucket))
             {

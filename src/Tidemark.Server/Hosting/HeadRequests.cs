@@ -23,7 +23,8 @@ internal static class HeadRequests
             context.Request.Method = isHead ? HttpMethods.Head : context.Request.Method;
         }
 
-        if (context.Response is { StatusCode: StatusCodes.Status405MethodNotAllowed, HasStarted: false } && context.Response.Headers.Allow == HttpMethods.Get)
+        if (context.Response is { StatusCode: StatusCodes.Status405MethodNotAllowed, HasStarted: false }
+            && context.Response.Headers.Allow == HttpMethods.Get)
         {
             context.Response.Headers.Allow = $"{HttpMethods.Get}, {HttpMethods.Head}";
         }

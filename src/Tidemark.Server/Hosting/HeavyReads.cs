@@ -22,7 +22,9 @@ internal static class HeavyReads
             heavy.QueueProcessingOrder = QueueProcessingOrder.OldestFirst;
         });
         limiter.OnRejected = async (rejected, _) => await Problem
-            .Of(StatusCodes.Status503ServiceUnavailable, "too many ranges are read at once: try again soon, or raise server:heavy_reads or server:waiting_reads")
+            .Of(
+                StatusCodes.Status503ServiceUnavailable,
+                "too many ranges are read at once: try again soon, or raise server:heavy_reads or server:waiting_reads")
             .WriteAsync(rejected.HttpContext.Response);
     });
 

@@ -7,7 +7,8 @@ using Tidemark.Server.Wire;
 namespace Tidemark.Server.Hosting;
 
 /// <summary>
-/// Answers, while no key is asked for, only under names that mean this server. Otherwise a page whose own name is made to point to this machine
+/// Answers, while no key is asked for, only under names that mean this server. Otherwise a page whose own name is made to point to this
+/// machine
 /// could read and write here as if it came from the server. With keys it could not: it has none.
 /// </summary>
 internal static class KnownHosts
@@ -26,7 +27,8 @@ internal static class KnownHosts
             }
 
             throw new RequestException(
-                [$"this server does not answer for '{host.Host}': add that to server:hosts (TIDEMARK_SERVER__HOSTS), make a key with tidemark key add, or ask for localhost"],
+                [$"this server does not answer for '{host.Host}': add that to server:hosts (TIDEMARK_SERVER__HOSTS), make a key with "
+                    + "tidemark key add, or ask for localhost"],
                 StatusCodes.Status421MisdirectedRequest);
         });
     }

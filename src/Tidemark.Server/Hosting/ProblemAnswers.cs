@@ -45,13 +45,19 @@ internal static partial class ProblemAnswers
             RequestException e => Problem.Of(e),
             StoreException e => Problem.Of(e),
             KeyException e => Problem.Of(StatusCodes.Status503ServiceUnavailable, e.Message),
-            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem.Of(413, $"the body is larger than {Configuration.TypedText.Format(maxBody)}, the limit server:max_body"),
+            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem.Of(
+                413,
+                $"the body is larger than {Configuration.TypedText.Format(maxBody)}, the limit server:max_body"),
             BadHttpRequestException e => Problem.Of(e.StatusCode, e.Message),
             _ => Problem.Of(StatusCodes.Status500InternalServerError, "the server failed; its log says why"),
         };
         if (problem.Status >= 500)
         {
-            LogFailed(logger, context.Request.Method, context.Request.Path, error is RequestException or StoreException or KeyException ? error.Message : error.ToString());
+            LogFailed(
+                logger,
+                context.Request.Method,
+                context.Request.Path,
+                error is RequestException or StoreException or KeyException ? error.Message : error.ToString());
         }
 
         if (context.Response.HasStarted)

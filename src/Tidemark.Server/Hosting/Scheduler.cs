@@ -161,7 +161,10 @@ public sealed partial class Scheduler : BackgroundService
     [LoggerMessage(EventId = 201, Level = LogLevel.Warning, Message = "{Job} failed: {Error}")]
     private partial void LogFailed(string job, string error);
 
-    [LoggerMessage(EventId = 202, Level = LogLevel.Warning, Message = "the clock was put back: {Job} runs next at {Next}, not at {Planned}")]
+    [LoggerMessage(
+        EventId = 202,
+        Level = LogLevel.Warning,
+        Message = "the clock was put back: {Job} runs next at {Next}, not at {Planned}")]
     private partial void LogClockPutBack(string job, Instant next, Instant planned);
 
     private sealed class Job

@@ -4,7 +4,9 @@ using Scalar.AspNetCore;
 
 namespace Tidemark.Server.Hosting;
 
-/// <summary>What a browser may do with an answer: nothing but show it. The page at <c>/docs</c> may run the server's own scripts and ask the server.</summary>
+/// <summary>
+/// What a browser may do with an answer: nothing but show it. The page at <c>/docs</c> may run the server's own scripts and ask the server.
+/// </summary>
 internal static class SecurityHeaders
 {
     private const string Data = "default-src 'none'; frame-ancestors 'none'";
@@ -27,5 +29,6 @@ internal static class SecurityHeaders
     }
 
     private static string Page(string nonce)
-        => $"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'";
+        => $"default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src "
+            + "'self' data:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors 'none'";
 }

@@ -41,7 +41,8 @@ public static class TidemarkServer
             kestrel.Limits.MaxRequestBodySize = options.Server.MaxBody;
             kestrel.Limits.KeepAliveTimeout = options.Server.IdleTimeout;
             kestrel.Limits.RequestHeadersTimeout = options.Server.HeadersTimeout;
-            kestrel.Limits.MinRequestBodyDataRate = kestrel.Limits.MinResponseDataRate = new MinDataRate(options.Server.MinRate, gracePeriod: TimeSpan.FromSeconds(5));
+            kestrel.Limits.MinRequestBodyDataRate = kestrel.Limits
+                .MinResponseDataRate = new MinDataRate(options.Server.MinRate, gracePeriod: TimeSpan.FromSeconds(5));
         });
         builder.Logging.ConfigureForPeople();
         builder.Services.AddSingleton(options);
@@ -94,7 +95,9 @@ public static class TidemarkServer
     /// <summary>The key that opens this server to the command line of its owner.</summary>
     public static string LocalKey(WebApplication server) => server.Services.GetRequiredService<Gate>().LocalKey;
 
-    /// <summary>Refuses addresses that other machines can reach while there are no keys: nothing but the address would guard the server.</summary>
+    /// <summary>
+    /// Refuses addresses that other machines can reach while there are no keys: nothing but the address would guard the server.
+    /// </summary>
     /// <param name="options">With the addresses, separated by semicolons, and the file of keys.</param>
     /// <param name="insecure">Whether such addresses were asked for expressly.</param>
     /// <exception cref="AddressException">An address is malformed or refused; the message is one line for people.</exception>
@@ -113,7 +116,8 @@ public static class TidemarkServer
             if (!insecure && !IsLoopback(address) && new KeyFile(options.Keys).IsEmpty)
             {
                 throw new AddressException(
-                    $"{url} can be reached from other machines and nothing would guard it: make a key with tidemark key add, use http://127.0.0.1:{address.Port}, or --insecure if that is meant");
+                    $"{url} can be reached from other machines and nothing would guard it: make a key with tidemark key add, use "
+                        + $"http://127.0.0.1:{address.Port}, or --insecure if that is meant");
             }
         }
     }

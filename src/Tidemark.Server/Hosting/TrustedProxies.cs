@@ -8,7 +8,8 @@ namespace Tidemark.Server.Hosting;
 internal static class TrustedProxies
 {
     /// <summary>
-    /// Makes the client's address and scheme those that a trusted proxy names in <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c>. Of a list of
+    /// Makes the client's address and scheme those that a trusted proxy names in <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c>. Of a
+    /// list of
     /// addresses the last one counts, which the proxy itself wrote; what stands before it any client may have sent.
     /// </summary>
     public static void UseTrustedProxies(this WebApplication app, IReadOnlyList<IPNetwork> networks)
@@ -18,7 +19,11 @@ internal static class TrustedProxies
             return;
         }
 
-        var options = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto, ForwardLimit = 1 };
+        var options = new ForwardedHeadersOptions
+        {
+            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
+            ForwardLimit = 1
+        };
         // Loopback is trusted unless told otherwise.
         options.KnownProxies.Clear();
         options.KnownIPNetworks.Clear();

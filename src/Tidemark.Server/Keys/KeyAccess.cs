@@ -30,5 +30,6 @@ internal static class KeyAccess
         where TBuilder : IEndpointConventionBuilder
         => endpoints.RequireAuthorization(scope);
 
-    private static AuthorizationPolicy Requires(string scope) => new AuthorizationPolicyBuilder(KeyHandler.SchemeName).RequireClaim(ScopeClaim, scope, Scope.Admin).Build();
+    private static AuthorizationPolicy Requires(string scope)
+        => new AuthorizationPolicyBuilder(KeyHandler.SchemeName).RequireClaim(ScopeClaim, scope, Scope.Admin).Build();
 }

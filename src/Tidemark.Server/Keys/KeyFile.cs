@@ -7,7 +7,8 @@ using Tidemark.Server.Wire;
 namespace Tidemark.Server.Keys;
 
 /// <summary>
-/// The file of API keys, hashed, which its owner alone may read. A running server sees each change with the next request: a key that was revoked
+/// The file of API keys, hashed, which its owner alone may read. A running server sees each change with the next request: a key that was
+/// revoked
 /// opens nothing any more.
 /// </summary>
 /// <remarks>A key is <c>tmk_ID_SECRET</c>: eight hexadecimal digits that name it, and 32 random bytes in base64url.</remarks>
@@ -50,7 +51,8 @@ public sealed class KeyFile(string path)
     /// <returns>Null for anything but a valid key.</returns>
     public ApiKey? Find(string token)
     {
-        if (!token.StartsWith(Prefix, StringComparison.Ordinal) || token.Length <= Prefix.Length + IdLength + 1 || token[Prefix.Length + IdLength] != '_')
+        if (!token.StartsWith(Prefix, StringComparison.Ordinal) || token.Length <= Prefix.Length + IdLength + 1
+            || token[Prefix.Length + IdLength] != '_')
         {
             return null;
         }
@@ -65,7 +67,8 @@ public sealed class KeyFile(string path)
     /// <exception cref="KeyException">There is one of that name, or the file can't be written.</exception>
     public string Add(string name, IReadOnlyList<string> scopes, Instant now)
     {
-        var (id, secret) = (Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdLength / 2)), Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes)));
+        var (id, secret) = (Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdLength / 2)), Base64Url.EncodeToString(
+            RandomNumberGenerator.GetBytes(SecretBytes)));
         Change(keys => keys.Any(k => k.Name == name)
             ? throw new KeyException($"there is a key '{name}' already: revoke it first, or choose another name")
             : [.. keys, new ApiKey(id, name, scopes, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret))), now)]);

@@ -24,22 +24,30 @@ internal sealed partial class Gate(TidemarkOptions options, ILogger<Gate> logger
 
     private readonly byte[] _local = RandomNumberGenerator.GetBytes(32);
 
-    private readonly PartitionedRateLimiter<string> _wrongKeys = PartitionedRateLimiter.Create<string, string>(address => RateLimitPartition.GetFixedWindowLimiter(
-        address, _ => new FixedWindowRateLimiterOptions { PermitLimit = WrongKeysPerMinute, Window = TimeSpan.FromMinutes(1) }));
+    private readonly PartitionedRateLimiter<string> _wrongKeys = PartitionedRateLimiter.Create<string, string>(address => RateLimitPartition
+        .GetFixedWindowLimiter(
+            address, _ => new FixedWindowRateLimiterOptions { PermitLimit = WrongKeysPerMinute, Window = TimeSpan.FromMinutes(1) }));
 
     private readonly bool _guarded = !new KeyFile(options.Server.Keys).IsEmpty;
 
     public KeyFile Keys { get; } = new(options.Server.Keys);
 
-    /// <summary>Whether a key is asked for: when there were keys at the start or are now, so that revoking the last one opens nothing.</summary>
+    /// <summary>
+    /// Whether a key is asked for: when there were keys at the start or are now, so that revoking the last one opens nothing.
+    /// </summary>
     public bool IsGuarded => _guarded || !Keys.IsEmpty;
 
-    /// <summary>The key of this machine's command line, told by a file that the server's owner alone may read; new with every start.</summary>
+    /// <summary>
+    /// The key of this machine's command line, told by a file that the server's owner alone may read; new with every start.
+    /// </summary>
     public string LocalKey => Convert.ToHexStringLower(_local);
 
-    public bool IsLocal(string token) => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(LocalKey));
+    public bool IsLocal(string token)
+        => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(LocalKey));
 
-    /// <summary>Counts a wrong key; false when there were too many from there. The first of a minute and the last allowed one are logged.</summary>
+    /// <summary>
+    /// Counts a wrong key; false when there were too many from there. The first of a minute and the last allowed one are logged.
+    /// </summary>
     public bool MayTryAgain(IPAddress? address)
     {
         address = address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
@@ -64,7 +72,10 @@ internal sealed partial class Gate(TidemarkOptions options, ILogger<Gate> logger
     [LoggerMessage(EventId = 300, Level = LogLevel.Warning, Message = "a key that is wrong or revoked came from {Address}")]
     private partial void LogWrong(IPAddress? address);
 
-    [LoggerMessage(EventId = 301, Level = LogLevel.Warning, Message = "{Count} wrong keys came from {Address}: more of this minute are answered 429")]
+    [LoggerMessage(
+        EventId = 301,
+        Level = LogLevel.Warning,
+        Message = "{Count} wrong keys came from {Address}: more of this minute are answered 429")]
     private partial void LogTooMany(int count, IPAddress? address);
 
     /// <summary>Who has an address: of IPv6, one customer has at least a /64, and may use any of it.</summary>
@@ -90,20 +101,23 @@ internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> op
         if (wrong is not null && !gate.MayTryAgain(Context.Connection.RemoteIpAddress))
         {
             Response.Headers.RetryAfter = "60";
-            await Problem.Of(StatusCodes.Status429TooManyRequests, "too many wrong keys came from there: try again in a minute").WriteAsync(Response);
+            await Problem.Of(StatusCodes.Status429TooManyRequests, "too many wrong keys came from there: try again in a minute")
+                .WriteAsync(Response);
             return;
         }
 
         Response.Headers.WWWAuthenticate = wrong is null ? SchemeName : $"{SchemeName} error=\"invalid_token\"";
         await Problem.Of(
             StatusCodes.Status401Unauthorized,
-            wrong?.Message ?? "this server asks for a key: send Authorization: Bearer KEY; tidemark key add makes one").WriteAsync(Response);
+            wrong?.Message ?? "this server asks for a key: send Authorization: Bearer KEY; tidemark key add makes one").WriteAsync(
+                Response);
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
     {
         var scopes = Context.User.FindAll(KeyAccess.ScopeClaim).Select(c => c.Value);
-        return Problem.Of(StatusCodes.Status403Forbidden, $"the key '{Context.User.Identity?.Name}' is for {string.Join(" and ", scopes)} only, which does not allow {Request.Method} {Request.Path}")
+        return Problem.Of(StatusCodes.Status403Forbidden, $"the key '{Context.User.Identity?.Name}' is for {string.Join(" and ", scopes)} "
+            + $"only, which does not allow {Request.Method} {Request.Path}")
             .WriteAsync(Response);
     }
 
@@ -126,12 +140,16 @@ internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> op
             return Success(key.Name, key.Scopes);
         }
 
-        return gate.IsLocal(token) ? Success("command line", [Scope.Admin]) : AuthenticateResult.Fail("the key is not valid: it was mistyped or revoked");
+        return gate.IsLocal(token)
+            ? Success("command line", [Scope.Admin])
+            : AuthenticateResult.Fail("the key is not valid: it was mistyped or revoked");
     }
 
     private AuthenticateResult Success(string name, IReadOnlyList<string> scopes)
     {
-        var identity = new ClaimsIdentity([new Claim(ClaimTypes.Name, name), .. scopes.Select(s => new Claim(KeyAccess.ScopeClaim, s))], SchemeName);
+        var identity = new ClaimsIdentity(
+            [new Claim(ClaimTypes.Name, name), .. scopes.Select(s => new Claim(KeyAccess.ScopeClaim, s))],
+            SchemeName);
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName));
     }
 }

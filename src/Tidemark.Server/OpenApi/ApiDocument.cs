@@ -5,7 +5,9 @@ using Scalar.AspNetCore;
 
 namespace Tidemark.Server.OpenApi;
 
-/// <summary>The API's description at <c>/openapi/v1.json</c>, and a page to browse it at <c>/docs</c> that asks no other host for anything.</summary>
+/// <summary>
+/// The API's description at <c>/openapi/v1.json</c>, and a page to browse it at <c>/docs</c> that asks no other host for anything.
+/// </summary>
 internal static class ApiDocument
 {
     public static void AddApiDocument(this IServiceCollection services) => services.AddOpenApi(options =>
@@ -14,14 +16,21 @@ internal static class ApiDocument
         options.AddDocumentTransformer((document, _, _) =>
         {
             document.Info.Title = "Tidemark";
-            document.Info.Description = "A telemetry store for IoT: readings in, continuous aggregates out. Times are RFC 3339 in UTC; errors are problem details (RFC 9457).";
+            document.Info.Description = "A telemetry store for IoT: readings in, continuous aggregates out. Times are RFC 3339 in UTC; "
+                + "errors are problem details (RFC 9457).";
             document.Servers = [];
             document.Components ??= new OpenApiComponents();
             document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
             {
-                ["key"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "A key of tidemark key add, where the server asks for one." },
+                ["key"] = new OpenApiSecurityScheme
+                {
+                    Type = SecuritySchemeType.Http,
+                    Scheme = "bearer",
+                    Description = "A key of tidemark key add, where the server asks for one."
+                },
             };
-            document.Security = [new OpenApiSecurityRequirement(), new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("key", document)] = [] }];
+            document.Security = [new OpenApiSecurityRequirement(), new OpenApiSecurityRequirement {
+                [new OpenApiSecuritySchemeReference("key", document)] = [] }];
             return Task.CompletedTask;
         });
         options.AddSchemaTransformer((schema, context, _) =>

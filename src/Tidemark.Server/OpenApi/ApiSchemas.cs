@@ -7,7 +7,8 @@ internal static class ApiSchemas
 {
     public static OpenApiSchema Text(string description) => new() { Type = JsonSchemaType.String, Description = description };
 
-    public static OpenApiSchema Time(string description) => new() { Type = JsonSchemaType.String, Format = "date-time", Description = description };
+    public static OpenApiSchema Time(string description)
+        => new() { Type = JsonSchemaType.String, Format = "date-time", Description = description };
 
     public static OpenApiSchema Current(TelemetrySchema schema) => Object(
         "The last reading.", [("time", Time("When it was measured.")), ("sensor_id", Text("Whose.")), .. Metrics(schema)]);
@@ -19,14 +20,17 @@ internal static class ApiSchemas
     public static OpenApiSchema Aggregate(TelemetrySchema schema)
     {
         var columns = schema.Aggregates.SelectMany(a => a.Columns).Distinct().Select(c => (c, Number(DescribeColumn(c, schema))));
-        var row = Object("A bucket.", [("time", Time("The bucket's start.")), .. columns, ("reading_count", Count("Readings in the bucket, those with nulls included."))]);
+        var row = Object("A bucket.", [("time", Time("The bucket's start.")), .. columns, ("reading_count", Count(
+            "Readings in the bucket, those with nulls included."))]);
         return Object(
             "Buckets, ascending by their start.",
             [
                 ("sensor_id", Text("Whose.")),
                 ("aggregation", Text("The aggregate.")),
                 ("watermark", Nullable(Time("The exclusive end of the last materialised bucket; null when there is none."))),
-                ("pending", new OpenApiSchema { Type = JsonSchemaType.Boolean, Description = "Whether a late write touched the range and waits for the next refresh." }),
+                ("pending", new OpenApiSchema {
+                    Type = JsonSchemaType.Boolean,
+                    Description = "Whether a late write touched the range and waits for the next refresh." }),
                 .. Series(row),
             ]);
     }
@@ -53,9 +57,13 @@ internal static class ApiSchemas
     {
         var time = new OpenApiSchema
         {
-            OneOf = [Time("RFC 3339 with a zone."), new OpenApiSchema { Type = JsonSchemaType.Integer, Description = "Epoch milliseconds." }],
+            OneOf = [Time("RFC 3339 with a zone."), new OpenApiSchema {
+                Type = JsonSchemaType.Integer,
+                Description = "Epoch milliseconds." }],
         };
-        var reading = Object("A reading; a missing metric is null.", [("sensor_id", Text("1 to 50 characters.")), ("time", time), .. Metrics(schema)]);
+        var reading = Object(
+            "A reading; a missing metric is null.",
+            [("sensor_id", Text("1 to 50 characters.")), ("time", time), .. Metrics(schema)]);
         reading.Required = new HashSet<string> { "sensor_id", "time" };
         reading.AdditionalPropertiesAllowed = false;
         return reading;
@@ -69,12 +77,15 @@ internal static class ApiSchemas
         ("data", new OpenApiSchema { Type = JsonSchemaType.Array, Items = row }),
         ("data_points", Count("Rows in data.")),
         ("query_time_ms", Number("From asking the store to the last row.")),
-        ("truncated", new OpenApiSchema { Type = JsonSchemaType.Boolean, Description = "Only there, and true, when the answer stopped at server:max_rows." }),
+        ("truncated", new OpenApiSchema {
+            Type = JsonSchemaType.Boolean,
+            Description = "Only there, and true, when the answer stopped at server:max_rows." }),
         ("next_from", Time("With truncated: the next row's time, where a next request goes on.")),
     ];
 
     private static IEnumerable<(string Name, OpenApiSchema Schema)> Metrics(TelemetrySchema schema)
-        => schema.Metrics.Select(m => (m.Name, Number(m.Unit.Length > 0 ? $"In {m.Unit}; null when it was not measured." : "Null when it was not measured.")));
+        => schema.Metrics.Select(
+            m => (m.Name, Number(m.Unit.Length > 0 ? $"In {m.Unit}; null when it was not measured." : "Null when it was not measured.")));
 
     private static string DescribeColumn(string column, TelemetrySchema schema)
     {
@@ -85,7 +96,8 @@ internal static class ApiSchemas
     private static OpenApiSchema Number(string description)
         => new() { Type = JsonSchemaType.Number | JsonSchemaType.Null, Format = "double", Description = description };
 
-    private static OpenApiSchema Count(string description) => new() { Type = JsonSchemaType.Integer, Format = "int64", Description = description };
+    private static OpenApiSchema Count(string description)
+        => new() { Type = JsonSchemaType.Integer, Format = "int64", Description = description };
 
     private static OpenApiSchema Nullable(OpenApiSchema schema)
     {

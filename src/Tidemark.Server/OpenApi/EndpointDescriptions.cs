@@ -13,7 +13,11 @@ internal static class EndpointDescriptions
 {
     private const string Json = "application/json";
 
-    public static RouteHandlerBuilder Describe(this RouteHandlerBuilder endpoint, string tag, string summary, string description) => endpoint
+    public static RouteHandlerBuilder Describe(
+        this RouteHandlerBuilder endpoint,
+        string tag,
+        string summary,
+        string description) => endpoint
         .WithTags(tag)
         .WithSummary(summary)
         .WithDescription(description)
@@ -105,8 +109,21 @@ internal static class EndpointDescriptions
         });
 
     private static OpenApiParameter Path(string name, string description)
-        => new() { Name = name, In = ParameterLocation.Path, Required = true, Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+        => new()
+        {
+            Name = name,
+            In = ParameterLocation.Path,
+            Required = true,
+            Description = description,
+            Schema = new OpenApiSchema { Type = JsonSchemaType.String }
+        };
 
     private static OpenApiParameter Query(string name, string description)
-        => new() { Name = name, In = ParameterLocation.Query, Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+        => new()
+        {
+            Name = name,
+            In = ParameterLocation.Query,
+            Description = description,
+            Schema = new OpenApiSchema { Type = JsonSchemaType.String }
+        };
 }

@@ -17,13 +17,16 @@ internal static class IngestEndpoint
     public static void MapIngest(this IEndpointRouteBuilder app)
         => app.MapPost("/api/readings", WriteAsync)
             .RequireScope(Scope.Write)
-            .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; readings that were sent before change nothing, so sending again is safe, except to an append-only store, whose answers say append_only.")
+            .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; "
+                + "readings that were sent before change nothing, so sending again is safe, except to an append-only store, whose answers "
+                + "say append_only.")
             .TakesReadings()
             .TakesQuery("import_id", "time_unit")
             .Produces<IngestAnswer>();
 
     private static async Task<IngestAnswer> WriteAsync(
-        HttpContext context, [FromQuery(Name = "import_id")] string? importId, [FromQuery(Name = "time_unit")] string? timeUnit, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
+        HttpContext context, [FromQuery(Name = "import_id")] string? importId, [FromQuery(Name = "time_unit")] string? timeUnit,
+        ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (importId is { Length: 0 or > ReadingBatch.LongestImportName })
         {
@@ -60,12 +63,17 @@ internal static class IngestEndpoint
         return Ndjson.IsNdjson(type) || (type == "application/json"
             ? false
             : throw new RequestException(
-                [$"content type '{contentType}' is not supported; send application/json or {Ndjson.ContentType}"], StatusCodes.Status415UnsupportedMediaType));
+                [$"content type '{contentType}' is not supported; send application/json or {Ndjson.ContentType}"], StatusCodes
+                    .Status415UnsupportedMediaType));
     }
 
     private static RequestException NothingValid(IngestAnswer answer)
     {
-        string[] errors = answer.Refused == 0 ? ["the body holds no reading"] : [.. answer.Refusals.Select(r => $"line {r.Line}: {r.Error}")];
-        return new RequestException(errors, summary: errors.Length == 1 ? null : $"none of {answer.Refused} readings is valid; {errors[0]}");
+        string[] errors = answer.Refused == 0
+            ? ["the body holds no reading"]
+            : [.. answer.Refusals.Select(r => $"line {r.Line}: {r.Error}")];
+        return new RequestException(
+            errors,
+            summary: errors.Length == 1 ? null : $"none of {answer.Refused} readings is valid; {errors[0]}");
     }
 }

@@ -43,7 +43,13 @@ internal sealed class Ingestion
     private int _part = 1;
     private int _taken;
 
-    private Ingestion(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, TimeUnit? unit, string? importId, Instant? horizon)
+    private Ingestion(
+        ITelemetryStore store,
+        TidemarkOptions options,
+        TimeProvider clock,
+        TimeUnit? unit,
+        string? importId,
+        Instant? horizon)
     {
         _importId = importId;
         _store = store;
@@ -59,9 +65,16 @@ internal sealed class Ingestion
     /// <param name="options">Of the server.</param>
     /// <param name="clock">What readings' times are held against.</param>
     /// <param name="unit">Of times that are numbers; null for the one that is configured.</param>
-    /// <param name="importId">Names the whole, see <see cref="ReadingBatch.ImportId"/>: sent again, it is cut into the same batches. Null for none.</param>
+    /// <param name="importId">Names the whole, see <see cref="ReadingBatch.ImportId"/>: sent again, it is cut into the same batches. Null
+    /// for none.</param>
     /// <param name="cancellationToken">Stops it before it has begun.</param>
-    public static async Task<Ingestion> BeginAsync(ITelemetryStore store, TidemarkOptions options, TimeProvider clock, TimeUnit? unit, string? importId, CancellationToken cancellationToken)
+    public static async Task<Ingestion> BeginAsync(
+        ITelemetryStore store,
+        TidemarkOptions options,
+        TimeProvider clock,
+        TimeUnit? unit,
+        string? importId,
+        CancellationToken cancellationToken)
         => new(store, options, clock, unit, importId, await store.ReadRawHorizonAsync(cancellationToken));
 
     public bool IsFull => _importId is null ? _batch.Count >= BatchSize : _taken >= PartSize;
@@ -70,7 +83,10 @@ internal sealed class Ingestion
     public bool WritesInPauses => _importId is null && _batch.Count > 0;
 
     public IngestAnswer Answer
-        => new(_written.Written, _written.Replaced, _written.Unchanged, _refused, [.. _refusals.OrderBy(r => r.Line)]) { AppendOnly = _written.AppendOnly };
+        => new(_written.Written, _written.Replaced, _written.Unchanged, _refused, [.. _refusals.OrderBy(r => r.Line)])
+        {
+            AppendOnly = _written.AppendOnly
+        };
 
     public bool TookAny => _accepted > 0;
 

@@ -47,7 +47,9 @@ internal static class JsonBody
             body.AdvanceTo(result.Buffer.End);
             if (result.IsCompleted)
             {
-                return bytes.WrittenSpan.StartsWith(JsonReadingParser.ByteOrderMark) ? bytes.WrittenMemory[JsonReadingParser.ByteOrderMark.Length..] : bytes.WrittenMemory;
+                return bytes.WrittenSpan.StartsWith(JsonReadingParser.ByteOrderMark)
+                    ? bytes.WrittenMemory[JsonReadingParser.ByteOrderMark.Length..]
+                    : bytes.WrittenMemory;
             }
         }
     }

@@ -19,7 +19,8 @@ internal static class RawEndpoint
             .Answers(ApiSchemas.Raw);
 
     private static async Task ReadAsync(
-        HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, Names names, CancellationToken cancellationToken)
+        HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, Names names,
+        CancellationToken cancellationToken)
     {
         var errors = new List<string>();
         var id = SensorPath.Read(context, errors);

@@ -18,7 +18,10 @@ public sealed partial class HttpTelemetryStore
         return new Reading(time, id, values);
     }
 
-    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
+        string? sensorId,
+        TimeRange range,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var rows = await _server.OpenAsync($"api/admin/raw?{Query(sensorId, range)}", cancellationToken);
         var values = new double[Schema.Metrics.Count];
@@ -45,7 +48,9 @@ public sealed partial class HttpTelemetryStore
     public async Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken)
     {
         var rows = await _server.OpenAsync(
-            $"api/admin/aggregates/{Uri.EscapeDataString(query.Aggregate)}?{Query(query.SensorId, query.Range)}&from_raw={(query.FromRaw ? "true" : "false")}", cancellationToken);
+            $"api/admin/aggregates/{Uri.EscapeDataString(query.Aggregate)}?{Query(query.SensorId, query.Range)}"
+                + $"&from_raw={(query.FromRaw ? "true" : "false")}",
+            cancellationToken);
         try
         {
             var head = await rows.TakeAsync(line => JsonSerializer.Deserialize<AggregateHead>(line, WireJson.Options)!, cancellationToken);
@@ -61,10 +66,14 @@ public sealed partial class HttpTelemetryStore
 
     public async Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken)
         => await _server.GetAsync<List<FleetPoint>>(
-            $"api/admin/fleet/{Uri.EscapeDataString(query.Aggregate)}?metric={Uri.EscapeDataString(query.Metric)}&{Query(null, query.Range)}&from_raw={(query.FromRaw ? "true" : "false")}",
+            $"api/admin/fleet/{Uri.EscapeDataString(query.Aggregate)}?metric={Uri.EscapeDataString(query.Metric)}"
+                + $"&{Query(null, query.Range)}&from_raw={(query.FromRaw ? "true" : "false")}",
             cancellationToken);
 
-    private static async IAsyncEnumerable<AggregateBatch> ReadBuckets(RemoteLines rows, int columns, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<AggregateBatch> ReadBuckets(
+        RemoteLines rows,
+        int columns,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var values = new double[columns];
         var parser = new RowLines();

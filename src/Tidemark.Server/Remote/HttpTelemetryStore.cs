@@ -25,12 +25,14 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
     /// <param name="key">For a server that asks for one.</param>
     /// <param name="cancellationToken">Gives the connecting up.</param>
     /// <exception cref="StoreException">
-    /// <see cref="StoreErrorKind.Unavailable"/> when nobody answers, <see cref="StoreErrorKind.NotAStore"/> when it isn't a Tidemark server.
+    /// <see cref="StoreErrorKind.Unavailable"/> when nobody answers, <see cref="StoreErrorKind.NotAStore"/> when it isn't a Tidemark
+    /// server.
     /// </exception>
     public static async Task<ITelemetryStore> ConnectAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
     {
         // Operations take as long as they take, and each has a token of its own.
-        var client = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout, UseProxy = false, AutomaticDecompression = Compression(baseAddress) })
+        var client = new HttpClient(
+            new SocketsHttpHandler { ConnectTimeout = ConnectTimeout, UseProxy = false, AutomaticDecompression = Compression(baseAddress) })
         {
             BaseAddress = new Uri($"{baseAddress.AbsoluteUri.TrimEnd('/')}/"),
             Timeout = Timeout.InfiniteTimeSpan,
@@ -44,7 +46,8 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
                 ? new HttpTelemetryStore(server, description.ToSchema())
                 : throw new StoreException(
                     StoreErrorKind.NotAStore,
-                    $"the server at {server.Address} speaks protocol {description.Protocol}, this program {StoreDescription.CurrentProtocol}: use the same version on both sides");
+                    $"the server at {server.Address} speaks protocol {description.Protocol}, this program "
+                        + $"{StoreDescription.CurrentProtocol}: use the same version on both sides");
         }
         catch
         {
@@ -74,7 +77,10 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
 
         var content = new ReadOnlyMemoryContent(buffer.WrittenMemory);
         content.Headers.ContentType = new MediaTypeHeaderValue(Ndjson.ContentType);
-        return _server.PostAsync<WriteResult>(batch.ImportId is { } id ? $"api/admin/readings?import_id={Uri.EscapeDataString(id)}" : "api/admin/readings", content, cancellationToken);
+        return _server.PostAsync<WriteResult>(
+            batch.ImportId is { } id ? $"api/admin/readings?import_id={Uri.EscapeDataString(id)}" : "api/admin/readings",
+            content,
+            cancellationToken);
     }
 
     public async Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)
@@ -90,10 +96,21 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
         => await _server.GetAsync<List<JobStatus>>("api/admin/jobs", cancellationToken);
 
     public async Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken)
-        => await _server.PostAsync<List<RefreshPlan>>("api/admin/plan", JsonContent.Create(new RefreshRequest(aggregate, range), options: WireJson.Options), cancellationToken);
+        => await _server.PostAsync<List<RefreshPlan>>(
+            "api/admin/plan",
+            JsonContent.Create(new RefreshRequest(aggregate, range), options: WireJson.Options),
+            cancellationToken);
 
-    public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
-        => await _server.RunAsync<RefreshRequest, List<RefreshResult>>("api/admin/refresh", new RefreshRequest(aggregate, range), progress, cancellationToken);
+    public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(
+        string aggregate,
+        TimeRange? range,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken)
+        => await _server.RunAsync<RefreshRequest, List<RefreshResult>>(
+            "api/admin/refresh",
+            new RefreshRequest(aggregate, range),
+            progress,
+            cancellationToken);
 
     public Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
         => _server.RunAsync<object, CompressResult>("api/admin/compress", new { }, progress, cancellationToken);

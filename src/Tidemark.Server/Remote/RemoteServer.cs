@@ -24,14 +24,20 @@ internal sealed class RemoteServer(HttpClient client) : IDisposable
         => OpenAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
 
     /// <summary>Runs a long operation, reports its progress and gives its result.</summary>
-    public async Task<TResult> RunAsync<TRequest, TResult>(string path, TRequest request, IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
+    public async Task<TResult> RunAsync<TRequest, TResult>(
+        string path,
+        TRequest request,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken)
         where TResult : class
     {
         var message = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(request, options: WireJson.Options) };
         await using var lines = await OpenAsync(message, cancellationToken);
         while (true)
         {
-            var line = await lines.TakeAsync(l => JsonSerializer.Deserialize<OperationLine<TResult>>(l, WireJson.Options)!, cancellationToken);
+            var line = await lines.TakeAsync(
+                l => JsonSerializer.Deserialize<OperationLine<TResult>>(l, WireJson.Options)!,
+                cancellationToken);
             if (line.Result is { } result)
             {
                 return result;
@@ -102,7 +108,9 @@ internal sealed class RemoteServer(HttpClient client) : IDisposable
         }
 
         var problem = await response.Content.ReadFromJsonAsync<Problem>(WireJson.Options, cancellationToken);
-        var kind = problem!.Kind ?? (response.StatusCode < HttpStatusCode.InternalServerError ? StoreErrorKind.Invalid : StoreErrorKind.Unavailable);
+        var kind = problem!.Kind ?? (response.StatusCode < HttpStatusCode.InternalServerError
+            ? StoreErrorKind.Invalid
+            : StoreErrorKind.Unavailable);
         return new StoreException(kind, problem.Error);
     }
 
@@ -112,7 +120,10 @@ internal sealed class RemoteServer(HttpClient client) : IDisposable
         HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionRefused } }
             => new StoreException(StoreErrorKind.Unavailable, $"no server answers at {Address}; start one with: tidemark serve", error),
         HttpRequestException or IOException
-            => new StoreException(StoreErrorKind.Unavailable, $"the connection to {Address} failed: {error.Message.ReplaceLineEndings(" ")}", error),
+            => new StoreException(
+                StoreErrorKind.Unavailable,
+                $"the connection to {Address} failed: {error.Message.ReplaceLineEndings(" ")}",
+                error),
         TaskCanceledException { InnerException: TimeoutException }
             => new StoreException(StoreErrorKind.Unavailable, $"the server at {Address} did not answer in time", error),
         JsonException or NotSupportedException => NotTidemark(error),

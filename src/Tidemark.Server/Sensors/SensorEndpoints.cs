@@ -16,7 +16,10 @@ internal static class SensorEndpoints
     public static void MapSensors(this IEndpointRouteBuilder app)
     {
         app.MapGet("/api/sensors", ListAsync)
-            .Describe("Sensors", "Lists every sensor", "Ordered by id (ordinal); a sensor stays listed when retention has dropped its readings.");
+            .Describe(
+                "Sensors",
+                "Lists every sensor",
+                "Ordered by id (ordinal); a sensor stays listed when retention has dropped its readings.");
         app.MapGet("/api/sensors/{id}/current", ReadCurrentAsync)
             .Describe("Sensors", "A sensor's last reading", "The last by event time, whether or not retention has dropped it since.")
             .TakesSensor()

@@ -28,10 +28,18 @@ internal static class PerformanceEndpoint
 
     public static void MapPerformance(this IEndpointRouteBuilder app)
         => app.MapGet("/api/stats/performance", MeasureAsync)
-            .Describe("Stats", "Raw against aggregate", "Runs the same seven days of one sensor twice, computed from raw readings and read from the finest aggregate, and compares.")
+            .Describe(
+                "Stats",
+                "Raw against aggregate",
+                "Runs the same seven days of one sensor twice, computed from raw readings and read from the finest aggregate, and "
+                    + "compares.")
             .TakesSensorInQuery();
 
-    private static async Task<PerformanceAnswer> MeasureAsync(HttpContext context, ITelemetryStore store, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<PerformanceAnswer> MeasureAsync(
+        HttpContext context,
+        ITelemetryStore store,
+        TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         var id = await ReadSensorAsync(context.Request.Query, store, cancellationToken);
         var query = new AggregateQuery(store.Schema.Finest.Name, id, Week.Until(Instant.From(clock.GetUtcNow())));

@@ -42,25 +42,35 @@ internal static class StatusEndpoints
 
         app.MapGet("/api/health", CheckAsync)
             .AllowAnonymous()
-            .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`. Scheduled maintenance that failed or stopped is named, and leaves a server healthy.")
+            .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`. Scheduled maintenance that "
+                + "failed or stopped is named, and leaves a server healthy.")
             .Produces<HealthAnswer>()
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
 
     public static void MapStatus(this IEndpointRouteBuilder app)
         => app.MapGet("/api/status", ReadAsync)
-            .Describe("Status", "What the store holds", "Hypertables, chunks, aggregates with their watermarks, sizes, and how the scheduled jobs last went.");
+            .Describe(
+                "Status",
+                "What the store holds",
+                "Hypertables, chunks, aggregates with their watermarks, sizes, and how the scheduled jobs last went.");
 
     private static IndexAnswer Index(ITelemetryStore store) => new(
         Service,
         typeof(StatusEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0],
         [
-            "/docs", "/openapi/v1.json", "/api/health", "/api/status", "/api/sensors", "/api/sensors/{id}/current", "/api/sensors/{id}/raw?period=1d",
+            "/docs", "/openapi/v1.json", "/api/health", "/api/status", "/api/sensors", "/api/sensors/{id}/current",
+            "/api/sensors/{id}/raw?period=1d",
             .. store.Schema.Aggregates.Select(a => $"/api/sensors/{{id}}/{a}?period={Wire.RangeQuery.DefaultPeriod(a)}"),
             $"/api/fleet/{store.Schema.Finest}?metric={store.Schema.Metrics[0].Name}&period=30d", "/api/stats/performance?sensor_id={id}",
         ]);
 
-    private static async Task<IResult> CheckAsync(HttpContext context, ITelemetryStore store, Scheduler scheduler, TimeProvider clock, CancellationToken cancellationToken)
+    private static async Task<IResult> CheckAsync(
+        HttpContext context,
+        ITelemetryStore store,
+        Scheduler scheduler,
+        TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         var now = Instant.From(clock.GetUtcNow());
         context.Response.Headers.CacheControl = "no-store";
@@ -73,12 +83,17 @@ internal static class StatusEndpoints
         {
             context.Response.Headers.RetryAfter = "5";
             var error = e is TimeoutException ? $"the store gave no answer in {HealthTimeout.TotalSeconds} s" : e.Message;
-            return Results.Json(new HealthAnswer("unhealthy", Service, now, Error: error), statusCode: StatusCodes.Status503ServiceUnavailable);
+            return Results.Json(
+                new HealthAnswer("unhealthy", Service, now, Error: error),
+                statusCode: StatusCodes.Status503ServiceUnavailable);
         }
     }
 
     /// <returns>The store's jobs, and which aggregates are materialised beyond now.</returns>
-    private static async Task<(IReadOnlyList<JobStatus> Jobs, IReadOnlyList<string> Ahead)> AskAsync(ITelemetryStore store, Instant now, CancellationToken cancellationToken)
+    private static async Task<(IReadOnlyList<JobStatus> Jobs, IReadOnlyList<string> Ahead)> AskAsync(
+        ITelemetryStore store,
+        Instant now,
+        CancellationToken cancellationToken)
     {
         // A real question, and one that finds nothing to read.
         var instant = new TimeRange(now, new Instant(now.Micros + 1));
@@ -100,7 +115,10 @@ internal static class StatusEndpoints
     /// <summary>Names jobs and not their errors: anybody may ask.</summary>
     private static MaintenanceHealth Maintenance(IEnumerable<JobStatus> jobs, IEnumerable<string> ahead)
     {
-        var problems = jobs.Where(j => j.State != JobState.Ok).Select(j => $"{j.Name} {(j.State == JobState.Failed ? "failed" : "has stopped")}").Concat(ahead).ToList();
+        var problems = jobs.Where(j => j.State != JobState.Ok)
+            .Select(j => $"{j.Name} {(j.State == JobState.Failed ? "failed" : "has stopped")}")
+            .Concat(ahead)
+            .ToList();
         return new MaintenanceHealth(problems.Count == 0 ? "ok" : "late", problems);
     }
 

@@ -10,7 +10,8 @@ internal sealed class Names(TelemetrySchema schema)
     public static readonly JsonEncodedText Average = Encode("average");
     public static readonly JsonEncodedText ReadingCount = Encode("reading_count");
 
-    private readonly Dictionary<string, JsonEncodedText[]> _columns = schema.Aggregates.ToDictionary(a => a.Name, a => a.Columns.Select(Encode).ToArray());
+    private readonly Dictionary<string, JsonEncodedText[]> _columns = schema.Aggregates
+        .ToDictionary(a => a.Name, a => a.Columns.Select(Encode).ToArray());
 
     /// <summary>In the schema's order.</summary>
     public JsonEncodedText[] Metrics { get; } = [.. schema.Metrics.Select(m => Encode(m.Name))];

@@ -12,7 +12,8 @@ internal static class Ndjson
 
     /// <summary>Whether a content type header names no character set but UTF-8, or ASCII as a part of it.</summary>
     public static bool IsUtf8(string? contentType)
-        => !MediaTypeHeaderValue.TryParse(contentType, out var header) || header.CharSet?.Trim('"').ToLowerInvariant() is null or "utf-8" or "utf8" or "us-ascii";
+        => !MediaTypeHeaderValue.TryParse(contentType, out var header)
+            || header.CharSet?.Trim('"').ToLowerInvariant() is null or "utf-8" or "utf8" or "us-ascii";
 
     /// <summary>The three names in use.</summary>
     public static bool IsNdjson(string? mediaType) => mediaType is ContentType or "application/ndjson" or "application/jsonl";

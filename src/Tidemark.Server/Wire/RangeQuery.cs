@@ -64,7 +64,8 @@ internal sealed record RangeQuery(TimeRange Range, string? Period)
             errors.Add("to needs from");
         }
 
-        var valid = ReadInstant("from", from, Instant.MinValue, errors, out var start) & ReadInstant("to", to, Instant.MaxValue, errors, out var end);
+        var valid = ReadInstant("from", from, Instant.MinValue, errors, out var start)
+            & ReadInstant("to", to, Instant.MaxValue, errors, out var end);
         if (valid && start >= end)
         {
             errors.Add($"from {start} is not before to {end}");

@@ -65,7 +65,11 @@ internal static class SensorPath
             bytes[length] = (byte)segment[i];
             if (segment[i] == '%')
             {
-                if (i + 2 >= segment.Length || Convert.FromHexString(segment.AsSpan(i + 1, 2), bytes.AsSpan(length), out _, out _) != System.Buffers.OperationStatus.Done)
+                if (i + 2 >= segment.Length || Convert.FromHexString(
+                    segment.AsSpan(i + 1, 2),
+                    bytes.AsSpan(length),
+                    out _,
+                    out _) != System.Buffers.OperationStatus.Done)
                 {
                     return false;
                 }

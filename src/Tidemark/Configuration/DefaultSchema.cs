@@ -10,9 +10,11 @@ public static class DefaultSchema
         new("pressure", "hPa", null, null, new MetricShape(980, 1020, Daily: 0.02, Yearly: 0, Drift: 0.8, Noise: 0.02)),
     ];
 
-    public static readonly IReadOnlyList<(string Name, string Bucket)> Aggregates = [("hourly", "1 hour"), ("daily", "1 day"), ("monthly", "1 month")];
+    public static readonly IReadOnlyList<(string Name, string Bucket)> Aggregates
+        = [("hourly", "1 hour"), ("daily", "1 day"), ("monthly", "1 month")];
 
-    public static readonly IReadOnlySet<string> ReservedColumns = new HashSet<string> { "time", "sensor_id", "bucket", "day", "reading_count" };
+    public static readonly IReadOnlySet<string> ReservedColumns
+        = new HashSet<string> { "time", "sensor_id", "bucket", "day", "reading_count" };
 
     public static readonly IReadOnlySet<string> ReservedAggregates = new HashSet<string> { "raw", "current" };
 }

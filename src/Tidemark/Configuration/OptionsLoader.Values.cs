@@ -73,7 +73,8 @@ public sealed partial class OptionsLoader
         return hosts;
     }
 
-    private string[] List(string key) => (Text(key) ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    private string[] List(string key)
+        => (Text(key) ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     private IReadOnlyList<IPNetwork> Networks(string key)
     {

@@ -5,7 +5,8 @@ namespace Tidemark.Configuration;
 
 /// <summary>The configuration is wrong: every error, not only the first.</summary>
 public sealed class OptionsException(IReadOnlyList<string> errors)
-    : Exception($"the configuration has {errors.Count} {(errors.Count == 1 ? "error" : "errors")}:{string.Concat(errors.Select(e => $"\n  {e}"))}")
+    : Exception(
+        $"the configuration has {errors.Count} {(errors.Count == 1 ? "error" : "errors")}:{string.Concat(errors.Select(e => $"\n  {e}"))}")
 {
     public IReadOnlyList<string> Errors { get; } = errors;
 }
@@ -132,7 +133,8 @@ public sealed partial class OptionsLoader
             return fallback;
         }
 
-        if (!Enum.TryParse<MaintenanceOwner>(text, ignoreCase: true, out var owner) || !Enum.IsDefined(owner) || text.AsSpan().ContainsAnyInRange('0', '9'))
+        if (!Enum.TryParse<MaintenanceOwner>(text, ignoreCase: true, out var owner) || !Enum.IsDefined(owner)
+            || text.AsSpan().ContainsAnyInRange('0', '9'))
         {
             _errors.Add($"maintenance: '{text}' is not database, server or external");
             return fallback;
@@ -205,7 +207,12 @@ public sealed partial class OptionsLoader
                 _errors.Add($"{section.Path}: min {minimum} is not below max {maximum}");
             }
 
-            metrics.Add(new Metric(name, section["unit"] ?? known?.Unit ?? "", minimum, maximum, BindShape(section.GetSection("shape"), known?.Shape, minimum, maximum)));
+            metrics.Add(new Metric(
+                name,
+                section["unit"] ?? known?.Unit ?? "",
+                minimum,
+                maximum,
+                BindShape(section.GetSection("shape"), known?.Shape, minimum, maximum)));
         }
 
         return metrics;
@@ -236,7 +243,8 @@ public sealed partial class OptionsLoader
             if (kept < needed)
             {
                 var source = aggregate.Source is null ? "retention" : $"retention of aggregate {aggregate.Source.Name}";
-                _errors.Add($"{source}: {TypedText.Format(kept.Value)} is too short for aggregate {aggregate.Name}: two buckets, a chunk and the refresh lag need {TypedText.Format(TimeSpan.FromHours(Math.Ceiling(needed.TotalHours)))}");
+                _errors.Add($"{source}: {TypedText.Format(kept.Value)} is too short for aggregate {aggregate.Name}: two buckets, a chunk "
+                    + $"and the refresh lag need {TypedText.Format(TimeSpan.FromHours(Math.Ceiling(needed.TotalHours)))}");
             }
         }
     }
@@ -275,7 +283,8 @@ public sealed partial class OptionsLoader
         "server:max_body", "server:max_line", "server:max_rows", "server:heavy_reads", "server:waiting_reads",
         "server:idle_timeout", "server:headers_timeout", "server:min_rate",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
-        "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift", "metrics:#:shape:noise",
+        "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift",
+        "metrics:#:shape:noise",
         "aggregates", "aggregates:#", "aggregates:#:name", "aggregates:#:table", "aggregates:#:bucket", "aggregates:#:bucket_column",
         "aggregates:#:retention", "aggregates:#:columns",
     ];

@@ -5,7 +5,14 @@ namespace Tidemark.Configuration;
 /// <summary>Binds the aggregates and finds, for each, the coarsest aggregate that it can be built from exactly.</summary>
 internal sealed class SchemaBinder(List<string> errors)
 {
-    private sealed record Entry(string Path, string Name, string Table, string BucketColumn, BucketWidth Bucket, TimeSpan? Retention, IReadOnlyList<ExtraColumn> Columns);
+    private sealed record Entry(
+        string Path,
+        string Name,
+        string Table,
+        string BucketColumn,
+        BucketWidth Bucket,
+        TimeSpan? Retention,
+        IReadOnlyList<ExtraColumn> Columns);
 
     public TelemetrySchema Bind(IConfigurationSection section, IReadOnlyList<Metric> metrics)
     {
@@ -22,13 +29,29 @@ internal sealed class SchemaBinder(List<string> errors)
             var source = entry.Columns.Count > 0
                 ? null
                 : byWidth.LastOrDefault(a => a.ExtraColumns.Count == 0 && a.Bucket.Divides(entry.Bucket));
-            byWidth.Add(new AggregateDefinition(entry.Name, entry.Table, entry.BucketColumn, entry.Bucket, source, entry.Columns, entry.Retention, metrics));
+            byWidth.Add(new AggregateDefinition(
+                entry.Name,
+                entry.Table,
+                entry.BucketColumn,
+                entry.Bucket,
+                source,
+                entry.Columns,
+                entry.Retention,
+                metrics));
         }
 
         // With errors the schema is never used; it only has to be one that can be built.
         if (byWidth.Count == 0 || byWidth.DistinctBy(a => a.Name).Count() != byWidth.Count)
         {
-            byWidth = [new AggregateDefinition("hourly", "sensor_data_hourly", "bucket", BucketWidth.Fixed(TimeSpan.FromHours(1)), null, [], null, metrics)];
+            byWidth = [new AggregateDefinition(
+                "hourly",
+                "sensor_data_hourly",
+                "bucket",
+                BucketWidth.Fixed(TimeSpan.FromHours(1)),
+                null,
+                [],
+                null,
+                metrics)];
         }
 
         return new TelemetrySchema(metrics, byWidth);
@@ -70,7 +93,8 @@ internal sealed class SchemaBinder(List<string> errors)
 
         var columns = section.GetSection("columns").GetChildren().Select(c => new ExtraColumn(c.Key, c.Value ?? "")).ToList();
         return new Entry(
-            section.Path, name, section["table"] ?? $"{TelemetrySchema.RawTable}_{name}", section["bucket_column"] ?? "bucket", bucket, retention, columns);
+            section.Path, name, section["table"] ?? $"{TelemetrySchema.RawTable}_{name}", section["bucket_column"]
+                ?? "bucket", bucket, retention, columns);
     }
 
     private void CheckNames(List<Entry> entries, IReadOnlyList<Metric> metrics)
@@ -82,17 +106,21 @@ internal sealed class SchemaBinder(List<string> errors)
                 errors.Add($"{entry.Path}: the name '{entry.Name}' is reserved");
             }
 
-            if (entries.Any(other => other != entry && (other.Name == entry.Name || other.Table == entry.Table)) || entry.Table == TelemetrySchema.RawTable)
+            if (entries.Any(other => other != entry && (other.Name == entry.Name || other.Table == entry.Table))
+                || entry.Table == TelemetrySchema.RawTable)
             {
                 errors.Add($"{entry.Path}: the name '{entry.Name}' or the table '{entry.Table}' is taken twice");
             }
 
-            foreach (var name in entry.Columns.Select(c => c.Name).Append(entry.Table).Append(entry.BucketColumn).Where(n => !Identifier.IsValid(n)))
+            foreach (var name in entry.Columns.Select(c => c.Name).Append(entry.Table).Append(entry.BucketColumn)
+                .Where(n => !Identifier.IsValid(n)))
             {
                 errors.Add($"{entry.Path}: '{name}' is not {Identifier.Form}");
             }
 
-            var taken = metrics.SelectMany(m => new[] { $"avg_{m.Name}", $"min_{m.Name}", $"max_{m.Name}" }).Concat(["sensor_id", "reading_count", entry.BucketColumn]).ToHashSet();
+            var taken = metrics.SelectMany(m => new[] { $"avg_{m.Name}", $"min_{m.Name}", $"max_{m.Name}" })
+                .Concat(["sensor_id", "reading_count", entry.BucketColumn])
+                .ToHashSet();
             foreach (var column in entry.Columns.Where(c => !taken.Add(c.Name) || string.IsNullOrWhiteSpace(c.Expression)))
             {
                 errors.Add($"{entry.Path}:columns: '{column.Name}' is taken already or has no expression");

@@ -4,7 +4,8 @@ namespace Tidemark.Configuration;
 
 /// <summary>
 /// Everything that can be configured, bound once by <see cref="OptionsLoader"/> and complete with no file at all.
-/// Durations are typed text: a whole number and <c>s</c>, <c>min</c>, <c>h</c>, <c>d</c> or <c>w</c>; sizes likewise with <c>KiB</c>, <c>MiB</c> or <c>GiB</c>.
+/// Durations are typed text: a whole number and <c>s</c>, <c>min</c>, <c>h</c>, <c>d</c> or <c>w</c>; sizes likewise with <c>KiB</c>,
+/// <c>MiB</c> or <c>GiB</c>.
 /// </summary>
 public sealed record TidemarkOptions
 {
@@ -37,16 +38,21 @@ public sealed record TidemarkOptions
     /// <summary>Who refreshes, compresses and drops. Default the database where it has jobs of its own, else the server.</summary>
     public MaintenanceOwner Maintenance { get; init; } = MaintenanceOwner.Server;
 
-    /// <summary>The API key for a store that is a server, <c>http(s)://…</c>. A secret: it belongs into the environment, as <c>TIDEMARK_KEY</c>.</summary>
+    /// <summary>
+    /// The API key for a store that is a server, <c>http(s)://…</c>. A secret: it belongs into the environment, as <c>TIDEMARK_KEY</c>.
+    /// </summary>
     public string? Key { get; init; }
 
     /// <summary>
-    /// Whether every reading is added without looking for one of the same sensor and time: the fastest bulk loads, for data that is never sent twice.
+    /// Whether every reading is added without looking for one of the same sensor and time: the fastest bulk loads, for data that is never
+    /// sent twice.
     /// Default false; TimescaleDB alone.
     /// </summary>
     public bool AppendOnly { get; init; }
 
-    /// <summary>What <c>init</c> appends to the name of an aggregate made by SQL that raw readings no longer give. Default null: it refuses.</summary>
+    /// <summary>
+    /// What <c>init</c> appends to the name of an aggregate made by SQL that raw readings no longer give. Default null: it refuses.
+    /// </summary>
     public string? KeepAggregatesAs { get; init; }
 
     public required ScheduleOptions Schedule { get; init; }

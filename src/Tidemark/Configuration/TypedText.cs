@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Tidemark.Configuration;
 
-/// <summary>Durations and sizes as text with a unit: <c>30d</c>, <c>64MiB</c>. Bare numbers and the ambiguous <c>m</c> are refused.</summary>
+/// <summary>
+/// Durations and sizes as text with a unit: <c>30d</c>, <c>64MiB</c>. Bare numbers and the ambiguous <c>m</c> are refused.
+/// </summary>
 public static class TypedText
 {
     public const string DurationForm = "a whole number and s, min, h, d or w, such as 90d";
@@ -44,7 +46,11 @@ public static class TypedText
         foreach (var (unit, factor) in units)
         {
             if (text is not null && text.EndsWith(unit, StringComparison.Ordinal)
-                && long.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var amount))
+                && long.TryParse(
+                    text.AsSpan(0, text.Length - unit.Length),
+                    NumberStyles.None,
+                    CultureInfo.InvariantCulture,
+                    out var amount))
             {
                 value = amount > most / factor ? 0 : amount * factor;
                 return value > 0;

@@ -72,7 +72,10 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
     /// Readings as they happen, from the first grid instant at or after <paramref name="from"/> on, without end: one
     /// batch per instant, with the late ones of the instant before. The batch is filled again and again.
     /// </summary>
-    public async IAsyncEnumerable<ReadingBatch> LiveAsync(Instant from, TimeProvider clock, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ReadingBatch> LiveAsync(
+        Instant from,
+        TimeProvider clock,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var batch = new ReadingBatch(schema.Metrics.Count, plan.Sensors);
         var (held, late) = (new List<(int Sensor, Instant Time)>(), new List<(int Sensor, Instant Time)>());

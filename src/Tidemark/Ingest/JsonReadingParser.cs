@@ -163,7 +163,9 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
                 return null;
             case JsonTokenType.Number:
                 value = reader.GetDouble();
-                return double.IsFinite(value) ? null : $"{metric} {Shorten(Encoding.UTF8.GetString(reader.ValueSpan))} is too large for a double";
+                return double.IsFinite(value)
+                    ? null
+                    : $"{metric} {Shorten(Encoding.UTF8.GetString(reader.ValueSpan))} is too large for a double";
             default:
                 return $"{metric} is {Describe(ref reader)}, not a number";
         }

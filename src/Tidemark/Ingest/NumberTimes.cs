@@ -34,7 +34,8 @@ public sealed class NumberTimes(TimeUnit? unit, TimeSpan maxSkew, TimeProvider c
         }
 
         return valid
-            ? $"time {shown} as milliseconds is {time}, not between 1990 and now: send RFC 3339, or say the unit with {option}{counted.Name}"
+            ? $"time {shown} as milliseconds is {time}, not between 1990 and now: send RFC 3339, or say the unit with "
+                + $"{option}{counted.Name}"
             : $"time {shown} is not a {(counted.Name == "s" ? "" : "whole ")}number of epoch {counted.Plural} between the years 1 and 9999";
     }
 

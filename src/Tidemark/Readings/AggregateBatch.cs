@@ -1,6 +1,8 @@
 namespace Tidemark.Readings;
 
-/// <summary>Rows of one aggregate in columns: bucket starts, sensor ids, reading counts, then the aggregate's columns, where NaN stands for null.</summary>
+/// <summary>
+/// Rows of one aggregate in columns: bucket starts, sensor ids, reading counts, then the aggregate's columns, where NaN stands for null.
+/// </summary>
 public sealed class AggregateBatch
 {
     private readonly List<long> _buckets = [];

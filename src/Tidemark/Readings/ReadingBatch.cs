@@ -32,7 +32,8 @@ public sealed class ReadingBatch
     public int MetricCount => _values.Length;
 
     /// <summary>
-    /// Names the batch as a part of a bulk load, up to 200 characters and none of them a control character: an append-only store writes a batch of that name once, however often it is sent.
+    /// Names the batch as a part of a bulk load, up to 200 characters and none of them a control character: an append-only store writes a
+    /// batch of that name once, however often it is sent.
     /// A store that knows readings by sensor and time has no need of it. Null for none.
     /// </summary>
     public string? ImportId { get; set; }

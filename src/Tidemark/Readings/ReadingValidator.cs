@@ -34,7 +34,8 @@ public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, T
 
         if (time < oldest)
         {
-            return $"time {time} is before {oldest}, the setting oldest_time: {(time.ToDateTime().Year == 1 ? "it looks like a time that was never set" : "check the clock, or set it earlier")}";
+            return $"time {time} is before {oldest}, the setting oldest_time: "
+                + $"{(time.ToDateTime().Year == 1 ? "it looks like a time that was never set" : "check the clock, or set it earlier")}";
         }
 
         if (time < rawHorizon)
@@ -52,7 +53,9 @@ public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, T
 
             if (values[m] < metric.Minimum || values[m] > metric.Maximum)
             {
-                return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{metric.Name} {values[m]} is outside {metric.Minimum} to {metric.Maximum}");
+                return string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"{metric.Name} {values[m]} is outside {metric.Minimum} to {metric.Maximum}");
             }
         }
 

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Tidemark.Readings;
 
-/// <summary>What a sensor id may be: 1 to 50 code points, no control characters, not <c>.</c> or <c>..</c>; case-sensitive, not normalised.</summary>
+/// <summary>
+/// What a sensor id may be: 1 to 50 code points, no control characters, not <c>.</c> or <c>..</c>; case-sensitive, not normalised.
+/// </summary>
 public static class SensorId
 {
     public const int MaxLength = 50;

@@ -20,7 +20,10 @@ public sealed class AggregateDefinition
         Source = source;
         ExtraColumns = extraColumns;
         Retention = retention;
-        Columns = [.. metrics.SelectMany(m => new[] { $"avg_{m.Name}", $"min_{m.Name}", $"max_{m.Name}" }), .. extraColumns.Select(c => c.Name)];
+        Columns = [.. metrics.SelectMany(m => new[] {
+            $"avg_{m.Name}",
+            $"min_{m.Name}",
+            $"max_{m.Name}" }), .. extraColumns.Select(c => c.Name)];
     }
 
     public string Name { get; }

@@ -11,7 +11,9 @@ public static partial class StoredDefinition
         return $"{aggregate.Bucket} from {aggregate.Source?.Name ?? TelemetrySchema.RawTable}{extra}";
     }
 
-    /// <summary>The schema in which each aggregate that the catalog has keeps the source it was made with, whatever finer ones came since.</summary>
+    /// <summary>
+    /// The schema in which each aggregate that the catalog has keeps the source it was made with, whatever finer ones came since.
+    /// </summary>
     public static TelemetrySchema KeepSources(TelemetrySchema schema, IReadOnlyCollection<StoredAggregate> catalog)
     {
         var kept = new List<AggregateDefinition>();
@@ -21,10 +23,13 @@ public static partial class StoredDefinition
             var stored = catalog.FirstOrDefault(s => s.Name == aggregate.Name)?.Definition;
             kept.Add(stored is null || stored == Of(configured)
                 ? configured
-                : kept.Select(source => With(aggregate, source)).Append(With(aggregate, null)).FirstOrDefault(a => Of(a) == stored) ?? configured);
+                : kept.Select(source => With(aggregate, source)).Append(With(aggregate, null)).FirstOrDefault(a => Of(a) == stored)
+                    ?? configured);
         }
 
-        return kept.Zip(schema.Aggregates).All(pair => Of(pair.First) == Of(pair.Second)) ? schema : new TelemetrySchema(schema.Metrics, kept);
+        return kept.Zip(schema.Aggregates).All(pair => Of(pair.First) == Of(pair.Second))
+            ? schema
+            : new TelemetrySchema(schema.Metrics, kept);
 
         AggregateDefinition With(AggregateDefinition a, AggregateDefinition? source)
             => new(a.Name, a.Table, a.BucketColumn, a.Bucket, source, a.ExtraColumns, a.Retention, schema.Metrics);
@@ -36,13 +41,22 @@ public static partial class StoredDefinition
     public static TelemetrySchema Complete(TelemetrySchema schema, IEnumerable<StoredAggregate> catalog)
     {
         var all = schema.Aggregates.ToList();
-        var rest = catalog.Where(s => !schema.HasAggregate(s.Name)).Select(s => (Aggregate: s, Parsed: Pattern().Match(s.Definition))).ToList();
+        var rest = catalog.Where(s => !schema.HasAggregate(s.Name)).Select(s => (Aggregate: s, Parsed: Pattern().Match(s.Definition)))
+            .ToList();
         while (rest.FirstOrDefault(r => FindSource(r.Parsed) is not null) is { Aggregate: { } stored } next)
         {
             rest.Remove(next);
             BucketWidth.TryParse(next.Parsed.Groups["bucket"].Value, out var bucket);
             var extra = ExtraColumns(next.Parsed.Groups["extra"].Value, stored.Columns);
-            all.Add(new AggregateDefinition(stored.Name, stored.Table, stored.BucketColumn, bucket, FindSource(next.Parsed)!.FirstOrDefault(), extra, null, schema.Metrics));
+            all.Add(new AggregateDefinition(
+                stored.Name,
+                stored.Table,
+                stored.BucketColumn,
+                bucket,
+                FindSource(next.Parsed)!.FirstOrDefault(),
+                extra,
+                null,
+                schema.Metrics));
         }
 
         return new TelemetrySchema(schema.Metrics, all);
@@ -57,7 +71,9 @@ public static partial class StoredDefinition
     private static List<ExtraColumn> ExtraColumns(string text, IReadOnlyCollection<string> columns)
     {
         var begins = ColumnBegin().Matches(text).Where(m => columns.Contains(m.Groups[1].Value)).ToList();
-        return [.. begins.Select((m, i) => new ExtraColumn(m.Groups[1].Value, text[(m.Index + m.Length)..(i + 1 < begins.Count ? begins[i + 1].Index : text.Length)]))];
+        return [.. begins.Select((m, i) => new ExtraColumn(
+            m.Groups[1].Value,
+            text[(m.Index + m.Length)..(i + 1 < begins.Count ? begins[i + 1].Index : text.Length)]))];
     }
 
     [GeneratedRegex("^(?<bucket>\\d+ \\w+) from (?<source>[a-z0-9_]+)(?<extra>.*)$", RegexOptions.Singleline)]
@@ -68,4 +84,9 @@ public static partial class StoredDefinition
 }
 
 /// <summary>An aggregate in a store's catalog: its definition as text, its table and the columns of that.</summary>
-public sealed record StoredAggregate(string Name, string Definition, string Table, string BucketColumn, IReadOnlyCollection<string> Columns);
+public sealed record StoredAggregate(
+    string Name,
+    string Definition,
+    string Table,
+    string BucketColumn,
+    IReadOnlyCollection<string> Columns);

@@ -13,7 +13,8 @@ public sealed class TelemetrySchema
     {
         Metrics = metrics;
         Aggregates = aggregates;
-        Finest = aggregates.MinBy(a => a.Bucket.Approximate) ?? throw new ArgumentException("a schema has at least one aggregate", nameof(aggregates));
+        Finest = aggregates.MinBy(a => a.Bucket.Approximate)
+            ?? throw new ArgumentException("a schema has at least one aggregate", nameof(aggregates));
         _byName = aggregates.ToDictionary(a => a.Name, StringComparer.Ordinal);
     }
 

@@ -31,7 +31,8 @@ public static class BucketComparison
             : a == b || (!IsExact(column) && Math.Abs(a - b) <= Tolerance * Math.Max(1, Math.Max(Math.Abs(a), Math.Abs(b))));
 
     private static bool IsExact(string column)
-        => column == "reading_count" || column.StartsWith("min_", StringComparison.Ordinal) || column.StartsWith("max_", StringComparison.Ordinal);
+        => column == "reading_count" || column.StartsWith("min_", StringComparison.Ordinal)
+            || column.StartsWith("max_", StringComparison.Ordinal);
 
     private static string Text(double value) => double.IsNaN(value) ? "null" : value.ToString("R", CultureInfo.InvariantCulture);
 }

@@ -10,15 +10,18 @@ public interface ITelemetryStore : IAsyncDisposable
     TelemetrySchema Schema { get; }
 
     /// <summary>Creates or upgrades everything; re-runnable.</summary>
-    /// <exception cref="StoreException"><see cref="StoreErrorKind.SchemaMismatch"/> when what is stored can't be reconciled with the schema, the difference named.</exception>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.SchemaMismatch"/> when what is stored can't be reconciled with the
+    /// schema, the difference named.</exception>
     Task InitializeAsync(CancellationToken cancellationToken);
 
     /// <summary>
     /// Writes validated readings. Durable when it returns; when it throws, nothing of the batch is visible. Identity is
     /// (sensor, time): the same values change nothing, other values replace the whole reading, the last of a batch wins.
-    /// An append-only store, whose answer says so, adds every reading instead, and a batch with an <see cref="ReadingBatch.ImportId"/> once.
+    /// An append-only store, whose answer says so, adds every reading instead, and a batch with an <see cref="ReadingBatch.ImportId"/>
+    /// once.
     /// </summary>
-    /// <exception cref="StoreException"><see cref="StoreErrorKind.OlderThanRetention"/> when a reading lies before the raw horizon.</exception>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.OlderThanRetention"/> when a reading lies before the raw
+    /// horizon.</exception>
     Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken);
 
     /// <summary>The largest chunk end ever dropped: readings before it are refused. Null when nothing was dropped.</summary>
@@ -42,7 +45,8 @@ public interface ITelemetryStore : IAsyncDisposable
     /// Opens a read of an aggregate: materialised buckets, then the tail that is not materialised yet, computed from the
     /// aggregate's source. Rows ascend by bucket for one sensor and have no particular order for all.
     /// </summary>
-    /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>, <see cref="StoreErrorKind.UnknownAggregate"/>.</exception>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>,
+    /// <see cref="StoreErrorKind.UnknownAggregate"/>.</exception>
     Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken);
 
     /// <summary>One metric's average per bucket over all sensors together, ascending: the exercise's Query 1 and 2.</summary>
@@ -56,7 +60,11 @@ public interface ITelemetryStore : IAsyncDisposable
     /// whole buckets and reaches back to the watermark, so that no hole is left behind it; null means everything pending.
     /// Safe to run twice, at once or to be killed half-way.
     /// </summary>
-    Task<IReadOnlyList<RefreshResult>> RefreshAsync(string aggregate, TimeRange? range, IProgress<StoreProgress>? progress, CancellationToken cancellationToken);
+    Task<IReadOnlyList<RefreshResult>> RefreshAsync(
+        string aggregate,
+        TimeRange? range,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken);
 
     /// <summary>Compresses the closed chunks that are older than the configured age; changes no answer.</summary>
     Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken);
@@ -69,7 +77,10 @@ public interface ITelemetryStore : IAsyncDisposable
 
     Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken);
 
-    /// <summary>The maintenance that the store itself schedules, as its status tells it, at the cost of this alone; none where somebody else calls for it.</summary>
+    /// <summary>
+    /// The maintenance that the store itself schedules, as its status tells it, at the cost of this alone; none where somebody else calls
+    /// for it.
+    /// </summary>
     Task<IReadOnlyList<JobStatus>> ReadJobsAsync(CancellationToken cancellationToken);
 
     /// <summary>Recomputes aggregates from raw readings and reports every bucket that differs.</summary>

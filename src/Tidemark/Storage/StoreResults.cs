@@ -3,7 +3,10 @@ namespace Tidemark.Storage;
 /// <summary>What became of a batch. A reading that stands twice in the batch counts once, except in an append-only store.</summary>
 public readonly record struct WriteResult(long Written, long Replaced, long Unchanged)
 {
-    /// <summary>Whether the store adds every reading, one that it already has too: sending again is not safe there without <see cref="ReadingBatch.ImportId"/>.</summary>
+    /// <summary>
+    /// Whether the store adds every reading, one that it already has too: sending again is not safe there without <see
+    /// cref="ReadingBatch.ImportId"/>.
+    /// </summary>
     public bool AppendOnly { get; init; }
 
     public static WriteResult operator +(WriteResult a, WriteResult b)
@@ -26,7 +29,11 @@ public sealed record AggregateQuery(string Aggregate, string? SensorId, TimeRang
 /// <param name="pending">Whether a late write touched the range and is not refreshed yet.</param>
 /// <param name="rows">The rows, in batches.</param>
 /// <param name="dispose">Lets go of what the read holds.</param>
-public sealed class AggregateReader(Instant? watermark, bool pending, IAsyncEnumerable<AggregateBatch> rows, Func<ValueTask> dispose) : IAsyncDisposable
+public sealed class AggregateReader(
+    Instant? watermark,
+    bool pending,
+    IAsyncEnumerable<AggregateBatch> rows,
+    Func<ValueTask> dispose) : IAsyncDisposable
 {
     public Instant? Watermark { get; } = watermark;
 
@@ -55,7 +62,8 @@ public readonly record struct StoreProgress(string Step, double Fraction);
 
 /// <param name="Aggregate">Its name.</param>
 /// <param name="New">The closed range above the watermark that would be materialised; null when there is none.</param>
-/// <param name="InvalidBuckets">Buckets below the watermark, one per sensor, that late writes touched and that would be written again.</param>
+/// <param name="InvalidBuckets">Buckets below the watermark, one per sensor, that late writes touched and that would be written
+/// again.</param>
 public sealed record RefreshPlan(string Aggregate, TimeRange? New, long InvalidBuckets);
 
 /// <param name="Aggregate">Its name.</param>
@@ -85,4 +93,8 @@ public sealed record BucketDifference(string Aggregate, string SensorId, Instant
 /// <param name="BucketsPending">Rows below a watermark that wait for a refresh after a late write.</param>
 /// <param name="DifferenceCount">Rows that differ from raw.</param>
 /// <param name="Differences">The first thousand of them.</param>
-public sealed record VerifyReport(long BucketsChecked, long BucketsPending, long DifferenceCount, IReadOnlyList<BucketDifference> Differences);
+public sealed record VerifyReport(
+    long BucketsChecked,
+    long BucketsPending,
+    long DifferenceCount,
+    IReadOnlyList<BucketDifference> Differences);

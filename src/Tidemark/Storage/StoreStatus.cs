@@ -33,7 +33,13 @@ public sealed record StoreStatus(
 /// <param name="CompressedChunks">How many of them are compressed.</param>
 /// <param name="BytesBeforeCompression">Of the compressed chunks, before.</param>
 /// <param name="BytesAfterCompression">Of the compressed chunks, after.</param>
-public sealed record HypertableStatus(string Name, long Rows, int Chunks, int CompressedChunks, long BytesBeforeCompression, long BytesAfterCompression);
+public sealed record HypertableStatus(
+    string Name,
+    long Rows,
+    int Chunks,
+    int CompressedChunks,
+    long BytesBeforeCompression,
+    long BytesAfterCompression);
 
 public sealed record ChunkStatus(string Name, TimeRange Range, long Rows, long Bytes, bool Compressed);
 
@@ -46,7 +52,8 @@ public sealed record ChunkStatus(string Name, TimeRange Range, long Rows, long B
 /// <param name="PendingInvalidations">Buckets, one per sensor, that late writes touched.</param>
 /// <param name="LastRefresh">When a refresh last finished, by the store's clock.</param>
 public sealed record AggregateStatus(
-    string Name, string Table, string Bucket, string Source, long Rows, Instant? Watermark, long PendingInvalidations, Instant? LastRefresh);
+    string Name, string Table, string Bucket, string Source, long Rows, Instant? Watermark, long PendingInvalidations,
+    Instant? LastRefresh);
 
 /// <param name="Name">refresh, compress or retain.</param>
 /// <param name="Schedule">The cron expression, in UTC.</param>

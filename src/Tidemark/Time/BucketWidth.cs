@@ -43,7 +43,8 @@ public readonly record struct BucketWidth
     {
         width = default;
         var parts = (text ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Length != 2 || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var amount) || amount is < 1 or > 10_000)
+        if (parts.Length != 2 || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var amount)
+            || amount is < 1 or > 10_000)
         {
             return false;
         }

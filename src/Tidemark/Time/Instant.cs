@@ -24,7 +24,8 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
     /// <summary>9999-12-31T23:59:59.999999Z.</summary>
     public static readonly Instant MaxValue = From(DateTimeOffset.MaxValue);
 
-    public static Instant From(DateTimeOffset time) => new((time.UtcTicks / TimeSpan.TicksPerMicrosecond) - (DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond));
+    public static Instant From(DateTimeOffset time)
+        => new((time.UtcTicks / TimeSpan.TicksPerMicrosecond) - (DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerMicrosecond));
 
     public static Instant Utc(int year, int month, int day, int hour = 0, int minute = 0, int second = 0)
         => From(new DateTimeOffset(year, month, day, hour, minute, second, TimeSpan.Zero));
@@ -51,7 +52,12 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
         }
 
         if (!HasZone(text)
-            || !DateTimeOffset.TryParseExact(CutDecimals(text), Rfc3339Formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed))
+            || !DateTimeOffset.TryParseExact(
+                CutDecimals(text),
+                Rfc3339Formats,
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal,
+                out var parsed))
         {
             return false;
         }
@@ -67,7 +73,9 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
         return valid;
     }
 
-    /// <summary>Reads a number exactly, as JSON and spreadsheets write them: <c>1527863043000</c>, <c>1527863043000.0</c>, <c>1.527863043e12</c>.</summary>
+    /// <summary>
+    /// Reads a number exactly, as JSON and spreadsheets write them: <c>1527863043000</c>, <c>1527863043000.0</c>, <c>1.527863043e12</c>.
+    /// </summary>
     public static bool TryParseNumber(ReadOnlySpan<char> text, out decimal number)
     {
         const NumberStyles Style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
@@ -83,13 +91,17 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
     {
         const int Most = 7;
         var decimals = text.LastIndexOf('.') + 1;
-        var length = decimals == 0 ? 0 : text[decimals..].IndexOfAnyExceptInRange('0', '9') is var end and >= 0 ? end : text.Length - decimals;
+        var length = decimals == 0
+            ? 0
+            : text[decimals..].IndexOfAnyExceptInRange('0', '9') is var end and >= 0 ? end : text.Length - decimals;
         return length <= Most ? text : string.Concat(text[..(decimals + Most)], text[(decimals + length)..]);
     }
 
     /// <summary>RFC 3339 in UTC: whole seconds without decimals, else exactly six of them.</summary>
     public override string ToString()
-        => ToDateTime().ToString(Micros % MicrosPerSecond == 0 ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+        => ToDateTime().ToString(
+            Micros % MicrosPerSecond == 0 ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'",
+            CultureInfo.InvariantCulture);
 
     public int CompareTo(Instant other) => Micros.CompareTo(other.Micros);
 

@@ -10,7 +10,8 @@ public sealed record TimeUnit(string Name, string Plural, decimal Micros)
 
     public static readonly TimeUnit Milliseconds = new("ms", "milliseconds", 1000);
 
-    public static IReadOnlyList<TimeUnit> All { get; } = [new("s", "seconds", 1_000_000), Milliseconds, new("us", "microseconds", 1), new("ns", "nanoseconds", 0.001m)];
+    public static IReadOnlyList<TimeUnit> All { get; }
+        = [new("s", "seconds", 1_000_000), Milliseconds, new("us", "microseconds", 1), new("ns", "nanoseconds", 0.001m)];
 
     /// <returns>Null when there is no unit of that name.</returns>
     public static TimeUnit? Find(string? name) => All.FirstOrDefault(unit => unit.Name == name);

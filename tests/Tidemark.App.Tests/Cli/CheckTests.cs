@@ -20,20 +20,27 @@ public sealed partial class CheckTests : IDisposable
         Assert.Equal("1w", options.GetProperty("chunk_interval").GetString());
         Assert.Equal("never", options.GetProperty("retention").GetString());
         Assert.Equal("http://127.0.0.1:5000", options.GetProperty("server").GetProperty("urls").GetString());
-        Assert.Equal(["hourly", "daily", "monthly"], options.GetProperty("aggregates").EnumerateArray().Select(a => a.GetProperty("name").GetString()));
+        Assert.Equal(
+            ["hourly", "daily", "monthly"],
+            options.GetProperty("aggregates").EnumerateArray().Select(a => a.GetProperty("name").GetString()));
     }
 
     [Fact]
     public async Task The_command_line_wins_over_the_environment_and_that_over_the_file()
     {
         _folder.Write("other.json", """{ "store": "duckdb:from-file", "max_skew": "2h", "chunk_interval": "6h" }""");
-        var process = _folder.Start([("TIDEMARK_STORE", "duckdb:from-environment"), ("TIDEMARK_MAX_SKEW", "3h")], "check", "--config", "other.json");
+        var process = _folder.Start(
+            [("TIDEMARK_STORE", "duckdb:from-environment"), ("TIDEMARK_MAX_SKEW", "3h")],
+            "check",
+            "--config",
+            "other.json");
         var fromEnvironment = JsonDocument.Parse((await process.EndAsync()).Output).RootElement;
         Assert.Equal("duckdb:from-environment", fromEnvironment.GetProperty("store").GetString());
         Assert.Equal("3h", fromEnvironment.GetProperty("max_skew").GetString());
         Assert.Equal("6h", fromEnvironment.GetProperty("chunk_interval").GetString());
 
-        var fromCommandLine = JsonDocument.Parse(await _folder.SucceedAsync("check", "--config", "other.json", "--store", "duckdb:from-command-line")).RootElement;
+        var fromCommandLine = JsonDocument.Parse(
+            await _folder.SucceedAsync("check", "--config", "other.json", "--store", "duckdb:from-command-line")).RootElement;
         Assert.Equal("duckdb:from-command-line", fromCommandLine.GetProperty("store").GetString());
     }
 
@@ -89,13 +96,16 @@ public sealed partial class CheckTests : IDisposable
 
         var server = await _folder.ServeAsync();
         using var http = new HttpClient { BaseAddress = new Uri(await server.UrlAsync()) };
-        var days = JsonDocument.Parse(await http.GetStringAsync("/api/sensors/sensor_002/peak_hours?period=1w")).RootElement.GetProperty("data");
+        var days = JsonDocument.Parse(await http.GetStringAsync("/api/sensors/sensor_002/peak_hours?period=1w")).RootElement
+            .GetProperty("data");
         Assert.InRange(days.GetArrayLength(), 3, 4);
         foreach (var day in days.EnumerateArray())
         {
             var from = day.GetProperty("time").GetDateTimeOffset();
-            var raw = JsonDocument.Parse(await http.GetStringAsync($"/api/sensors/sensor_002/raw?from={from:yyyy-MM-ddTHH:mm:ssZ}&to={from.AddDays(1):yyyy-MM-ddTHH:mm:ssZ}"));
-            var temperatures = raw.RootElement.GetProperty("data").EnumerateArray().Select(r => r.GetProperty("temperature").GetDouble()).ToList();
+            var raw = JsonDocument.Parse(await http.GetStringAsync(
+                $"/api/sensors/sensor_002/raw?from={from:yyyy-MM-ddTHH:mm:ssZ}&to={from.AddDays(1):yyyy-MM-ddTHH:mm:ssZ}"));
+            var temperatures = raw.RootElement.GetProperty("data").EnumerateArray().Select(r => r.GetProperty("temperature").GetDouble())
+                .ToList();
             Assert.Equal(temperatures.Max(), day.GetProperty("max_temp").GetDouble());
             Assert.Equal(temperatures.Min(), day.GetProperty("min_temp").GetDouble());
             Assert.Equal(temperatures.Max() - temperatures.Min(), day.GetProperty("temperature_range").GetDouble(), 1e-9);

@@ -24,10 +24,13 @@ public sealed class ClientTests : IDisposable
         await using var store = await OpenAsync();
         await FillAsync(store);
         await using var server = await ServeAsync(store);
-        var result = JsonDocument.Parse(await _folder.SucceedAsync("client", "--port", Port(server), "--json", "--chart", "chart.svg")).RootElement;
+        var result = JsonDocument.Parse(await _folder.SucceedAsync("client", "--port", Port(server), "--json", "--chart", "chart.svg"))
+            .RootElement;
 
         Assert.Equal(
-            ["/api/health", "/api/sensors", "/api/sensors/sensor_001/current", "/api/sensors/sensor_001/raw?period=1d", "/api/sensors/sensor_001/hourly?period=1w", "/api/sensors/sensor_001/daily?period=1m", "/api/sensors/sensor_001/monthly?period=1y", "/api/stats/performance?sensor_id=sensor_001"],
+            ["/api/health", "/api/sensors", "/api/sensors/sensor_001/current", "/api/sensors/sensor_001/raw?period=1d",
+            "/api/sensors/sensor_001/hourly?period=1w", "/api/sensors/sensor_001/daily?period=1m",
+            "/api/sensors/sensor_001/monthly?period=1y", "/api/stats/performance?sensor_id=sensor_001"],
             result.GetProperty("endpoints").EnumerateArray().Select(e => e.GetProperty("path").GetString()));
         Assert.All(result.GetProperty("endpoints").EnumerateArray(), e => Assert.Equal(200, e.GetProperty("status").GetInt32()));
         var queries = result.GetProperty("queries").EnumerateArray().ToList();
@@ -53,7 +56,9 @@ public sealed class ClientTests : IDisposable
         await using var server = await ServeAsync(store, refresh: false);
         var result = await _folder.RunAsync("client", "--port", Port(server));
         Assert.Equal(1, result.ExitCode);
-        Assert.Equal("tidemark: raw readings and hourly, daily differ: late readings may wait for tidemark refresh; tidemark verify finds out\n", result.Error);
+        Assert.Equal(
+            "tidemark: raw readings and hourly, daily differ: late readings may wait for tidemark refresh; tidemark verify finds out\n",
+            result.Error);
     }
 
     [Fact]
@@ -62,7 +67,9 @@ public sealed class ClientTests : IDisposable
         await using var store = await OpenAsync();
         await using var server = await ServeAsync(store);
         var result = await _folder.RunAsync("client", "--port", Port(server));
-        Assert.Equal((1, "tidemark: the store has no readings yet: write some with tidemark generate or tidemark import\n"), (result.ExitCode, result.Error));
+        Assert.Equal(
+            (1, "tidemark: the store has no readings yet: write some with tidemark generate or tidemark import\n"),
+            (result.ExitCode, result.Error));
     }
 
     [Fact]
@@ -73,7 +80,8 @@ public sealed class ClientTests : IDisposable
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         taken.Stop();
         var result = await _folder.RunAsync("client", "--port", $"{port}");
-        Assert.Equal($"tidemark: no server answers at http://127.0.0.1:{port}: start one with tidemark serve, or say where it is with --host and --port\n", result.Error);
+        Assert.Equal($"tidemark: no server answers at http://127.0.0.1:{port}: start one with tidemark serve, or say where it is with "
+            + "--host and --port\n", result.Error);
         Assert.Equal(1, result.ExitCode);
     }
 
@@ -86,7 +94,9 @@ public sealed class ClientTests : IDisposable
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         var result = await _folder.RunAsync("client", "--host", "localhost", "--port", $"{port}");
         await answer;
-        Assert.Equal($"tidemark: what answers at http://localhost:{port} is not a Tidemark server: say where one is with --host and --port\n", result.Error);
+        Assert.Equal(
+            $"tidemark: what answers at http://localhost:{port} is not a Tidemark server: say where one is with --host and --port\n",
+            result.Error);
         Assert.Equal(1, result.ExitCode);
     }
 
@@ -102,7 +112,9 @@ public sealed class ClientTests : IDisposable
 
     private async Task<ITelemetryStore> OpenAsync()
     {
-        var store = await DuckDbStore.OpenAsync(new DuckDbOptions { Folder = _folder.Data, Schema = Options(true).Schema }, CancellationToken.None);
+        var store = await DuckDbStore.OpenAsync(
+            new DuckDbOptions { Folder = _folder.Data, Schema = Options(true).Schema },
+            CancellationToken.None);
         await store.InitializeAsync(CancellationToken.None);
         return store;
     }
@@ -138,6 +150,7 @@ public sealed class ClientTests : IDisposable
     {
         using var client = await listener.AcceptTcpClientAsync();
         await client.GetStream().ReadExactlyAsync(new byte[16]);
-        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"));
+        await client.GetStream()
+            .WriteAsync(Encoding.ASCII.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>"));
     }
 }

@@ -27,11 +27,17 @@ public sealed class ExportTests : IDisposable
         await ImportAsync();
         Assert.Equal("out.csv: 7 rows\n", await _folder.SucceedAsync("export", "raw", "--output", "out.csv"));
         var again = $"duckdb:{Path.Combine(_folder.Path, "again")}";
-        Assert.Equal("out.csv: 7 rows: 7 written, 0 replaced, 0 unchanged, 0 refused\n", await _folder.SucceedAsync("import", "out.csv", "--store", again));
-        Assert.Equal("in.csv: 7 rows: 0 written, 0 replaced, 7 unchanged, 0 refused\n", await _folder.SucceedAsync("import", "in.csv", "--store", again));
+        Assert.Equal(
+            "out.csv: 7 rows: 7 written, 0 replaced, 0 unchanged, 0 refused\n",
+            await _folder.SucceedAsync("import", "out.csv", "--store", again));
+        Assert.Equal(
+            "in.csv: 7 rows: 0 written, 0 replaced, 7 unchanged, 0 refused\n",
+            await _folder.SucceedAsync("import", "in.csv", "--store", again));
         foreach (var sensor in new[] { "plain", "a,b \"c\" d", "#1 ü ;", " led, trailed " })
         {
-            Assert.Equal(await _folder.SucceedAsync("export", "raw", "--sensor", sensor), await _folder.SucceedAsync("export", "raw", "--sensor", sensor, "--store", again));
+            Assert.Equal(
+                await _folder.SucceedAsync("export", "raw", "--sensor", sensor),
+                await _folder.SucceedAsync("export", "raw", "--sensor", sensor, "--store", again));
         }
     }
 
@@ -41,7 +47,15 @@ public sealed class ExportTests : IDisposable
         await ImportAsync();
         Assert.Equal(
             "time,sensor_id,temperature,humidity,pressure\n2026-01-01T00:59:59.999999Z,plain,0.1,-0.30000000000000004,1E-300\n",
-            await _folder.SucceedAsync("export", "raw", "--sensor", "plain", "--from", "2026-01-01T00:00:00.000001Z", "--to", "2026-01-01T01:00:00Z"));
+            await _folder.SucceedAsync(
+                "export",
+                "raw",
+                "--sensor",
+                "plain",
+                "--from",
+                "2026-01-01T00:00:00.000001Z",
+                "--to",
+                "2026-01-01T01:00:00Z"));
     }
 
     [Fact]
@@ -90,7 +104,10 @@ public sealed class ExportTests : IDisposable
     {
         await _folder.SucceedAsync("generate", "--days", "10", "--sensors", "10");
         Assert.Equal("raw.parquet: 144,010 rows\n", await _folder.SucceedAsync("export", "raw", "-o", "raw.parquet"));
-        Assert.StartsWith("hourly.parquet: ", await _folder.SucceedAsync("export", "hourly", "--period", "3d", "-o", "hourly.parquet"), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "hourly.parquet: ",
+            await _folder.SucceedAsync("export", "hourly", "--period", "3d", "-o", "hourly.parquet"),
+            StringComparison.Ordinal);
         await using var raw = await ParquetReader.CreateAsync(Path.Combine(_folder.Path, "raw.parquet"));
         Assert.Equal([122_880, 21_130], raw.RowGroups.Select(g => (int)g.RowCount));
 
@@ -109,7 +126,10 @@ public sealed class ExportTests : IDisposable
     [InlineData("export weekly --output out.csv", 1, "there is no aggregate 'weekly'; there are hourly, daily, monthly")]
     [InlineData("export hourly --sensor none --output out.csv", 1, "there is no sensor 'none'")]
     [InlineData("export raw --output out.xlsx", 2, "--output out.xlsx: the extension is neither .csv nor .parquet")]
-    [InlineData("export raw --period 0d", 2, "--period '0d' is not a positive whole number and h, d, w, m or y, such as 12h, 1d, 2w, 3m or 1y")]
+    [InlineData(
+        "export raw --period 0d",
+        2,
+        "--period '0d' is not a positive whole number and h, d, w, m or y, such as 12h, 1d, 2w, 3m or 1y")]
     [InlineData("export raw --period 1d --to 0", 2, "--period and --from or --to say the same; give one of them")]
     [InlineData("export raw --from 1 --to 1", 2, "--from 1970-01-01T00:00:00.001000Z is not before --to 1970-01-01T00:00:00.001000Z")]
     [InlineData("export raw --json", 2, "--json needs --output FILE: standard output holds the rows")]

@@ -90,14 +90,17 @@ public sealed partial class GenerateTests : IDisposable
     private long LogLength() => new FileInfo(Path.Combine(_folder.Data, "tidemark.duckdb.wal")) is { Exists: true } log ? log.Length : 0;
 
     private async Task<long> ReadingsAsync()
-        => JsonDocument.Parse(await _folder.SucceedAsync("status", "--json")).RootElement.GetProperty("hypertables")[0].GetProperty("rows").GetInt64();
+        => JsonDocument.Parse(await _folder.SucceedAsync("status", "--json")).RootElement.GetProperty("hypertables")[0].GetProperty("rows")
+            .GetInt64();
 
     private async Task<Report> GenerateAsync(params string[] arguments)
     {
-        var report = JsonDocument.Parse(await _folder.SucceedAsync(["generate", "--sensors", "3", "--interval", "3600", "--json", .. arguments])).RootElement;
+        var report = JsonDocument.Parse(
+            await _folder.SucceedAsync(["generate", "--sensors", "3", "--interval", "3600", "--json", .. arguments])).RootElement;
         return new Report(
             report.GetProperty("from").GetDateTimeOffset(), report.GetProperty("to").GetDateTimeOffset(),
-            report.GetProperty("written").GetInt64(), report.GetProperty("replaced").GetInt64(), report.GetProperty("unchanged").GetInt64());
+            report.GetProperty("written").GetInt64(), report.GetProperty("replaced").GetInt64(), report.GetProperty("unchanged")
+                .GetInt64());
     }
 
     private sealed record Report(DateTimeOffset From, DateTimeOffset To, long Written, long Replaced, long Unchanged);

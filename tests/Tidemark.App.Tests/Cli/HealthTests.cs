@@ -27,7 +27,8 @@ public sealed class HealthTests : IDisposable
     {
         using var server = Answering(
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-            + """{"status":"unhealthy","service":"tidemark","timestamp":"2026-01-01T00:00:00Z","error":"the store gave no answer in 5 s"}""");
+            + """{"status":"unhealthy","service":"tidemark","timestamp":"2026-01-01T00:00:00Z","""
+            + """ "error":"the store gave no answer in 5 s"}""");
         var result = await _folder.RunAsync("health", "--port", $"{server.Port}");
         Assert.Equal($"tidemark: http://127.0.0.1:{server.Port} is unhealthy: the store gave no answer in 5 s\n", result.Error);
         Assert.Equal(1, result.ExitCode);
@@ -38,9 +39,11 @@ public sealed class HealthTests : IDisposable
     {
         using var server = Answering(
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-            + """{"status":"healthy","service":"tidemark","timestamp":"2026-01-01T00:00:00Z","maintenance":{"state":"late","problems":["refresh hourly has stopped","retain failed"]}}""");
+            + """{"status":"healthy","service":"tidemark","timestamp":"2026-01-01T00:00:00Z","""
+            + """ "maintenance":{"state":"late","problems":["refresh hourly has stopped","retain failed"]}}""");
         Assert.Equal(
-            $"http://127.0.0.1:{server.Port} is healthy; its maintenance is late: refresh hourly has stopped, retain failed (tidemark status says why)\n",
+            $"http://127.0.0.1:{server.Port} is healthy; its maintenance is late: refresh hourly has stopped, retain failed (tidemark "
+                + "status says why)\n",
             await _folder.SucceedAsync("health", "--port", $"{server.Port}"));
     }
 

@@ -34,8 +34,13 @@ public sealed class ImportRealDataTests : IDisposable
         Assert.Equal($"{file}: 8,759 rows: 0 written, 0 replaced, 8,759 unchanged, 0 refused\n", await _folder.SucceedAsync(import));
         await _folder.SucceedAsync("refresh");
 
-        var exported = (await _folder.SucceedAsync("export", "monthly", "--sensor", "seattle")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal("bucket,sensor_id,avg_pressure,min_pressure,max_pressure,avg_temperature,min_temperature,max_temperature,avg_wind,min_wind,max_wind,reading_count", exported[0]);
+        var exported = (await _folder.SucceedAsync("export", "monthly", "--sensor", "seattle")).Split(
+            '\n',
+            StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(
+            "bucket,sensor_id,avg_pressure,min_pressure,max_pressure,avg_temperature,min_temperature,max_temperature,"
+                + "avg_wind,min_wind,max_wind,reading_count",
+            exported[0]);
         var expected = Months(File.ReadAllLines(file));
         Assert.Equal(12, expected.Count);
         Assert.Equal(expected.Count, exported.Length - 1);
@@ -46,7 +51,10 @@ public sealed class ImportRealDataTests : IDisposable
             for (var i = 0; i < month.Statistics.Length; i++)
             {
                 var value = double.Parse(fields[2 + i], CultureInfo.InvariantCulture);
-                Assert.InRange(value, month.Statistics[i] - (1e-9 * Math.Abs(month.Statistics[i])), month.Statistics[i] + (1e-9 * Math.Abs(month.Statistics[i])));
+                Assert.InRange(
+                    value,
+                    month.Statistics[i] - (1e-9 * Math.Abs(month.Statistics[i])),
+                    month.Statistics[i] + (1e-9 * Math.Abs(month.Statistics[i])));
             }
         }
     }
@@ -56,12 +64,25 @@ public sealed class ImportRealDataTests : IDisposable
     {
         var file = FindFile();
         _folder.Write("tidemark.json", Configuration);
-        var output = await _folder.SucceedAsync("import", file, "--map", "time=date", "--sensor", "seattle", "--time-zone", "America/Los_Angeles", "--rejects", "rejects.csv");
+        var output = await _folder.SucceedAsync(
+            "import",
+            file,
+            "--map",
+            "time=date",
+            "--sensor",
+            "seattle",
+            "--time-zone",
+            "America/Los_Angeles",
+            "--rejects",
+            "rejects.csv");
         Assert.Equal(
             $"{file}: 8,759 rows: 8,758 written, 0 replaced, 0 unchanged, 1 refused, see rejects.csv\n"
             + "1 local time fell into an hour that a clock change repeats: the first of the two was taken\n",
             output);
-        Assert.Contains("time '2010-03-14T02:00:00' does not exist in America/Los_Angeles", File.ReadAllText(Path.Combine(_folder.Path, "rejects.csv")), StringComparison.Ordinal);
+        Assert.Contains(
+            "time '2010-03-14T02:00:00' does not exist in America/Los_Angeles",
+            File.ReadAllText(Path.Combine(_folder.Path, "rejects.csv")),
+            StringComparison.Ordinal);
     }
 
     /// <summary>Per month and metric: average, minimum, maximum, in the order of the export's columns.</summary>
@@ -70,8 +91,10 @@ public sealed class ImportRealDataTests : IDisposable
         Assert.Equal("date,pressure,temperature,wind", lines[0]);
         return [.. lines.Skip(1).GroupBy(line => line[..7]).Select(month =>
         {
-            var rows = month.Select(line => line.Split(',').Skip(1).Select(v => decimal.Parse(v, CultureInfo.InvariantCulture)).ToArray()).ToList();
-            return (month.Key, rows.Count, Metrics.SelectMany((_, m) => new[] { (double)rows.Average(r => r[m]), (double)rows.Min(r => r[m]), (double)rows.Max(r => r[m]) }).ToArray());
+            var rows = month.Select(line => line.Split(',').Skip(1).Select(v => decimal.Parse(v, CultureInfo.InvariantCulture)).ToArray())
+                .ToList();
+            return (month.Key, rows.Count, Metrics.SelectMany(
+                (_, m) => new[] { (double)rows.Average(r => r[m]), (double)rows.Min(r => r[m]), (double)rows.Max(r => r[m]) }).ToArray());
         })];
     }
 

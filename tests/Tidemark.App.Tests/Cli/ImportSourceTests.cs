@@ -7,7 +7,8 @@ namespace Tidemark.App.Tests.Cli;
 
 public class ImportSourceTests
 {
-    private static readonly TelemetrySchema Schema = OptionsLoader.Load(new Microsoft.Extensions.Configuration.ConfigurationBuilder().Build()).Schema;
+    private static readonly TelemetrySchema Schema = OptionsLoader.Load(
+        new Microsoft.Extensions.Configuration.ConfigurationBuilder().Build()).Schema;
 
     [Fact]
     public void Columns_come_in_any_order_and_empty_fields_are_null()
@@ -20,29 +21,55 @@ public class ImportSourceTests
     public void The_delimiter_is_detected(char delimiter)
         => Assert.Equal(
             ["2: a,b;c 2026-01-01T00:00:00Z 1.5 NaN NaN"],
-            Rows("time,sensor_id,temperature\n2026-01-01T00:00:00Z,\"a,b;c\",1.5".Replace("time,", $"time{delimiter}").Replace("id,", $"id{delimiter}").Replace("Z,", $"Z{delimiter}").Replace("\",", $"\"{delimiter}")));
+            Rows("time,sensor_id,temperature\n2026-01-01T00:00:00Z,\"a,b;c\",1.5".Replace("time,", $"time{delimiter}")
+                .Replace("id,", $"id{delimiter}")
+                .Replace("Z,", $"Z{delimiter}")
+                .Replace("\",", $"\"{delimiter}")));
 
     [Fact]
     public void Another_delimiter_can_be_given()
-        => Assert.Equal(["2: s 2026-01-01T00:00:00Z 1.5 NaN NaN"], Rows("time:x^temperature\n2026-01-01T00:00:00Z^1.5", new() { Delimiter = '^', Sensor = "s", Mapping = Map("time=time:x") }));
+        => Assert.Equal(
+            ["2: s 2026-01-01T00:00:00Z 1.5 NaN NaN"],
+            Rows("time:x^temperature\n2026-01-01T00:00:00Z^1.5", new() { Delimiter = '^', Sensor = "s", Mapping = Map("time=time:x") }));
 
     [Fact]
     public void Mapped_columns_and_a_fixed_sensor_win_over_names()
     {
-        using var source = Csv("time,when,temp,sensor_id,temperature\n0,1000,2,x,3\n", new() { Sensor = "s", Mapping = Map("time=when", "temperature=temp") });
+        using var source = Csv(
+            "time,when,temp,sensor_id,temperature\n0,1000,2,x,3\n",
+            new() { Sensor = "s", Mapping = Map("time=when", "temperature=temp") });
         Assert.Equal(["2: s 1970-01-01T00:00:01Z 2 NaN NaN"], Rows(source));
         Assert.Equal(["columns without a metric, ignored: time, sensor_id, temperature"], source.Notes);
     }
 
     [Theory]
-    [InlineData("date,sensor_id,temperature", "", "no column is named time: say which one it is with --map time=COLUMN; the header has date, sensor_id, temperature")]
-    [InlineData("time,temperature", "", "no column is named sensor_id: give --sensor NAME for all rows, or --map sensor_id=COLUMN; the header has time, temperature")]
-    [InlineData("time,sensor_id,temp", "", "no column is named temperature or humidity or pressure: say which one gives a metric with --map temperature=COLUMN; the header has time, sensor_id, temp")]
-    [InlineData("time,sensor_id,temp", "temperature=tmp", "--map temperature=tmp: there is no column 'tmp'; the header has time, sensor_id, temp")]
-    [InlineData("time,sensor_id,temp", "temprature=temp", "--map: there is no field 'temprature'; there are time, sensor_id, temperature, humidity, pressure")]
-    [InlineData("time,sensor_id,humidity,humidity", "", "2 columns are named 'humidity': rename one in the file, or map another; the header has time, sensor_id, humidity, humidity")]
+    [InlineData(
+        "date,sensor_id,temperature",
+        "",
+        "no column is named time: say which one it is with --map time=COLUMN; the header has date, sensor_id, temperature")]
+    [InlineData(
+        "time,temperature",
+        "",
+        "no column is named sensor_id: give --sensor NAME for all rows, or --map sensor_id=COLUMN; the header has time, temperature")]
+    [InlineData("time,sensor_id,temp", "", "no column is named temperature or humidity or pressure: say which one gives a metric with "
+        + "--map temperature=COLUMN; the header has time, sensor_id, temp")]
+    [InlineData(
+        "time,sensor_id,temp",
+        "temperature=tmp",
+        "--map temperature=tmp: there is no column 'tmp'; the header has time, sensor_id, temp")]
+    [InlineData(
+        "time,sensor_id,temp",
+        "temprature=temp",
+        "--map: there is no field 'temprature'; there are time, sensor_id, temperature, humidity, pressure")]
+    [InlineData(
+        "time,sensor_id,humidity,humidity",
+        "",
+        "2 columns are named 'humidity': rename one in the file, or map another; the header has time, sensor_id, humidity, humidity")]
     public void A_column_that_is_missing_or_ambiguous_is_an_error_that_names_the_header(string header, string map, string error)
-        => Assert.Equal(error, Assert.Throws<CommandFailedException>(() => Csv(header + "\n", new() { Mapping = map.Length == 0 ? Map() : Map(map) })).Message);
+        => Assert.Equal(
+            error,
+            Assert.Throws<CommandFailedException>(
+                () => Csv(header + "\n", new() { Mapping = map.Length == 0 ? Map() : Map(map) })).Message);
 
     [Fact]
     public void Bad_rows_are_told_with_line_reason_and_text_and_none_stops_the_file()
@@ -123,7 +150,10 @@ public class ImportSourceTests
                 "4: s 1970-01-01T00:00:00.003000Z 3 NaN NaN",
             ],
             Rows(utf8));
-        using var latin = new CsvSource(new MemoryStream(Bytes(Text.Replace("\"", ""))), Schema, new CsvLayout { Time = ImportTime.InZone(null), Encoding = Encoding.Latin1 });
+        using var latin = new CsvSource(
+            new MemoryStream(Bytes(Text.Replace("\"", ""))),
+            Schema,
+            new CsvLayout { Time = ImportTime.InZone(null), Encoding = Encoding.Latin1 });
         Assert.Equal(["K\u00FCche", "K\u00F6che", "s"], Rows(latin).Select(row => row.Split(' ')[1]));
         Assert.Equal(["2: \uFFFD 1970-01-01T00:00:00.001000Z 1 NaN NaN"], Rows("\uFEFFtime,sensor_id,temperature\n1,\uFFFD,1\n"));
     }
@@ -132,13 +162,17 @@ public class ImportSourceTests
     public void A_header_that_is_not_UTF8_is_an_error()
         => Assert.Equal(
             "line 1 is not UTF-8: say what it is, such as --encoding windows-1252",
-            Assert.Throws<CommandFailedException>(() => new CsvSource(new MemoryStream(Encoding.Latin1.GetBytes("time,sensor_id,temperature,Gr\u00F6\u00DFe\n")), Schema, new CsvLayout { Time = ImportTime.InZone(null) })).Message);
+            Assert.Throws<CommandFailedException>(() => new CsvSource(
+                new MemoryStream(Encoding.Latin1.GetBytes("time,sensor_id,temperature,Gr\u00F6\u00DFe\n")),
+                Schema,
+                new CsvLayout { Time = ImportTime.InZone(null) })).Message);
 
     [Fact]
     public void Blanks_around_a_field_are_no_part_of_a_sensor_id_unless_quoted()
         => Assert.Equal(
             ["a b", "a b", "a b", " a ", " a\"b ", "", "a"],
-            SensorIds("sensor_id,time,temperature,note\n a b ,1,1,\na b\t,1,1,\n\ta b,1,1,\n\" a \",1,1,\n\" a\"\"b \",1,1,\n  ,1,1,\na,1,1,\n"));
+            SensorIds(
+                "sensor_id,time,temperature,note\n a b ,1,1,\na b\t,1,1,\n\ta b,1,1,\n\" a \",1,1,\n\" a\"\"b \",1,1,\n  ,1,1,\na,1,1,\n"));
 
     [Fact]
     public void A_sensor_id_at_the_end_of_a_row_is_trimmed_too()
@@ -172,7 +206,9 @@ public class ImportSourceTests
     [Fact]
     public void Behind_rows_of_NULs_a_broken_quote_costs_one_row()
     {
-        var result = Rows($"time,sensor_id,temperature\n{string.Concat(Enumerable.Repeat(new string('\0', 4000) + "\n", 40))}1,\"s\"x,1\n2,s,2\n", new() { MaxRow = 8192 });
+        var result = Rows(
+            $"time,sensor_id,temperature\n{string.Concat(Enumerable.Repeat(new string('\0', 4000) + "\n", 40))}1,\"s\"x,1\n2,s,2\n",
+            new() { MaxRow = 8192 });
         Assert.Equal(42, result.Count);
         Assert.StartsWith("41: the row has 1 fields", result[39]);
         Assert.StartsWith("42: a quote is not closed", result[40]);
@@ -213,7 +249,8 @@ public class ImportSourceTests
     [Fact]
     public void Lines_of_any_length_up_to_the_limit_are_read_whole()
     {
-        var text = string.Concat(Enumerable.Range(0, 2000).Select(i => $"{{\"time\":{i},\"sensor_id\":\"s\"{new string(' ', i % 900)}}}\r\n"));
+        var text = string.Concat(
+            Enumerable.Range(0, 2000).Select(i => $"{{\"time\":{i},\"sensor_id\":\"s\"{new string(' ', i % 900)}}}\r\n"));
         using var source = new NdjsonSource(new Trickle(Encoding.UTF8.GetBytes(text)), Schema, 1024);
         Assert.Equal(Enumerable.Range(0, 2000).Select(i => $"{i + 1}: s {new Instant(i * 1000)} NaN NaN NaN"), Rows(source));
     }
@@ -242,7 +279,8 @@ public class ImportSourceTests
         while (source.Next())
         {
             var error = source.TryRead(out var sensor, out var time, values);
-            rows.Add(error is null ? $"{source.Line}: {sensor} {time} {string.Join(' ', values)}" : $"{source.Line}: {error} <{source.Text}>");
+            rows.Add(
+                error is null ? $"{source.Line}: {sensor} {time} {string.Join(' ', values)}" : $"{source.Line}: {error} <{source.Text}>");
         }
 
         return rows;

@@ -8,7 +8,8 @@ namespace Tidemark.App.Tests.Cli;
 /// <summary>What an import does with files larger than memory, and with a store that changes meanwhile.</summary>
 public sealed class ImportStreamTests : IDisposable
 {
-    private static readonly TelemetrySchema Schema = OptionsLoader.Load(new Microsoft.Extensions.Configuration.ConfigurationBuilder().Build()).Schema;
+    private static readonly TelemetrySchema Schema = OptionsLoader.Load(
+        new Microsoft.Extensions.Configuration.ConfigurationBuilder().Build()).Schema;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("tidemark-import-").FullName;
 
@@ -60,12 +61,17 @@ public sealed class ImportStreamTests : IDisposable
         await store.WriteAsync(batch, CancellationToken.None);
 
         // Retention drops the old chunks after the first row was found good.
-        using var source = new Interrupted(Open(new MemoryStream(Encoding.UTF8.GetBytes(csv))), 2, () => store.RetainAsync(CancellationToken.None).GetAwaiter().GetResult());
+        using var source = new Interrupted(
+            Open(new MemoryStream(Encoding.UTF8.GetBytes(csv))),
+            2,
+            () => store.RetainAsync(CancellationToken.None).GetAwaiter().GetResult());
         var summary = await ImportAsync(store, source);
         Assert.Equal(new ImportSummary(3, new WriteResult(1, 0, 0), 2), summary);
         var horizon = await store.ReadRawHorizonAsync(CancellationToken.None);
         Assert.Equal(
-            $"line,reason,text\n2,\"time {old} is older than retention, which reaches back to {horizon}\",\"{old},s,1,\"\"two\nlines\"\"\"\n5,\"time {old} is older than retention, which reaches back to {horizon}\",\"{old},t,3,x\"\n",
+            $"line,reason,text\n2,\"time {old} is older than retention, which reaches back to "
+                + $"{horizon}\",\"{old},s,1,\"\"two\nlines\"\"\"\n5,\"time {old} is older than retention, which reaches back to "
+                + $"{horizon}\",\"{old},t,3,x\"\n",
             File.ReadAllText(RejectsPath));
     }
 
@@ -73,7 +79,9 @@ public sealed class ImportStreamTests : IDisposable
 
     private async Task<ITelemetryStore> OpenStoreAsync(TimeSpan? retention)
     {
-        var store = await DuckDbStore.OpenAsync(new DuckDbOptions { Folder = Path.Combine(_folder, "data"), Schema = Schema, Retention = retention }, CancellationToken.None);
+        var store = await DuckDbStore.OpenAsync(
+            new DuckDbOptions { Folder = Path.Combine(_folder, "data"), Schema = Schema, Retention = retention },
+            CancellationToken.None);
         await store.InitializeAsync(CancellationToken.None);
         return store;
     }
@@ -83,7 +91,10 @@ public sealed class ImportStreamTests : IDisposable
         using (source)
         {
             await using var rejects = new RejectsFile(RejectsPath);
-            return await new Importer(store, TimeSpan.FromHours(1), Instant.MinValue, TimeProvider.System, rejects).RunAsync(source, _ => { }, CancellationToken.None);
+            return await new Importer(store, TimeSpan.FromHours(1), Instant.MinValue, TimeProvider.System, rejects).RunAsync(
+                source,
+                _ => { },
+                CancellationToken.None);
         }
     }
 
@@ -107,7 +118,8 @@ public sealed class ImportStreamTests : IDisposable
                     return 0;
                 }
 
-                _line = Encoding.ASCII.GetBytes($"{new Instant(1_700_000_000_000_000 + (1000L * _row))},sensor_{_row % 100:000},{_row % 1000 / 10.0},1013.25\n");
+                _line = Encoding.ASCII.GetBytes(
+                    $"{new Instant(1_700_000_000_000_000 + (1000L * _row))},sensor_{_row % 100:000},{_row % 1000 / 10.0},1013.25\n");
                 (_used, _row) = (0, _row + 1);
             }
 
@@ -160,7 +172,8 @@ public sealed class ImportStreamTests : IDisposable
             return inner.Next();
         }
 
-        public override string? TryRead(out string sensorId, out Instant time, Span<double> values) => inner.TryRead(out sensorId, out time, values);
+        public override string? TryRead(out string sensorId, out Instant time, Span<double> values)
+            => inner.TryRead(out sensorId, out time, values);
 
         public override void Dispose() => inner.Dispose();
     }

@@ -62,7 +62,17 @@ public sealed class ImportTests : IDisposable
         Assert.Equal(
             "in.csv: 3 rows: 2 written, 0 replaced, 0 unchanged, 1 refused, see in.csv.rejects.csv\n"
             + "1 local time fell into an hour that a clock change repeats: the first of the two was taken\n",
-            await _folder.SucceedAsync("import", "in.csv", "--map", "time=date", "--map", "temperature=temp", "--sensor", "roof", "--time-zone", "Europe/Berlin"));
+            await _folder.SucceedAsync(
+                "import",
+                "in.csv",
+                "--map",
+                "time=date",
+                "--map",
+                "temperature=temp",
+                "--sensor",
+                "roof",
+                "--time-zone",
+                "Europe/Berlin"));
         Assert.Equal(
             "time,sensor_id,temperature,humidity,pressure\n2026-03-29T00:30:00Z,roof,1,,\n2026-10-25T00:30:00Z,roof,3,,\n",
             await _folder.SucceedAsync("export", "raw", "--sensor", "roof"));
@@ -73,10 +83,19 @@ public sealed class ImportTests : IDisposable
     {
         const string Rows = "{\"time\":\"2026-01-01T00:00:00.000001Z\",\"sensor_id\":\"s1\",\"temperature\":1}\n{\"time\":1}\n";
         _folder.Write("in.jsonl", Rows);
-        Assert.StartsWith("in.jsonl: 2 rows: 1 written, 0 replaced, 0 unchanged, 1 refused, see in.jsonl.rejects.csv\n", await _folder.SucceedAsync("import", "in.jsonl"), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "in.jsonl: 2 rows: 1 written, 0 replaced, 0 unchanged, 1 refused, see in.jsonl.rejects.csv\n",
+            await _folder.SucceedAsync("import", "in.jsonl"),
+            StringComparison.Ordinal);
 
-        _folder.Write("in.sh", $"printf '%s' '{Rows}' | dotnet '{Path.Combine(AppContext.BaseDirectory, "tidemark.dll")}' import - --format ndjson --store 'duckdb:{_folder.Data}'");
-        var shell = new System.Diagnostics.ProcessStartInfo("sh", ["in.sh"]) { WorkingDirectory = _folder.Path, RedirectStandardOutput = true, RedirectStandardError = true };
+        var program = Path.Combine(AppContext.BaseDirectory, "tidemark.dll");
+        _folder.Write("in.sh", $"printf '%s' '{Rows}' | dotnet '{program}' import - --format ndjson --store 'duckdb:{_folder.Data}'");
+        var shell = new System.Diagnostics.ProcessStartInfo("sh", ["in.sh"])
+        {
+            WorkingDirectory = _folder.Path,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         using var process = System.Diagnostics.Process.Start(shell)!;
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -100,7 +119,10 @@ public sealed class ImportTests : IDisposable
     [InlineData("import in.dat", 2, "in.dat: the extension names no format; give --format csv or --format ndjson")]
     [InlineData("import in.csv", 1, "no column is named time: say which one it is with --map time=COLUMN; the header has a, b")]
     [InlineData("import in.csv --rejects in.csv", 2, "--rejects in.csv is the file to import; name another one")]
-    [InlineData("import in.csv --time-zone Mars/Olympus", 1, "there is no time zone 'Mars/Olympus' on this system; names look like Europe/Berlin or UTC")]
+    [InlineData(
+        "import in.csv --time-zone Mars/Olympus",
+        1,
+        "there is no time zone 'Mars/Olympus' on this system; names look like Europe/Berlin or UTC")]
     [InlineData("import in.csv --map time", 2, "--map 'time' is not FIELD=COLUMN, such as temperature=temp")]
     [InlineData("import in.csv --map time=a,time=b", 2, "--map names time twice")]
     [InlineData("import in.csv --delimiter ab", 2, "--delimiter 'ab' is not one character, or tab")]

@@ -44,7 +44,10 @@ public class ImportTimeTests
     [Theory]
     [InlineData("2026-03-29 01:59:59", "2026-03-29T00:59:59Z", null)]
     [InlineData("2026-03-29 02:00", null, "time '2026-03-29 02:00' does not exist in Europe/Berlin: the clocks skip it")]
-    [InlineData("2026-03-29 02:59:59.999999", null, "time '2026-03-29 02:59:59.999999' does not exist in Europe/Berlin: the clocks skip it")]
+    [InlineData(
+        "2026-03-29 02:59:59.999999",
+        null,
+        "time '2026-03-29 02:59:59.999999' does not exist in Europe/Berlin: the clocks skip it")]
     [InlineData("2026-03-29 03:00", "2026-03-29T01:00:00Z", null)]
     public void The_hour_that_a_clock_change_skips_is_refused(string text, string? expected, string? error)
     {
@@ -70,14 +73,20 @@ public class ImportTimeTests
     {
         var zones = TimeZoneInfo.GetSystemTimeZones().Select(z => z.Id).Where(id => File.Exists($"/usr/share/zoneinfo/{id}")).ToList();
         Assert.SkipUnless(File.Exists("/usr/bin/zdump") && zones.Count > 0, "zdump is not there");
-        using var zdump = Process.Start(new ProcessStartInfo("/usr/bin/zdump", ["-v", "-c", "1971,2037", .. zones]) { RedirectStandardOutput = true })!;
+        using var zdump = Process.Start(
+            new ProcessStartInfo("/usr/bin/zdump", ["-v", "-c", "1971,2037", .. zones]) { RedirectStandardOutput = true })!;
         var (changes, wrong) = (0, new List<string>());
         (string Zone, long Offset) before = ("", 0);
         while (zdump.StandardOutput.ReadLine() is { } line)
         {
             // Two lines tell of a change: its second before and its first second.
             var parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (parts.Length != 16 || !DateTime.TryParseExact(string.Join(' ', parts[2..6]), "MMM d HH:mm:ss yyyy", CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal, out var utc))
+            if (parts.Length != 16 || !DateTime.TryParseExact(
+                string.Join(' ', parts[2..6]),
+                "MMM d HH:mm:ss yyyy",
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal,
+                out var utc))
             {
                 continue;
             }
@@ -109,10 +118,13 @@ public class ImportTimeTests
         {
             var reader = ImportTime.InZone(zone);
             var error = reader.TryRead(local.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture), out var time);
-            var right = offset is { } seconds ? error is null && time == Instant.From(local.AddSeconds(-seconds)) && (reader.Repeated > 0) == repeated : error is not null;
+            var right = offset is { } seconds
+                ? error is null && time == Instant.From(local.AddSeconds(-seconds)) && (reader.Repeated > 0) == repeated
+                : error is not null;
             if (!right)
             {
-                yield return $"{zone} {local:yyyy-MM-dd HH:mm:ss}: {error ?? time.ToString()}, not {(offset is null ? "refused" : $"offset {offset}")}";
+                yield return $"{zone} {local:yyyy-MM-dd HH:mm:ss}: {error ?? time.ToString()}, not "
+                    + $"{(offset is null ? "refused" : $"offset {offset}")}";
             }
         }
     }

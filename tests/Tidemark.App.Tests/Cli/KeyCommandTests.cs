@@ -20,7 +20,9 @@ public sealed class KeyCommandTests : IDisposable
         var key = (await _folder.SucceedAsync("key", "add", "a gateway", "--scope", "write", "read")).TrimEnd();
         Assert.Matches("^tmk_[0-9a-f]{8}_[A-Za-z0-9_-]{43}$", key);
         var listed = JsonDocument.Parse(await _folder.SucceedAsync("key", "list", "--json")).RootElement[0];
-        Assert.Equal(("a gateway", "write read", key[4..12]), (listed.GetProperty("name").GetString(), string.Join(' ', listed.GetProperty("scopes").EnumerateArray()), listed.GetProperty("id").GetString()));
+        Assert.Equal(("a gateway", "write read", key[4..12]), (listed.GetProperty("name").GetString(), string.Join(
+            ' ',
+            listed.GetProperty("scopes").EnumerateArray()), listed.GetProperty("id").GetString()));
         Assert.DoesNotContain(key[13..], await File.ReadAllTextAsync(KeyPath), StringComparison.Ordinal);
         if (!OperatingSystem.IsWindows())
         {
@@ -34,7 +36,12 @@ public sealed class KeyCommandTests : IDisposable
     [Theory]
     [InlineData(1, "there is a key 'a' already: revoke it first, or choose another name", "key", "add", "a")]
     [InlineData(1, "there is no key 'b': tidemark key list shows them", "key", "revoke", "b")]
-    [InlineData(2, "NAME is 1 to 100 characters without control characters or spaces at its ends; see tidemark key add --help", "key", "add", " ")]
+    [InlineData(
+        2,
+        "NAME is 1 to 100 characters without control characters or spaces at its ends; see tidemark key add --help",
+        "key",
+        "add",
+        " ")]
     public async Task What_is_wrong_is_said_in_one_line(int exitCode, string line, params string[] arguments)
     {
         await _folder.SucceedAsync("key", "add", "a");
@@ -47,7 +54,8 @@ public sealed class KeyCommandTests : IDisposable
     {
         var refused = await _folder.RunAsync("serve", "--urls", "http://0.0.0.0:0");
         Assert.Equal(
-            "tidemark: http://0.0.0.0:0 can be reached from other machines and nothing would guard it: make a key with tidemark key add, use http://127.0.0.1:0, or --insecure if that is meant\n",
+            "tidemark: http://0.0.0.0:0 can be reached from other machines and nothing would guard it: make a key with tidemark key add, "
+                + "use http://127.0.0.1:0, or --insecure if that is meant\n",
             refused.Error);
         var key = (await _folder.SucceedAsync("key", "add", "dashboard")).TrimEnd();
         var server = _folder.Start("serve", "--urls", "http://0.0.0.0:0");
@@ -76,7 +84,11 @@ public sealed class KeyCommandTests : IDisposable
         await _folder.SucceedAsync("key", "add", "dashboard");
         await _folder.SucceedAsync("init");
         var server = _folder.Start([("TIDEMARK_SERVER__TRUSTED_PROXIES", "127.0.0.1/32")], "serve", "--urls", "http://127.0.0.1:0");
-        using var http = new HttpClient { BaseAddress = new Uri(await server.UrlAsync()), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", "tmk_00000000_guessed") } };
+        using var http = new HttpClient
+        {
+            BaseAddress = new Uri(await server.UrlAsync()),
+            DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", "tmk_00000000_guessed") }
+        };
         http.DefaultRequestHeaders.Add("X-Forwarded-For", "203.0.113.7");
         for (var i = 0; i < 20; i++)
         {
@@ -98,7 +110,9 @@ public sealed class KeyCommandTests : IDisposable
         await _folder.SucceedAsync("generate", "--days", "1", "--sensors", "1", "--interval", "3600");
         var elsewhere = await server.UrlAsync();
         var without = await _folder.RunAsync("status", "--store", elsewhere);
-        Assert.Equal((1, "tidemark: this server asks for a key: send Authorization: Bearer KEY; tidemark key add makes one\n"), (without.ExitCode, without.Error));
+        Assert.Equal(
+            (1, "tidemark: this server asks for a key: send Authorization: Bearer KEY; tidemark key add makes one\n"),
+            (without.ExitCode, without.Error));
         var with = await _folder.Start([("TIDEMARK_KEY", key)], "status", "--store", elsewhere).EndAsync();
         Assert.True(with.ExitCode == 0, with.Error);
     }

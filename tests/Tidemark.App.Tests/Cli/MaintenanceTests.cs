@@ -71,11 +71,16 @@ public sealed class MaintenanceTests : IDisposable
         await _folder.SucceedAsync("generate", "--days", "10", "--sensors", "2", "--interval", "3600");
         var lines = (await _folder.SucceedAsync("maintain")).TrimEnd().Split('\n');
         Assert.Equal(2, lines.Length);
-        Assert.Matches(@"^retain: dropped [456] chunks with [12]\d\d readings and 0 aggregate rows, raw horizon \d{4}-.*T00:00:00Z$", lines[0]);
+        Assert.Matches(
+            @"^retain: dropped [456] chunks with [12]\d\d readings and 0 aggregate rows, raw horizon \d{4}-.*T00:00:00Z$",
+            lines[0]);
         Assert.Matches(@"^compress: [345] chunks, .*iB before and .*iB after$", lines[1]);
 
         // What is older than the horizon is not generated again, because the store would refuse it.
-        Assert.Contains(" 0 replaced", await _folder.SucceedAsync("generate", "--days", "10", "--sensors", "2", "--interval", "3600"), StringComparison.Ordinal);
+        Assert.Contains(
+            " 0 replaced",
+            await _folder.SucceedAsync("generate", "--days", "10", "--sensors", "2", "--interval", "3600"),
+            StringComparison.Ordinal);
         Assert.Contains("compressed: ", await _folder.SucceedAsync("status"), StringComparison.Ordinal);
     }
 

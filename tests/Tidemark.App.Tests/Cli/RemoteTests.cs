@@ -17,8 +17,13 @@ public sealed class RemoteTests : IDisposable
         string[] store = byAddress ? ["--store", await server.UrlAsync()] : [];
 
         Assert.Contains("is ready: 3 metrics, aggregates hourly, daily, monthly", await SucceedAsync("init"), StringComparison.Ordinal);
-        Assert.Contains(": 98 written, 0 replaced, 0 unchanged", await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"), StringComparison.Ordinal);
-        Assert.Matches(@"generate: .*: \d written, 0 replaced, 9\d unchanged", await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"));
+        Assert.Contains(
+            ": 98 written, 0 replaced, 0 unchanged",
+            await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"),
+            StringComparison.Ordinal);
+        Assert.Matches(
+            @"generate: .*: \d written, 0 replaced, 9\d unchanged",
+            await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"));
         Assert.Matches(@"^would refresh hourly: (new \[|nothing new)", await SucceedAsync("refresh", "--dry-run"));
         Assert.Matches(@"^refresh hourly: \d+ rows? in ", await SucceedAsync("refresh"));
         Assert.Matches(@"^verify: 1\d\d buckets checked, 0 differ", await SucceedAsync("verify"));
@@ -37,7 +42,10 @@ public sealed class RemoteTests : IDisposable
     public async Task The_demo_fills_a_store_that_is_served()
     {
         await _folder.ServeAsync();
-        Assert.Contains("432,010 written, 0 replaced, 0 unchanged", await _folder.SucceedAsync("demo", "--no-serve"), StringComparison.Ordinal);
+        Assert.Contains(
+            "432,010 written, 0 replaced, 0 unchanged",
+            await _folder.SucceedAsync("demo", "--no-serve"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -66,7 +74,9 @@ public sealed class RemoteTests : IDisposable
     public async Task A_served_store_is_not_served_through_its_address()
     {
         var result = await _folder.RunAsync("serve", "--store", "http://127.0.0.1:5000");
-        Assert.Equal("tidemark: http://127.0.0.1:5000 is served already: name the store itself, such as duckdb:./tidemark-data\n", result.Error);
+        Assert.Equal(
+            "tidemark: http://127.0.0.1:5000 is served already: name the store itself, such as duckdb:./tidemark-data\n",
+            result.Error);
         Assert.Equal(1, result.ExitCode);
     }
 }

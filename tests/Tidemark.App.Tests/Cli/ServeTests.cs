@@ -58,13 +58,19 @@ public sealed class ServeTests : IDisposable
         listener.Start();
         var url = $"http://{listener.LocalEndpoint}";
         var result = await _folder.RunAsync("serve", "--urls", url);
-        Assert.Equal($"tidemark: {url}: the port is in use by another program: stop that, or listen elsewhere with --urls http://127.0.0.1:5001\n", result.Error);
+        Assert.Equal(
+            $"tidemark: {url}: the port is in use by another program: stop that, or listen elsewhere with --urls http://127.0.0.1:5001\n",
+            result.Error);
         Assert.Equal(1, result.ExitCode);
         Assert.False(File.Exists(ServerFile));
     }
 
     [Theory]
-    [InlineData("http://0.0.0.0:0"), InlineData("http://*:0"), InlineData("http://192.0.2.1:80"), InlineData("nonsense"), InlineData("https://127.0.0.1:0")]
+    [InlineData("http://0.0.0.0:0"),
+        InlineData("http://*:0"),
+        InlineData("http://192.0.2.1:80"),
+        InlineData("nonsense"),
+        InlineData("https://127.0.0.1:0")]
     public async Task An_open_or_malformed_address_is_refused(string urls)
     {
         var result = await _folder.RunAsync("serve", "--urls", urls);
@@ -88,7 +94,8 @@ public sealed class ServeTests : IDisposable
     {
         var server = await _folder.ServeAsync();
         var result = await _folder.RunAsync("serve", "--urls", "http://127.0.0.1:0");
-        Assert.Equal($"tidemark: duckdb:{_folder.Data} is served already on {await server.UrlAsync()} by process {server.Id}: use that one, or stop it first\n", result.Error);
+        Assert.Equal($"tidemark: duckdb:{_folder.Data} is served already on {await server.UrlAsync()} by process {server.Id}: use that "
+            + "one, or stop it first\n", result.Error);
         Assert.Equal(1, result.ExitCode);
     }
 

@@ -52,7 +52,8 @@ public sealed partial class StoreFaultTests : IDisposable
     {
         var first = _folder.Start("generate", "--days", "1", "--live");
         await first.WaitForAsync(LiveLine());
-        await FailAsync($"the store in {_folder.Data} is open in another process (process {first.Id}): stop it, or go through its server with --store http://HOST:PORT", "status");
+        await FailAsync($"the store in {_folder.Data} is open in another process (process {first.Id}): stop it, or go through its server "
+            + "with --store http://HOST:PORT", "status");
         Assert.Equal(0, (await first.InterruptAsync()).ExitCode);
         await _folder.SucceedAsync("status");
     }
@@ -72,7 +73,9 @@ public sealed partial class StoreFaultTests : IDisposable
     {
         using var disk = SmallDisk.Mount(_folder.Data, "4m");
         disk.MakeReadOnly();
-        await FailAsync($"{_folder.Data} can't be written: check its owner and permissions, and that its file system isn't read-only", "init");
+        await FailAsync(
+            $"{_folder.Data} can't be written: check its owner and permissions, and that its file system isn't read-only",
+            "init");
     }
 
     [Fact]
@@ -80,10 +83,16 @@ public sealed partial class StoreFaultTests : IDisposable
     {
         using var disk = SmallDisk.Mount(_folder.Data, "8m");
         await _folder.SucceedAsync("generate", "--days", "1", "--sensors", "1");
-        await FailAsync($"the disk of {_folder.Data} is full: free some space and try again; what was acknowledged is kept", "generate", "--days", "365");
+        await FailAsync(
+            $"the disk of {_folder.Data} is full: free some space and try again; what was acknowledged is kept",
+            "generate",
+            "--days",
+            "365");
         disk.Enlarge("64m");
         Assert.Contains(" 0 differ", await _folder.SucceedAsync("verify"), StringComparison.Ordinal);
-        Assert.Matches(@"generate: .* 0 replaced, 1,44[01] unchanged", await _folder.SucceedAsync("generate", "--days", "1", "--sensors", "1"));
+        Assert.Matches(
+            @"generate: .* 0 replaced, 1,44[01] unchanged",
+            await _folder.SucceedAsync("generate", "--days", "1", "--sensors", "1"));
     }
 
     private async Task FailAsync(string message, params string[] arguments)

@@ -16,7 +16,8 @@ public sealed class TimescaleTests : IAsyncLifetime
     {
         _database = await TimescaleDatabase.CreateAsync();
         var settings = new NpgsqlConnectionStringBuilder(_database.ConnectionString);
-        _uri = $"postgresql://{settings.Username}@{settings.Host}:{settings.Port}/{settings.Database}{(_database.IsReal ? "" : "?sslmode=disable")}";
+        _uri = $"postgresql://{settings.Username}@{settings.Host}:{settings.Port}/{settings.Database}"
+            + (_database.IsReal ? "" : "?sslmode=disable");
         _password = settings.Password ?? "any";
     }
 
@@ -33,8 +34,13 @@ public sealed class TimescaleTests : IAsyncLifetime
     public async Task Every_verb_works()
     {
         Assert.Contains("is ready: 3 metrics, aggregates hourly, daily, monthly", await SucceedAsync("init"), StringComparison.Ordinal);
-        Assert.Contains(": 98 written, 0 replaced, 0 unchanged", await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"), StringComparison.Ordinal);
-        Assert.Matches(@"generate: .*: \d written, 0 replaced, 9\d unchanged", await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"));
+        Assert.Contains(
+            ": 98 written, 0 replaced, 0 unchanged",
+            await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"),
+            StringComparison.Ordinal);
+        Assert.Matches(
+            @"generate: .*: \d written, 0 replaced, 9\d unchanged",
+            await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600"));
         _folder.Write("more.csv", "time,sensor_id,temperature\n2026-01-01T00:00:00Z,boiler,61.5\n2026-01-01T01:00:00Z,boiler,62\n");
         Assert.Contains("2 written", await SucceedAsync("import", "more.csv"), StringComparison.Ordinal);
 
@@ -62,7 +68,8 @@ public sealed class TimescaleTests : IAsyncLifetime
         Assert.Equal(24, hours.GetProperty("data_points").GetInt32());
         Assert.Equal(1, hours.GetProperty("data")[0].GetProperty("reading_count").GetInt32());
         Assert.Contains("healthy", await http.GetStringAsync("/api/health"), StringComparison.Ordinal);
-        var jobs = JsonDocument.Parse(await http.GetStringAsync("/api/status")).RootElement.GetProperty("jobs").EnumerateArray().Select(j => j.GetProperty("name").GetString());
+        var jobs = JsonDocument.Parse(await http.GetStringAsync("/api/status")).RootElement.GetProperty("jobs").EnumerateArray()
+            .Select(j => j.GetProperty("name").GetString());
         Assert.Equal(["compress", "forget", "refresh daily", "refresh fleet", "refresh hourly", "refresh monthly"], jobs);
         Assert.Equal(0, (await server.TerminateAsync()).ExitCode);
     }
@@ -101,11 +108,14 @@ public sealed class TimescaleTests : IAsyncLifetime
         {
             var result = await _folder.Start(Environment, [.. arguments, "--store", _uri]).EndAsync();
             Assert.Equal(1, result.ExitCode);
-            Assert.Equal($"tidemark: the disk of {_uri.Replace(settings.Username + "@", "", StringComparison.Ordinal)} is full: free some space and try again; what was acknowledged is kept\n", result.Error);
+            Assert.Equal($"tidemark: the disk of {_uri.Replace(settings.Username + "@", "", StringComparison.Ordinal)} is full: free some "
+                + "space and try again; what was acknowledged is kept\n", result.Error);
         }
 
         database.MakeRoom();
-        Assert.Matches(@"generate: .*: \d+ written, 0 replaced, 5,7[56]\d unchanged", await SucceedAsync("generate", "--days", "2", "--sensors", "2"));
+        Assert.Matches(
+            @"generate: .*: \d+ written, 0 replaced, 5,7[56]\d unchanged",
+            await SucceedAsync("generate", "--days", "2", "--sensors", "2"));
         await SucceedAsync("refresh");
         Assert.Matches(@"(?m)^verify: [\d,]+ buckets checked, 0 differ, 0 wait", await SucceedAsync("verify"));
     }
@@ -114,20 +124,31 @@ public sealed class TimescaleTests : IAsyncLifetime
     public async Task An_append_only_store_takes_a_file_and_a_generated_history_once()
     {
         _folder.Write("tidemark.json", """{ "append_only": true }""");
-        _folder.Write("more.csv", "time,sensor_id,temperature\n2026-01-01T00:00:00Z,boiler,61.5\n2026-01-01T01:00:00Z,boiler,62\n2026-01-01T01:00:00Z,boiler,62\n");
-        Assert.Contains("3 appended, 0 of this load were there (append-only", await SucceedAsync("import", "more.csv"), StringComparison.Ordinal);
+        _folder.Write(
+            "more.csv",
+            "time,sensor_id,temperature\n2026-01-01T00:00:00Z,boiler,61.5\n"
+                + "2026-01-01T01:00:00Z,boiler,62\n2026-01-01T01:00:00Z,boiler,62\n");
+        Assert.Contains(
+            "3 appended, 0 of this load were there (append-only",
+            await SucceedAsync("import", "more.csv"),
+            StringComparison.Ordinal);
         Assert.Contains("0 appended, 3 of this load were there", await SucceedAsync("import", "more.csv"), StringComparison.Ordinal);
         Assert.Contains("3 appended, 0 of", await SucceedAsync("import", "more.csv", "--import-id", "again"), StringComparison.Ordinal);
 
         // Read in another way it is another import.
-        Assert.Contains("3 appended, 0 of", await SucceedAsync("import", "more.csv", "--map", "humidity=temperature"), StringComparison.Ordinal);
+        Assert.Contains(
+            "3 appended, 0 of",
+            await SucceedAsync("import", "more.csv", "--map", "humidity=temperature"),
+            StringComparison.Ordinal);
 
         // Days between two readings: now is on the same step of the grid both times.
         string[] generate = ["generate", "--days", "60", "--sensors", "2", "--interval", "2592000", "--json"];
         var first = JsonDocument.Parse(await SucceedAsync(generate)).RootElement;
         var second = JsonDocument.Parse(await SucceedAsync(generate)).RootElement;
         Assert.True(first.GetProperty("append_only").GetBoolean());
-        Assert.Equal((first.GetProperty("written").GetInt64(), 0), (second.GetProperty("unchanged").GetInt64(), second.GetProperty("written").GetInt64()));
+        Assert.Equal(
+            (first.GetProperty("written").GetInt64(), 0),
+            (second.GetProperty("unchanged").GetInt64(), second.GetProperty("written").GetInt64()));
         Assert.Contains("append-only: readings have no key", await SucceedAsync("status"), StringComparison.Ordinal);
     }
 

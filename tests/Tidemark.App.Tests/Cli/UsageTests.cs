@@ -14,9 +14,15 @@ public sealed class UsageTests : IDisposable
     [InlineData("generate --seed x", "--seed 'x' is not a whole number from 0 to 2147483647; see tidemark generate --help")]
     [InlineData("generate --late 1.1", "--late '1.1' is not a number from 0 to 1; see tidemark generate --help")]
     [InlineData("generate --gaps NaN", "--gaps 'NaN' is not a number from 0 to 1; see tidemark generate --help")]
-    [InlineData("refresh --from yesterday", "--from 'yesterday' is not a time such as 2026-01-31T10:00:00Z, or epoch milliseconds; see tidemark refresh --help")]
-    [InlineData("refresh --from 2026-01-02T00:00:00Z --to 2026-01-02T00:00:00Z", "--from 2026-01-02T00:00:00Z is not before --to 2026-01-02T00:00:00Z; see tidemark refresh --help")]
-    [InlineData("status --store mysql://x", "--store 'mysql://x' is not duckdb:FOLDER, postgresql://… or http(s)://HOST:PORT; see tidemark status --help")]
+    [InlineData(
+        "refresh --from yesterday",
+        "--from 'yesterday' is not a time such as 2026-01-31T10:00:00Z, or epoch milliseconds; see tidemark refresh --help")]
+    [InlineData(
+        "refresh --from 2026-01-02T00:00:00Z --to 2026-01-02T00:00:00Z",
+        "--from 2026-01-02T00:00:00Z is not before --to 2026-01-02T00:00:00Z; see tidemark refresh --help")]
+    [InlineData(
+        "status --store mysql://x",
+        "--store 'mysql://x' is not duckdb:FOLDER, postgresql://… or http(s)://HOST:PORT; see tidemark status --help")]
     [InlineData("verify hourly daily", "Unrecognized command or argument 'daily'; see tidemark verify --help")]
     [InlineData("frobnicate", "Unrecognized command or argument 'frobnicate'; see tidemark --help")]
     public async Task Wrong_usage_is_one_line_and_exit_code_2(string arguments, string message)
@@ -42,7 +48,10 @@ public sealed class UsageTests : IDisposable
     public async Task A_server_that_is_not_there_is_named_in_a_line_without_secrets()
     {
         var result = await _folder.RunAsync("status", "--store", "postgresql://u:secret@127.0.0.1:1/x");
-        Assert.StartsWith("tidemark: postgresql://127.0.0.1:1/x can't be reached: check that the server is up, its host and port", result.Error, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "tidemark: postgresql://127.0.0.1:1/x can't be reached: check that the server is up, its host and port",
+            result.Error,
+            StringComparison.Ordinal);
         Assert.Single(result.Error, c => c == '\n');
         Assert.Equal(1, result.ExitCode);
     }

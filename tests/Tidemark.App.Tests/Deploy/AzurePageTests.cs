@@ -23,7 +23,8 @@ public sealed partial class AzurePageTests
         var named = Unit().Matches(Page).Select(m => m.Value).Distinct().ToList();
         var units = Directory.GetFiles(Repository.PathOf("deploy/azure/systemd")).Select(f => Path.GetFileName(f)).ToList();
         Assert.All(named, unit => Assert.Contains(unit, units));
-        Assert.All(units.Where(u => u.EndsWith(".timer", StringComparison.Ordinal) || !units.Contains(Path.ChangeExtension(u, ".timer"))), unit => Assert.Contains(unit, named));
+        Assert.All(units.Where(u => u.EndsWith(".timer", StringComparison.Ordinal)
+            || !units.Contains(Path.ChangeExtension(u, ".timer"))), unit => Assert.Contains(unit, named));
     }
 
     [Fact]
@@ -86,7 +87,8 @@ public sealed partial class AzurePageTests
                 File.WriteAllText(Path.Combine(backups, $"iotdata-{name}-timescaledb-2.32.0.settings.tar"), name);
             }
 
-            Program("ssh", "[ \"$1\" = azureuser@DNS_LABEL.LOCATION.cloudapp.azure.com ] && [ \"$2\" = sudo ] || exit 1; shift 2; exec \"$@\"");
+            Program("ssh", "[ \"$1\" = azureuser@DNS_LABEL.LOCATION.cloudapp.azure.com ] && [ \"$2\" = sudo ] || exit 1; shift 2; "
+                + "exec \"$@\"");
             var lines = CleanUp().Match(Page).Groups[1].Value.Replace("/srv/tidemark/backups", backups, StringComparison.Ordinal);
             var result = await Tool.RunAsync("sh", ["-eu"], home, lines, [("PATH", $"{bin}:{Environment.GetEnvironmentVariable("PATH")}")]);
             Assert.True(result.ExitCode == 0, result.Error);

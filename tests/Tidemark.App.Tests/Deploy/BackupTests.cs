@@ -2,7 +2,9 @@ using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Deploy;
 
-/// <summary>backup.sh with stand-ins for PostgreSQL's clients and for df: what an interrupted backup leaves, and what happens when room is short.</summary>
+/// <summary>
+/// backup.sh with stand-ins for PostgreSQL's clients and for df: what an interrupted backup leaves, and what happens when room is short.
+/// </summary>
 public sealed class BackupTests : IDisposable
 {
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("tidemark-backup-");
@@ -24,12 +26,15 @@ public sealed class BackupTests : IDisposable
     public async Task What_a_killed_backup_left_goes_with_the_next_one()
     {
         Directory.CreateDirectory(Backups);
-        var (old, young, foreign) = (Leftover("iotdata-20260101T000000Z-timescaledb-2.28.4.dump.partial"), Leftover("iotdata-20260102T000000Z-timescaledb-2.28.4.dump.partial"), Leftover("other.partial"));
+        var (old, young, foreign) = (Leftover("iotdata-20260101T000000Z-timescaledb-2.28.4.dump.partial"), Leftover(
+            "iotdata-20260102T000000Z-timescaledb-2.28.4.dump.partial"), Leftover("other.partial"));
         File.SetLastWriteTimeUtc(old, DateTime.UtcNow.AddHours(-2));
         File.SetLastWriteTimeUtc(foreign, DateTime.UtcNow.AddHours(-2));
         var result = await BackupAsync("echo whole");
         Assert.True(result.ExitCode == 0, result.Error);
-        Assert.Equal([foreign, young, result.Output.Trim()], Directory.GetFiles(Backups).OrderBy(f => f == foreign ? 0 : f == young ? 1 : 2));
+        Assert.Equal(
+            [foreign, young, result.Output.Trim()],
+            Directory.GetFiles(Backups).OrderBy(f => f == foreign ? 0 : f == young ? 1 : 2));
 
         string Leftover(string name)
         {
@@ -46,7 +51,8 @@ public sealed class BackupTests : IDisposable
         var newest = Backup(1, mebibytes: 8);
         var result = await BackupAsync($"touch {Path.Combine(_root.FullName, "asked")}", Disk(size: 100, free: 19));
         Assert.Equal(1, result.ExitCode);
-        Assert.Equal($"backup.sh: the disk of {Backups} has no room for a backup: it may take 9 MiB and needs about 10; a bigger disk or a shorter retention helps\n", result.Error);
+        Assert.Equal($"backup.sh: the disk of {Backups} has no room for a backup: it may take 9 MiB and needs about 10; a bigger disk or "
+            + "a shorter retention helps\n", result.Error);
         Assert.False(File.Exists(Path.Combine(_root.FullName, "asked")));
         Assert.Equal([newest], Directory.GetFiles(Backups));
     }
@@ -67,7 +73,8 @@ public sealed class BackupTests : IDisposable
     {
         var newest = Backup(1, mebibytes: 1);
         var result = await BackupAsync("head -c 100M /dev/zero 2> /dev/null", Disk(size: 100, free: 13));
-        Assert.Equal((1, $"backup.sh: the backup of iotdata outgrew the 3 MiB that it may take on the disk of {Backups}\n"), (result.ExitCode, result.Error));
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal($"backup.sh: the backup of iotdata outgrew the 3 MiB that it may take on the disk of {Backups}\n", result.Error);
         Assert.Equal([newest], Directory.GetFiles(Backups));
     }
 
@@ -108,7 +115,8 @@ public sealed class BackupTests : IDisposable
         StandIn("pg_restore", "cat > /dev/null");
         StandIn("df", df);
         return await Tool.RunAsync(
-            "sh", ["-c", $"echo $$ > {Path.Combine(_root.FullName, "pid")}; exec sh \"$@\"", "sh", Repository.PathOf("deploy/docker/backup.sh"), Backups], null, "",
+            "sh", ["-c", $"echo $$ > {Path.Combine(_root.FullName, "pid")}; exec sh \"$@\"",
+            "sh", Repository.PathOf("deploy/docker/backup.sh"), Backups], null, "",
             [("PATH", $"{_root.FullName}:{Environment.GetEnvironmentVariable("PATH")}"), ("PGHOST", "127.0.0.1"), ("PGDATABASE", null)]);
     }
 

@@ -80,7 +80,10 @@ public sealed partial class BlobTests : IDisposable
         _rangesLeft = 2;
         var broken = await RunAsync("get", "a.dump", folder);
         Assert.Equal(1, broken.ExitCode);
-        Assert.Contains("blob.sh: a.dump: bytes 2097152 to 3145727 were refused, try again: AuthorizationFailure", broken.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "blob.sh: a.dump: bytes 2097152 to 3145727 were refused, try again: AuthorizationFailure",
+            broken.Error,
+            StringComparison.Ordinal);
         Assert.EndsWith(".partial", Assert.Single(Directory.GetFiles(folder)), StringComparison.Ordinal);
 
         _rangesLeft = int.MaxValue;
@@ -129,9 +132,11 @@ public sealed partial class BlobTests : IDisposable
         await RunAsync("put", Write("a.dump", 2 << 20));
         var folder = _root.CreateSubdirectory("fetched").FullName;
         var df = Path.Combine(_root.CreateSubdirectory("bin").FullName, "df");
-        File.WriteAllText(df, "#!/bin/sh\nprintf 'Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/sdc 102400 0 11264 0%% /\\n'\n");
+        File.WriteAllText(df, "#!/bin/sh\nprintf 'Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/sdc 102400 0 11264 "
+            + "0%% /\\n'\n");
         File.SetUnixFileMode(df, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        var result = await RunAsync([("PATH", $"{Path.GetDirectoryName(df)}:{Environment.GetEnvironmentVariable("PATH")}")], "get", "a.dump", folder);
+        var path = $"{Path.GetDirectoryName(df)}:{Environment.GetEnvironmentVariable("PATH")}";
+        var result = await RunAsync([("PATH", path)], "get", "a.dump", folder);
         Assert.Equal((1, $"blob.sh: the disk of {folder} has no room for the 2 MiB of a.dump\n"), (result.ExitCode, result.Error));
         Assert.Empty(_ranges);
     }
@@ -181,7 +186,8 @@ public sealed partial class BlobTests : IDisposable
         Tool.Require(Tool.Find("curl") is not null, "curl");
         return Tool.RunAsync(Repository.PathOf("deploy/azure/blob.sh"), arguments, null, null,
         [
-            ("TIDEMARK_BACKUP_CONTAINER", $"{_address}/backups"), ("TIDEMARK_METADATA", _address), ("TIDEMARK_CLIENT_ID", "11111111-2222-3333-4444-555555555555"),
+            ("TIDEMARK_BACKUP_CONTAINER", $"{_address}/backups"), ("TIDEMARK_METADATA", _address), ("TIDEMARK_CLIENT_ID",
+            "11111111-2222-3333-4444-555555555555"),
             ("TIDEMARK_BLOCK_MIB", "1"), ("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1"), .. environment,
         ]);
     }
@@ -228,13 +234,16 @@ public sealed partial class BlobTests : IDisposable
         var path = request.Url!.AbsolutePath;
         if (path == "/metadata/identity/oauth2/token")
         {
-            var asked = request.Headers["Metadata"] == "true" && query["resource"] == "https://storage.azure.com/" && query["client_id"] == "11111111-2222-3333-4444-555555555555";
+            var asked = request.Headers["Metadata"] == "true" && query["resource"] == "https://storage.azure.com/"
+                && query["client_id"] == "11111111-2222-3333-4444-555555555555";
             _tokens++;
             _requestsLeft = _requestsOfToken;
-            return asked && _token.Length > 0 ? (200, Encoding.UTF8.GetBytes($$"""{"access_token":"{{_token}}","expires_in":"86399","token_type":"Bearer"}""")) : (400, []);
+            var answer = $$"""{"access_token":"{{_token}}","expires_in":"86399","token_type":"Bearer"}""";
+            return asked && _token.Length > 0 ? (200, Encoding.UTF8.GetBytes(answer)) : (400, []);
         }
 
-        if (_requestsLeft-- <= 0 || request.Headers["Authorization"] != $"Bearer {Token}" || request.Headers["x-ms-version"] is null || !DateTimeOffset.TryParse(request.Headers["x-ms-date"], out _))
+        if (_requestsLeft-- <= 0 || request.Headers["Authorization"] != $"Bearer {Token}" || request.Headers["x-ms-version"] is null
+            || !DateTimeOffset.TryParse(request.Headers["x-ms-date"], out _))
         {
             return (403, "AuthorizationFailure"u8.ToArray());
         }
@@ -249,7 +258,8 @@ public sealed partial class BlobTests : IDisposable
                 _blobs[name] = [.. BlockId().Matches(Encoding.UTF8.GetString(body)).SelectMany(m => _blocks[m.Groups[1].Value])];
                 return (201, []);
             case ("GET", "list"):
-                return (200, Encoding.UTF8.GetBytes($"<Blobs>{string.Concat(_blobs.Keys.Select(k => $"<Blob><Name>{k}</Name></Blob>"))}</Blobs>"));
+                return (200, Encoding.UTF8.GetBytes($"<Blobs>{string.Concat(_blobs.Keys.Select(k
+                    => $"<Blob><Name>{k}</Name></Blob>"))}</Blobs>"));
             default:
                 return Read(context, name);
         }

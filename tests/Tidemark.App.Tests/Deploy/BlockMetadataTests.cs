@@ -1,7 +1,8 @@
 namespace Tidemark.App.Tests.Deploy;
 
 /// <summary>
-/// deploy/azure/block-metadata.sh with the kernel's own packet filter, in a network namespace that stands for the VM. Behind it are a container and
+/// deploy/azure/block-metadata.sh with the kernel's own packet filter, in a network namespace that stands for the VM. Behind it are a
+/// container and
 /// a machine with Azure's two addresses and another one. Needs root, and a machine that allows the namespace.
 /// </summary>
 public sealed class BlockMetadataTests
@@ -21,7 +22,8 @@ public sealed class BlockMetadataTests
           ip link add "$1" type veth peer name eth0 netns "$pid"
           ip address add "$3" dev "$1"
           ip link set "$1" up
-          nsenter --net --target "$pid" sh -c "ip link set lo up; ip address add $2 dev eth0; ip link set eth0 up; ip route add default via ${3%/*}"
+          nsenter --net --target "$pid" sh -c "
+            ip link set lo up; ip address add $2 dev eth0; ip link set eth0 up; ip route add default via ${3%/*}"
         }
         attach container 172.20.0.2/24 172.20.0.1/24
         container=$pid
@@ -63,7 +65,12 @@ public sealed class BlockMetadataTests
         var rules = Path.GetTempFileName();
         try
         {
-            var result = await Tool.RunAsync("unshare", ["--net", "bash", "-c", Script], null, null, [("BLOCK", Repository.PathOf("deploy/azure/block-metadata.sh")), ("RULES", rules)]);
+            var result = await Tool.RunAsync(
+                "unshare",
+                ["--net", "bash", "-c", Script],
+                null,
+                null,
+                [("BLOCK", Repository.PathOf("deploy/azure/block-metadata.sh")), ("RULES", rules)]);
             Assert.True(result.ExitCode == 0, result.Output + result.Error);
             Assert.Equal(
                 "before: 169.254.169.254/80 169.254.169.254/443 168.63.129.16/80 168.63.129.16/32526 168.63.129.16/53 198.51.100.7/80\n"

@@ -41,12 +41,16 @@ public sealed partial class CloudInitTests : IDisposable
     public async Task The_files_arrive_as_they_are_and_run_from_where_they_are_written()
     {
         var rendered = await RenderAsync(Template);
-        var files = WrittenFile().Matches(rendered).ToDictionary(m => m.Groups[1].Value, m => Encoding.UTF8.GetString(Convert.FromBase64String(m.Groups[2].Value)));
+        var files = WrittenFile().Matches(rendered)
+            .ToDictionary(m => m.Groups[1].Value, m => Encoding.UTF8.GetString(Convert.FromBase64String(m.Groups[2].Value)));
         Assert.Equal(Repository.Read("deploy/azure/docker-setup.sh"), files["/usr/local/sbin/tidemark-docker-setup"]);
         Assert.Equal(Repository.Read("deploy/azure/data-disk.sh"), files["/usr/local/sbin/tidemark-data-disk"]);
         Assert.Equal(Repository.Read("deploy/azure/systemd/tidemark-disk.service"), files["/etc/systemd/system/tidemark-disk.service"]);
         Assert.Equal(Repository.Read("deploy/azure/systemd/tidemark-resume.service"), files["/etc/systemd/system/tidemark-resume.service"]);
-        Assert.Contains("ExecStart=/usr/local/sbin/tidemark-data-disk ", files["/etc/systemd/system/tidemark-disk.service"], StringComparison.Ordinal);
+        Assert.Contains(
+            "ExecStart=/usr/local/sbin/tidemark-data-disk ",
+            files["/etc/systemd/system/tidemark-disk.service"],
+            StringComparison.Ordinal);
         Assert.Contains("\n  - [/usr/local/sbin/tidemark-docker-setup]\n", rendered, StringComparison.Ordinal);
     }
 
@@ -60,8 +64,17 @@ public sealed partial class CloudInitTests : IDisposable
         File.WriteAllText(file, template);
         var azure = Repository.PathOf("deploy/azure");
         var expression = $$"""
-            base64encode(templatefile("{{file}}", { docker_setup = file("{{azure}}/docker-setup.sh"), data_disk = file("{{azure}}/data-disk.sh"), disk_service = file("{{azure}}/systemd/tidemark-disk.service"), resume_service = file("{{azure}}/systemd/tidemark-resume.service"), lun = 10, site = "tidemark.example.org", backup_container = "https://account.blob.core.windows.net/backups", client_id = "11111111-2222-3333-4444-555555555555" }))
-            """;
+            base64encode(templatefile("{{file}}", {
+              docker_setup = file("{{azure}}/docker-setup.sh"),
+              data_disk = file("{{azure}}/data-disk.sh"),
+              disk_service = file("{{azure}}/systemd/tidemark-disk.service"),
+              resume_service = file("{{azure}}/systemd/tidemark-resume.service"),
+              lun = 10,
+              site = "tidemark.example.org",
+              backup_container = "https://account.blob.core.windows.net/backups",
+              client_id = "11111111-2222-3333-4444-555555555555"
+            }))
+            """.ReplaceLineEndings(" ");
         var result = await Tool.RunAsync("terraform", ["console"], _root.FullName, expression, [("CHECKPOINT_DISABLE", "1")]);
         Assert.True(result.ExitCode == 0, result.Error);
         return Encoding.UTF8.GetString(Convert.FromBase64String(result.Output.Trim().Trim('"')));

@@ -14,7 +14,8 @@ internal static partial class ComposePolicy
         ("keeps no capability", s => Items(s, "cap_drop").Any(c => $"{c}" == "ALL") && !Items(s, "cap_add").Any()),
         ("gains no rights", s => Items(s, "security_opt").Any(o => $"{o}" == "no-new-privileges:true")),
         ("has a root file system that is not written", s => Text(s, "read_only") == "True"),
-        ("bounds its temporary files", s => Items(s, "tmpfs").Any() && Items(s, "tmpfs").All(t => $"{t}".Contains("size=", StringComparison.Ordinal))),
+        ("bounds its temporary files", s => Items(s, "tmpfs").Any()
+            && Items(s, "tmpfs").All(t => $"{t}".Contains("size=", StringComparison.Ordinal))),
         ("bounds memory and processes", s => long.TryParse(Text(s, "mem_limit"), out _) && long.TryParse(Text(s, "pids_limit"), out _)),
         ("bounds its log", s => Text(s, "logging", "options", "max-size") != "" && Text(s, "logging", "options", "max-file") != ""),
         ("comes back after a reboot", s => Text(s, "restart") == "unless-stopped"),
@@ -58,7 +59,8 @@ internal static partial class ComposePolicy
         => variable.Name switch
         {
             "POSTGRES_PASSWORD_FILE" or "PGPASSFILE" => $"{variable.Value}".StartsWith("/run/secrets/", StringComparison.Ordinal),
-            "TIDEMARK_SERVER__KEYS" => $"{variable.Value}" is "/etc/tidemark/keys/tidemark-keys.json" or "/var/lib/tidemark/tidemark-keys.json",
+            "TIDEMARK_SERVER__KEYS" =>
+                $"{variable.Value}" is "/etc/tidemark/keys/tidemark-keys.json" or "/var/lib/tidemark/tidemark-keys.json",
             _ => !SecretName().IsMatch(variable.Name) && !PasswordInUri().IsMatch($"{variable.Value}"),
         };
 

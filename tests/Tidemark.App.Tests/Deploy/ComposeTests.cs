@@ -16,7 +16,9 @@ public sealed class ComposeTests : IDisposable
     public async Task Every_service_keeps_the_policy()
     {
         var config = await CreatedAsync();
-        Assert.Equal(["api", "maintain", "refresh", "timescaledb"], config.GetProperty("services").EnumerateObject().Select(s => s.Name).Order());
+        Assert.Equal(
+            ["api", "maintain", "refresh", "timescaledb"],
+            config.GetProperty("services").EnumerateObject().Select(s => s.Name).Order());
         Assert.Empty(ComposePolicy.Breaches(config));
     }
 
@@ -38,9 +40,15 @@ public sealed class ComposeTests : IDisposable
     [InlineData("init: true", "init: false", "timescaledb has an init")]
     [InlineData("    stop_grace_period: 30s\n", "", "api says how long its end may take")]
     [InlineData("PGPASSFILE: /run/secrets/pgpass", "PGPASSWORD: tidemark", "api has no secret in its variables")]
-    [InlineData("POSTGRES_PASSWORD_FILE: /run/secrets/postgres_password", "POSTGRES_PASSWORD: postgres", "timescaledb has no secret in its variables")]
+    [InlineData(
+        "POSTGRES_PASSWORD_FILE: /run/secrets/postgres_password",
+        "POSTGRES_PASSWORD: postgres",
+        "timescaledb has no secret in its variables")]
     [InlineData("postgresql://tidemark@", "postgresql://tidemark:tidemark@", "api has no secret in its variables")]
-    [InlineData("      - timescaledb:/var/lib/postgresql/data", "      - /var/run/docker.sock:/var/run/docker.sock", "timescaledb has no engine's socket")]
+    [InlineData(
+        "      - timescaledb:/var/lib/postgresql/data",
+        "      - /var/run/docker.sock:/var/run/docker.sock",
+        "timescaledb has no engine's socket")]
     public async Task The_policy_names_what_is_broken(string line, string broken, string breach)
     {
         _folder.Replace("compose.yaml", line, broken);
@@ -52,7 +60,10 @@ public sealed class ComposeTests : IDisposable
     {
         var result = await _folder.ConfigAsync();
         Assert.NotEqual(0, result.ExitCode);
-        Assert.Contains("run deploy/docker/create-env.sh first", Assert.Single(result.Error.TrimEnd().Split('\n')), StringComparison.Ordinal);
+        Assert.Contains(
+            "run deploy/docker/create-env.sh first",
+            Assert.Single(result.Error.TrimEnd().Split('\n')),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -65,7 +76,8 @@ public sealed class ComposeTests : IDisposable
         }
 
         // While the image creates the database its server listens on the socket alone.
-        var check = ComposePolicy.Items(services.GetProperty("timescaledb").GetProperty("healthcheck"), "test").Select(t => $"{t}").ToList();
+        var check = ComposePolicy.Items(services.GetProperty("timescaledb").GetProperty("healthcheck"), "test").Select(t => $"{t}")
+            .ToList();
         Assert.Equal(["CMD", "pg_isready"], check[..2]);
         Assert.Contains("--host=127.0.0.1", check);
     }
@@ -76,8 +88,12 @@ public sealed class ComposeTests : IDisposable
         var services = (await CreatedAsync()).GetProperty("services");
         var always = services.EnumerateObject().Where(s => !s.Value.TryGetProperty("profiles", out _)).Select(s => s.Name);
         Assert.Equal(["api", "timescaledb"], always.Order());
-        Assert.Equal(["refresh", "--schedule", "0 * * * *"], ComposePolicy.Items(services.GetProperty("refresh"), "command").Select(c => $"{c}"));
-        Assert.Equal(["maintain", "--schedule", "20 * * * *"], ComposePolicy.Items(services.GetProperty("maintain"), "command").Select(c => $"{c}"));
+        Assert.Equal(
+            ["refresh", "--schedule", "0 * * * *"],
+            ComposePolicy.Items(services.GetProperty("refresh"), "command").Select(c => $"{c}"));
+        Assert.Equal(
+            ["maintain", "--schedule", "20 * * * *"],
+            ComposePolicy.Items(services.GetProperty("maintain"), "command").Select(c => $"{c}"));
     }
 
     [Fact]
@@ -94,7 +110,8 @@ public sealed class ComposeTests : IDisposable
     {
         await _folder.CreateEnvAsync("4096");
         var database = (await _folder.ReadConfigAsync()).GetProperty("services").GetProperty("timescaledb");
-        var settings = ComposePolicy.Items(database, "command").Skip(1).Select(c => $"{c}"["-c".Length..].Split('=')).ToDictionary(p => p[0], p => p[1]);
+        var settings = ComposePolicy.Items(database, "command").Skip(1).Select(c => $"{c}"["-c".Length..].Split('='))
+            .ToDictionary(p => p[0], p => p[1]);
         Assert.Equal("off", settings["timescaledb.telemetry_level"]);
         Assert.Equal("off", ComposePolicy.Text(database, "environment", "TIMESCALEDB_TELEMETRY"));
         Assert.Equal($"{4096L << 20}", ComposePolicy.Text(database, "mem_limit"));
@@ -112,7 +129,9 @@ public sealed class ComposeTests : IDisposable
         foreach (var service in (await CreatedAsync()).GetProperty("services").EnumerateObject().Where(s => s.Name != "timescaledb"))
         {
             // The store is this folder's instead, which runs no policies; the address is any open one, as in the image.
-            var environment = ComposePolicy.Members(service.Value, "environment").Where(v => v.Name is not ("TIDEMARK_STORE" or "TIDEMARK_MAINTENANCE" or "TIDEMARK_SERVER__KEYS")).Select(v => (v.Name, $"{v.Value}"));
+            var environment = ComposePolicy.Members(service.Value, "environment").Where(
+                v => v.Name is not ("TIDEMARK_STORE" or "TIDEMARK_MAINTENANCE" or "TIDEMARK_SERVER__KEYS")).Select(v
+                    => (v.Name, $"{v.Value}"));
             var command = ComposePolicy.Items(service.Value, "command").Select(c => $"{c}").ToArray();
             var process = cli.Start([.. environment, ("TIDEMARK_SERVER__URLS", "http://0.0.0.0:0")], command);
             await (service.Name == "api" ? process.UrlAsync() : Task.Delay(TimeSpan.FromSeconds(2)));
@@ -122,7 +141,9 @@ public sealed class ComposeTests : IDisposable
         }
     }
 
-    /// <summary>On this host no key is asked for until the first one is made; the volume keeps it, and belongs to the image's user.</summary>
+    /// <summary>
+    /// On this host no key is asked for until the first one is made; the volume keeps it, and belongs to the image's user.
+    /// </summary>
     [Fact]
     public async Task The_first_key_closes_the_server()
     {
@@ -133,9 +154,14 @@ public sealed class ComposeTests : IDisposable
         Assert.Equal(("volume", Path.GetDirectoryName(keys)), (ComposePolicy.Text(volume, "type"), ComposePolicy.Text(volume, "target")));
         Assert.Contains($"VOLUME {Path.GetDirectoryName(keys)}\n", Repository.Read("deploy/docker/Dockerfile"), StringComparison.Ordinal);
 
-        (string, string)[] environment = [("TIDEMARK_SERVER__KEYS", Path.Combine(cli.Path, Path.GetFileName(keys))), ("TIDEMARK_SERVER__URLS", "http://0.0.0.0:0")];
+        (string, string)[] environment = [("TIDEMARK_SERVER__KEYS", Path.Combine(
+            cli.Path,
+            Path.GetFileName(keys))), ("TIDEMARK_SERVER__URLS", "http://0.0.0.0:0")];
         var server = cli.Start(environment, [.. ComposePolicy.Items(api, "command").Select(c => $"{c}")]);
-        using var client = new HttpClient { BaseAddress = new Uri((await server.UrlAsync()).Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)) };
+        using var client = new HttpClient
+        {
+            BaseAddress = new Uri((await server.UrlAsync()).Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal))
+        };
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/api/sensors")).StatusCode);
         var key = (await cli.Start(environment, "key", "add", "me").EndAsync()).Output.Trim();
         Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/api/sensors")).StatusCode);

@@ -17,10 +17,13 @@ public sealed class CreateEnvTests : IDisposable
         {
             Assert.Equal(0, (await folder.CreateEnvAsync()).ExitCode);
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(folder.PathOf(".env")));
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(folder.PathOf("secrets")));
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                File.GetUnixFileMode(folder.PathOf("secrets")));
         }
 
-        var passwords = new[] { _folder, other }.SelectMany(f => new[] { Secret(f, "postgres_password"), Secret(f, "pgpass").Split(':')[^1].TrimEnd('\n') }).ToList();
+        var passwords = new[] { _folder, other }.SelectMany(
+            f => new[] { Secret(f, "postgres_password"), Secret(f, "pgpass").Split(':')[^1].TrimEnd('\n') }).ToList();
         Assert.Equal(4, passwords.Distinct().Count());
         Assert.All(passwords, p => Assert.Matches("^[0-9a-f]{48}$", p));
         Assert.StartsWith("*:*:*:tidemark:", Secret(_folder, "pgpass"), StringComparison.Ordinal);
@@ -38,7 +41,10 @@ public sealed class CreateEnvTests : IDisposable
 
         var result = await _folder.CreateEnvAsync();
         Assert.Equal(1, result.ExitCode);
-        Assert.Contains($"{_folder.PathOf(existing)} is there already", Assert.Single(result.Error.TrimEnd().Split('\n')), StringComparison.Ordinal);
+        Assert.Contains(
+            $"{_folder.PathOf(existing)} is there already",
+            Assert.Single(result.Error.TrimEnd().Split('\n')),
+            StringComparison.Ordinal);
         Assert.False(Path.Exists(_folder.PathOf(other)));
 
         Directory.Move(_folder.PathOf("moved"), _folder.PathOf(other));

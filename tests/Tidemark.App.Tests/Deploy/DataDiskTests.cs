@@ -18,7 +18,9 @@ public sealed class DataDiskTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Assert.SkipUnless(Tool.Find("losetup") is not null && Tool.Find("mkfs.ext4") is not null, "losetup or mkfs.ext4 is not on this machine");
+        Assert.SkipUnless(
+            Tool.Find("losetup") is not null && Tool.Find("mkfs.ext4") is not null,
+            "losetup or mkfs.ext4 is not on this machine");
         await using (var file = File.Create(Image))
         {
             file.SetLength(Size);
@@ -129,7 +131,12 @@ public sealed class DataDiskTests : IAsyncLifetime
     }
 
     private Task<CliResult> RunAsync(string seconds = "1")
-        => Tool.RunAsync(Repository.PathOf("deploy/azure/data-disk.sh"), ["10", MountPoint, seconds], null, null, [("DEV_FOLDER", _root.FullName)]);
+        => Tool.RunAsync(
+            Repository.PathOf("deploy/azure/data-disk.sh"),
+            ["10", MountPoint, seconds],
+            null,
+            null,
+            [("DEV_FOLDER", _root.FullName)]);
 
     /// <summary>A link as udev makes it, to the file's loop device.</summary>
     private async Task PlugInAsync(string name)

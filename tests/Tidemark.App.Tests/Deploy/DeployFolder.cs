@@ -38,8 +38,14 @@ internal sealed class DeployFolder : IDisposable
     {
         var compose = await Compose.Value;
         Tool.Require(compose is not null, "docker compose, of version 2 or later,");
-        var own = Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith("TIDEMARK_", StringComparison.Ordinal) || name.StartsWith("TIMESCALEDB_", StringComparison.Ordinal));
-        return await Tool.RunAsync(compose![0], [.. compose[1..], "--profile", "*", "config", .. arguments], Path, null, own.Select(name => (name, (string?)null)));
+        var own = Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(
+            name => name.StartsWith("TIDEMARK_", StringComparison.Ordinal) || name.StartsWith("TIMESCALEDB_", StringComparison.Ordinal));
+        return await Tool.RunAsync(
+            compose![0],
+            [.. compose[1..], "--profile", "*", "config", .. arguments],
+            Path,
+            null,
+            own.Select(name => (name, (string?)null)));
     }
 
     /// <summary>The configuration as compose would run it, all profiles included.</summary>
@@ -59,7 +65,8 @@ internal sealed class DeployFolder : IDisposable
             if (Tool.Find(command[0]) is { } program)
             {
                 var version = await Tool.RunAsync(program, [.. command[1..], "version", "--short"]);
-                if (version.ExitCode == 0 && Version.TryParse(version.Output.Trim().TrimStart('v').Split('-', '+')[0], out var number) && number.Major >= 2)
+                if (version.ExitCode == 0 && Version.TryParse(version.Output.Trim().TrimStart('v').Split('-', '+')[0], out var number)
+                    && number.Major >= 2)
                 {
                     return [program, .. command[1..]];
                 }

@@ -9,9 +9,11 @@ public sealed partial class DockerfileTests
     private static readonly string Text = Continuation().Replace(Comment().Replace(Repository.Read("deploy/docker/Dockerfile"), ""), " ");
 
     private static readonly List<(string Name, string Value)> Instructions =
-        [.. Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', 2)).Select(parts => (parts[0], parts[1].Trim()))];
+        [.. Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ', 2))
+            .Select(parts => (parts[0], parts[1].Trim()))];
 
-    private static readonly List<(string Name, string Value)> FinalStage = Instructions[Instructions.FindLastIndex(i => i.Name == "FROM")..];
+    private static readonly List<(string Name, string Value)> FinalStage = Instructions[
+        Instructions.FindLastIndex(i => i.Name == "FROM")..];
 
     [Theory]
     [InlineData("SDK_IMAGE", "mcr.microsoft.com/dotnet/sdk"), InlineData("RUNTIME_IMAGE", "mcr.microsoft.com/dotnet/aspnet")]
@@ -28,13 +30,15 @@ public sealed partial class DockerfileTests
 
     /// <summary>DuckDB's library needs glibc, and imports with --time-zone need the zones, which only "extra" has.</summary>
     [Fact]
-    public void The_runtime_has_glibc_and_time_zones_and_no_shell() => Assert.EndsWith("-chiseled-extra", Argument("RUNTIME_IMAGE"), StringComparison.Ordinal);
+    public void The_runtime_has_glibc_and_time_zones_and_no_shell()
+        => Assert.EndsWith("-chiseled-extra", Argument("RUNTIME_IMAGE"), StringComparison.Ordinal);
 
     [Fact]
     public void The_program_never_runs_as_root()
     {
         Assert.Equal("$APP_UID", FinalStage.Last(i => i.Name == "USER").Value);
-        Assert.Contains(FinalStage, i => i.Name == "COPY" && i.Value.Contains("--chown=$APP_UID:$APP_UID", StringComparison.Ordinal) && i.Value.EndsWith(" /var/lib/tidemark", StringComparison.Ordinal));
+        Assert.Contains(FinalStage, i => i.Name == "COPY" && i.Value.Contains("--chown=$APP_UID:$APP_UID", StringComparison.Ordinal)
+            && i.Value.EndsWith(" /var/lib/tidemark", StringComparison.Ordinal));
         Assert.Contains(("VOLUME", "/var/lib/tidemark"), FinalStage);
     }
 
@@ -44,7 +48,10 @@ public sealed partial class DockerfileTests
     {
         Assert.DoesNotContain(FinalStage, i => i.Name == "RUN");
         Assert.All(FinalStage.Where(i => i.Name is "CMD" or "ENTRYPOINT"), i => Assert.StartsWith("[", i.Value, StringComparison.Ordinal));
-        Assert.EndsWith("""CMD ["/app/tidemark", "health"]""", FinalStage.Single(i => i.Name == "HEALTHCHECK").Value, StringComparison.Ordinal);
+        Assert.EndsWith(
+            """CMD ["/app/tidemark", "health"]""",
+            FinalStage.Single(i => i.Name == "HEALTHCHECK").Value,
+            StringComparison.Ordinal);
     }
 
     /// <summary>A change of a source file must not restore the packages again.</summary>
@@ -70,7 +77,9 @@ public sealed partial class DockerfileTests
     public void Everything_that_is_copied_is_there_and_let_through()
     {
         var allowed = File.ReadAllLines(Repository.PathOf(".dockerignore")).Where(l => l.StartsWith('!')).Select(l => l[1..]).ToList();
-        var copied = Instructions.Where(i => i.Name == "COPY" && !i.Value.StartsWith("--from", StringComparison.Ordinal)).SelectMany(i => i.Value.Split(' ')[..^1]).ToList();
+        var copied = Instructions.Where(i => i.Name == "COPY" && !i.Value.StartsWith("--from", StringComparison.Ordinal))
+            .SelectMany(i => i.Value.Split(' ')[..^1])
+            .ToList();
         Assert.NotEmpty(copied);
         foreach (var source in copied.Select(c => c.Split('/')[0]))
         {
@@ -88,7 +97,10 @@ public sealed partial class DockerfileTests
     {
         var version = XDocument.Load(Repository.PathOf("Directory.Build.props")).Descendants("Version").Single().Value;
         Assert.Equal(version, Argument("VERSION"));
-        Assert.Contains($"${{TIDEMARK_IMAGE:-tidemark:{version}}}", Repository.Read("deploy/docker/compose.yaml"), StringComparison.Ordinal);
+        Assert.Contains(
+            $"${{TIDEMARK_IMAGE:-tidemark:{version}}}",
+            Repository.Read("deploy/docker/compose.yaml"),
+            StringComparison.Ordinal);
     }
 
     private static string Argument(string name)

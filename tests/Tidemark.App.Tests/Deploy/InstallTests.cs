@@ -52,7 +52,10 @@ public sealed class InstallTests : IDisposable
         Assert.DoesNotContain("systemctl start", output, StringComparison.Ordinal);
         Assert.Contains("\n700 1654 /srv/tidemark/caddy\n700 1654 /srv/tidemark/keys\n", output, StringComparison.Ordinal);
         Assert.Contains("\ntidemark-backup.service\ntidemark-backup.timer\n", output, StringComparison.Ordinal);
-        Assert.EndsWith("COMPOSE_FILE=compose.yaml:compose.production.yaml\nTIDEMARK_DATA=/srv/tidemark\nTIDEMARK_SITE=tidemark.example.org\n", output, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "COMPOSE_FILE=compose.yaml:compose.production.yaml\nTIDEMARK_DATA=/srv/tidemark\nTIDEMARK_SITE=tidemark.example.org\n",
+            output,
+            StringComparison.Ordinal);
     }
 
     /// <summary>PostgreSQL refuses a folder of another owner or mode, and a database other passwords.</summary>
@@ -85,13 +88,17 @@ public sealed class InstallTests : IDisposable
         var (prepared, started) = (output.Split("then\n")[0], output.Split("then\n")[1]);
         Assert.Contains("docker compose pull api\n", prepared, StringComparison.Ordinal);
         Assert.DoesNotContain("systemctl start", prepared, StringComparison.Ordinal);
-        Assert.Contains("systemctl start tidemark.service\ndocker compose up --detach --no-build --remove-orphans --wait\nsystemctl start tidemark-refresh.timer", started, StringComparison.Ordinal);
+        Assert.Contains("systemctl start tidemark.service\ndocker compose up --detach --no-build --remove-orphans --wait\nsystemctl start "
+            + "tidemark-refresh.timer", started, StringComparison.Ordinal);
         Assert.EndsWith("Tidemark runs: https://tidemark.example.org\n", started, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("1", "$install", "the data disk isn't mounted at /srv/tidemark")]
-    [InlineData("", "mv /srv/tidemark/app /srv/tidemark/other; /srv/tidemark/other/deploy/azure/install.sh", "the clone belongs at /srv/tidemark/app")]
+    [InlineData(
+        "",
+        "mv /srv/tidemark/app /srv/tidemark/other; /srv/tidemark/other/deploy/azure/install.sh",
+        "the clone belongs at /srv/tidemark/app")]
     public async Task What_is_missing_is_said_and_nothing_is_made(string noDisk, string command, string message)
     {
         var result = await RunAsync($"{command} || {{ ls /srv/tidemark; exit 1; }}", noDisk);
@@ -112,6 +119,11 @@ public sealed class InstallTests : IDisposable
         string[] alone = ["--mount", "--propagation", "private", "sh", "-c"];
         var allowed = Tool.Find("unshare") is null ? null : await Tool.RunAsync("unshare", [.. alone, "mount -t tmpfs tmpfs /srv"]);
         Assert.SkipUnless(allowed is { ExitCode: 0 }, "mount namespaces are not allowed here");
-        return await Tool.RunAsync("unshare", [.. alone, Prepare + script], _root.FullName, null, [("ROOT", _root.FullName), ("DEPLOY", Repository.PathOf("deploy")), ("NO_DISK", noDisk)]);
+        return await Tool.RunAsync(
+            "unshare",
+            [.. alone, Prepare + script],
+            _root.FullName,
+            null,
+            [("ROOT", _root.FullName), ("DEPLOY", Repository.PathOf("deploy")), ("NO_DISK", noDisk)]);
     }
 }

@@ -25,7 +25,9 @@ public sealed partial class OperationsPageTests : IDisposable
 
     [Fact]
     public void Its_scripts_are_in_the_folder()
-        => Assert.All(Script().Matches(Page).Select(m => m.Groups[1].Value).Distinct(), name => Assert.True(File.Exists(Repository.PathOf($"deploy/docker/{name}")), name));
+        => Assert.All(
+            Script().Matches(Page).Select(m => m.Groups[1].Value).Distinct(),
+            name => Assert.True(File.Exists(Repository.PathOf($"deploy/docker/{name}")), name));
 
     [Fact]
     public async Task Its_configuration_is_accepted()
@@ -50,7 +52,12 @@ public sealed partial class OperationsPageTests : IDisposable
         }
 
         _folder.Write("docker.service", "[Unit]\nDescription=Stands for Docker's own\n[Service]\nExecStart=/bin/true\n");
-        var result = await Tool.RunAsync("systemd-analyze", ["verify", "./tidemark-refresh.service", "./tidemark-refresh.timer"], _folder.Path, null, []);
+        var result = await Tool.RunAsync(
+            "systemd-analyze",
+            ["verify", "./tidemark-refresh.service", "./tidemark-refresh.timer"],
+            _folder.Path,
+            null,
+            []);
         Assert.True(result is { ExitCode: 0, Error: "" }, result.Error);
     }
 
@@ -58,7 +65,9 @@ public sealed partial class OperationsPageTests : IDisposable
     [InlineData(0, 0), InlineData(23, 0), InlineData(49, 1)]
     public async Task Its_check_of_the_backups_age_fails_when_there_is_none_of_the_last_day(int hours, int exitCode)
     {
-        var file = Path.Combine(Directory.CreateDirectory(Path.Combine(_folder.Path, "backups")).FullName, "iotdata-20261125T020000Z-timescaledb-2.32.0.dump");
+        var file = Path.Combine(
+            Directory.CreateDirectory(Path.Combine(_folder.Path, "backups")).FullName,
+            "iotdata-20261125T020000Z-timescaledb-2.32.0.dump");
         File.WriteAllText(file, "");
         File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddHours(-hours));
         File.WriteAllText(file + ".partial", "");

@@ -20,7 +20,9 @@ public sealed class ProductionTests : IDisposable
     public async Task Every_service_keeps_the_policy_but_for_three_exceptions()
     {
         var config = await CreatedAsync();
-        Assert.Equal(["admin", "api", "maintain", "proxy", "refresh", "timescaledb"], config.GetProperty("services").EnumerateObject().Select(s => s.Name).Order());
+        Assert.Equal(
+            ["admin", "api", "maintain", "proxy", "refresh", "timescaledb"],
+            config.GetProperty("services").EnumerateObject().Select(s => s.Name).Order());
         Assert.Equal(
             ["admin comes back after a reboot", "proxy keeps no capability", "proxy publishes ports on 127.0.0.1 alone"],
             ComposePolicy.Breaches(config).Order());
@@ -58,21 +60,33 @@ public sealed class ProductionTests : IDisposable
     public async Task The_database_has_no_way_out_and_only_the_API_has_one_to_it()
     {
         var config = await CreatedAsync();
-        Assert.Equal("data=True edge= web=True", string.Join(' ', config.GetProperty("networks").EnumerateObject().Select(n => $"{n.Name}={ComposePolicy.Text(n.Value, "internal")}").Order()));
+        Assert.Equal("data=True edge= web=True", string.Join(
+            ' ',
+            config.GetProperty("networks").EnumerateObject().Select(n => $"{n.Name}={ComposePolicy.Text(n.Value, "internal")}").Order()));
         Assert.Equal(
             ["admin:", "api: data web", "maintain: data", "proxy: edge web", "refresh: data", "timescaledb: data"],
-            config.GetProperty("services").EnumerateObject().Select(s => $"{s.Name}: {string.Join(' ', ComposePolicy.Members(s.Value, "networks").Select(n => n.Name).Order())}".TrimEnd()).Order());
+            config.GetProperty("services").EnumerateObject().Select(
+                s => $"{s.Name}: {string.Join(' ', ComposePolicy.Members(s.Value, "networks").Select(n
+                    => n.Name).Order())}".TrimEnd()).Order());
     }
 
-    /// <summary>Whose word about a client the API takes: the network that proxy and API share, and no other one of this host or the VM's.</summary>
+    /// <summary>
+    /// Whose word about a client the API takes: the network that proxy and API share, and no other one of this host or the VM's.
+    /// </summary>
     [Fact]
     public async Task The_API_trusts_the_proxy_s_network_alone()
     {
         var config = await CreatedAsync();
-        var subnet = ComposePolicy.Text(Assert.Single(ComposePolicy.Items(config.GetProperty("networks").GetProperty("web").GetProperty("ipam"), "config")), "subnet");
+        var subnet = ComposePolicy.Text(
+            Assert.Single(ComposePolicy.Items(config.GetProperty("networks").GetProperty("web").GetProperty("ipam"), "config")),
+            "subnet");
         Assert.Equal(subnet, ComposePolicy.Text(config, "services", "api", "environment", "TIDEMARK_SERVER__TRUSTED_PROXIES"));
-        Assert.Equal(["api", "proxy"], config.GetProperty("services").EnumerateObject().Where(s => ComposePolicy.Members(s.Value, "networks").Any(n => n.Name == "web")).Select(s => s.Name).Order());
-        var virtualNetwork = IPNetwork.Parse(Regex.Match(Repository.Read("deploy/azure/main.tf"), @"address_space\s+= \[""([^""]+)""\]").Groups[1].Value);
+        Assert.Equal(["api", "proxy"], config.GetProperty("services").EnumerateObject()
+            .Where(s => ComposePolicy.Members(s.Value, "networks").Any(n => n.Name == "web"))
+            .Select(s => s.Name)
+            .Order());
+        var virtualNetwork = IPNetwork.Parse(
+            Regex.Match(Repository.Read("deploy/azure/main.tf"), @"address_space\s+= \[""([^""]+)""\]").Groups[1].Value);
         Assert.False(virtualNetwork.Contains(IPNetwork.Parse(subnet).BaseAddress), $"{subnet} is in {virtualNetwork}");
     }
 
@@ -81,7 +95,9 @@ public sealed class ProductionTests : IDisposable
     public async Task No_folder_of_the_host_is_made_by_Docker()
     {
         var config = await CreatedAsync();
-        var binds = config.GetProperty("services").EnumerateObject().SelectMany(s => ComposePolicy.Items(s.Value, "volumes")).Where(v => ComposePolicy.Text(v, "type") == "bind").ToList();
+        var binds = config.GetProperty("services").EnumerateObject().SelectMany(s => ComposePolicy.Items(s.Value, "volumes"))
+            .Where(v => ComposePolicy.Text(v, "type") == "bind")
+            .ToList();
         Assert.Equal(4, binds.Count);
         Assert.All(binds, b => Assert.NotEqual("True", ComposePolicy.Text(b, "bind", "create_host_path")));
         Assert.Equal(("none", "bind", "/srv/tidemark/postgres"), (Option("type"), Option("o"), Option("device")));
@@ -98,11 +114,16 @@ public sealed class ProductionTests : IDisposable
         {
             var folder = Assert.Single(ComposePolicy.Items(services.GetProperty(name), "volumes"));
             Assert.Equal(("/srv/tidemark/keys", readOnly), (ComposePolicy.Text(folder, "source"), ComposePolicy.Text(folder, "read_only")));
-            Assert.StartsWith(ComposePolicy.Text(folder, "target") + "/", ComposePolicy.Text(services, name, "environment", "TIDEMARK_SERVER__KEYS"), StringComparison.Ordinal);
+            Assert.StartsWith(
+                ComposePolicy.Text(folder, "target") + "/",
+                ComposePolicy.Text(services, name, "environment", "TIDEMARK_SERVER__KEYS"),
+                StringComparison.Ordinal);
         }
     }
 
-    /// <summary>The commands of the two services, on a folder that stands for the mounted one and a store that stands for the database.</summary>
+    /// <summary>
+    /// The commands of the two services, on a folder that stands for the mounted one and a store that stands for the database.
+    /// </summary>
     [Fact]
     public async Task The_API_starts_once_there_is_a_key_and_asks_for_it()
     {
@@ -150,7 +171,9 @@ public sealed class ProductionTests : IDisposable
     public async Task A_directive_that_Caddy_does_not_know_is_found()
     {
         var file = _folder.PathOf("Caddyfile");
-        File.WriteAllText(file, Repository.Read("deploy/docker/caddy/Caddyfile").Replace("reverse_proxy", "reverse_prox", StringComparison.Ordinal));
+        File.WriteAllText(
+            file,
+            Repository.Read("deploy/docker/caddy/Caddyfile").Replace("reverse_proxy", "reverse_prox", StringComparison.Ordinal));
         Assert.NotEqual(0, (await ValidateAsync(file)).ExitCode);
     }
 
@@ -158,7 +181,9 @@ public sealed class ProductionTests : IDisposable
     {
         var created = await _folder.CreateEnvAsync();
         Assert.True(created.ExitCode == 0, created.Error);
-        File.AppendAllText(_folder.PathOf(".env"), $"COMPOSE_FILE=compose.yaml:{Overlay}\nTIDEMARK_DATA=/srv/tidemark\nTIDEMARK_SITE=localhost\n");
+        File.AppendAllText(
+            _folder.PathOf(".env"),
+            $"COMPOSE_FILE=compose.yaml:{Overlay}\nTIDEMARK_DATA=/srv/tidemark\nTIDEMARK_SITE=localhost\n");
         return await _folder.ReadConfigAsync();
     }
 
@@ -174,6 +199,11 @@ public sealed class ProductionTests : IDisposable
     private async Task<CliResult> ValidateAsync(string file)
     {
         Tool.Require(Tool.Find("caddy") is not null, "caddy");
-        return await Tool.RunAsync("caddy", ["validate", "--adapter", "caddyfile", "--config", file], null, null, [("TIDEMARK_SITE", "tidemark.example.org"), ("HOME", _folder.Path)]);
+        return await Tool.RunAsync(
+            "caddy",
+            ["validate", "--adapter", "caddyfile", "--config", file],
+            null,
+            null,
+            [("TIDEMARK_SITE", "tidemark.example.org"), ("HOME", _folder.Path)]);
     }
 }

@@ -9,7 +9,9 @@ using Tidemark.Server.Remote;
 
 namespace Tidemark.App.Tests.Deploy;
 
-/// <summary>A server behind the proxy of deploy/docker/caddy: a real Caddy with the real file, but for the names and ports of a container.</summary>
+/// <summary>
+/// A server behind the proxy of deploy/docker/caddy: a real Caddy with the real file, but for the names and ports of a container.
+/// </summary>
 public sealed class ProxyTests : IAsyncLifetime
 {
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("tidemark-proxy-");
@@ -29,8 +31,16 @@ public sealed class ProxyTests : IAsyncLifetime
         var (port, health) = (FreePort(), FreePort());
         _address = new Uri($"http://127.0.0.1:{port}");
         var file = Path.Combine(_root.FullName, "Caddyfile");
-        File.WriteAllText(file, Replace(Repository.Read("deploy/docker/caddy/Caddyfile"), ("\tadmin off\n", "\tadmin off\n\tdefault_bind 127.0.0.1\n"), ("api:5000", _server.Address.Authority), ("127.0.0.1:2020", $"127.0.0.1:{health}")));
-        _proxy = Tool.Start("caddy", ["run", "--adapter", "caddyfile", "--config", file], ("TIDEMARK_SITE", $"http://{_address.Authority}"), ("HOME", _root.FullName));
+        File.WriteAllText(file, Replace(
+            Repository.Read("deploy/docker/caddy/Caddyfile"),
+            ("\tadmin off\n", "\tadmin off\n\tdefault_bind 127.0.0.1\n"),
+            ("api:5000", _server.Address.Authority),
+            ("127.0.0.1:2020", $"127.0.0.1:{health}")));
+        _proxy = Tool.Start(
+            "caddy",
+            ["run", "--adapter", "caddyfile", "--config", file],
+            ("TIDEMARK_SITE", $"http://{_address.Authority}"),
+            ("HOME", _root.FullName));
         using var client = new HttpClient();
         for (var attempt = 0; ; attempt++)
         {

@@ -8,7 +8,10 @@ using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Deploy;
 
-/// <summary>.ci/release on this clone's last commit. A server stands for a package source's vulnerability database, a program that writes down what it is asked for Docker.</summary>
+/// <summary>
+/// .ci/release on this clone's last commit. A server stands for a package source's vulnerability database, a program that writes down what
+/// it is asked for Docker.
+/// </summary>
 [UnsupportedOSPlatform("windows")]
 public sealed class ReleaseTests : IAsyncLifetime
 {
@@ -22,8 +25,13 @@ public sealed class ReleaseTests : IAsyncLifetime
         builder.Logging.ClearProviders();
         _source = builder.Build();
         _source.Urls.Add("http://127.0.0.1:0");
-        _source.MapGet("/index.json", () => Json($$"""{ "version": "3.0.0", "resources": [{ "@id": "{{Address}}/vulnerabilities.json", "@type": "VulnerabilityInfo/6.7.0" }] }"""));
-        _source.MapGet("/vulnerabilities.json", () => Json($$"""[{ "@name": "base", "@id": "{{Address}}/base.json", "@updated": "2026-11-01T00:00:00Z" }]"""));
+        _source.MapGet("/index.json", () => Json(
+            $$"""
+            { "version": "3.0.0", "resources": [{ "@id": "{{Address}}/vulnerabilities.json", "@type": "VulnerabilityInfo/6.7.0" }] }
+            """));
+        _source.MapGet(
+            "/vulnerabilities.json",
+            () => Json($$"""[{ "@name": "base", "@id": "{{Address}}/base.json", "@updated": "2026-11-01T00:00:00Z" }]"""));
         _source.MapGet("/base.json", () => Json(_advisories));
         _source.MapGet("/empty/index.json", () => Json("""{ "version": "3.0.0", "resources": [] }"""));
 
@@ -60,19 +68,27 @@ public sealed class ReleaseTests : IAsyncLifetime
         var commit = await GitAsync("rev-parse", "HEAD");
         var version = Regex.Match(await GitAsync("show", "HEAD:Directory.Build.props"), "<Version>(.*)</Version>").Groups[1].Value;
         Assert.Equal("CycloneDX", ComposePolicy.Text(bill, "bomFormat"));
-        Assert.Equal(("tidemark", version), (ComposePolicy.Text(bill, "metadata", "component", "name"), ComposePolicy.Text(bill, "metadata", "component", "version")));
-        Assert.Equal(commit, ComposePolicy.Text(bill.GetProperty("metadata").GetProperty("component").GetProperty("properties")[0], "value"));
+        Assert.Equal(
+            ("tidemark", version),
+            (ComposePolicy.Text(bill, "metadata", "component", "name"), ComposePolicy.Text(bill, "metadata", "component", "version")));
+        Assert.Equal(
+            commit,
+            ComposePolicy.Text(bill.GetProperty("metadata").GetProperty("component").GetProperty("properties")[0], "value"));
 
         var components = bill.GetProperty("components").EnumerateArray().Select(c => ComposePolicy.Text(c, "purl")).ToList();
         var packages = await GitAsync("show", "HEAD:Directory.Packages.props");
         foreach (var name in new[] { "Npgsql", "DuckDB.NET.Data.Full", "Parquet.Net" })
         {
-            Assert.Contains($"pkg:nuget/{name}@{Regex.Match(packages, $"Include=\"{name}\" Version=\"([^\"]+)\"").Groups[1].Value}", components);
+            Assert.Contains(
+                $"pkg:nuget/{name}@{Regex.Match(packages, $"Include=\"{name}\" Version=\"([^\"]+)\"").Groups[1].Value}",
+                components);
         }
 
         Assert.Contains(components, c => c.StartsWith("pkg:nuget/DuckDB.NET.Bindings.Full@", StringComparison.Ordinal));
         Assert.DoesNotContain(components, c => c.Contains("xunit", StringComparison.Ordinal));
-        Assert.Matches(@"^pkg:docker/dotnet/aspnet@10\.\d+\.\d+-[a-z-]+\?repository_url=mcr\.microsoft\.com$", Assert.Single(components, c => c.StartsWith("pkg:docker/", StringComparison.Ordinal)));
+        Assert.Matches(
+            @"^pkg:docker/dotnet/aspnet@10\.\d+\.\d+-[a-z-]+\?repository_url=mcr\.microsoft\.com$",
+            Assert.Single(components, c => c.StartsWith("pkg:docker/", StringComparison.Ordinal)));
 
         Assert.Equal([version, $"{version}-{commit[..12]}"], await File.ReadAllLinesAsync(Path.Combine(Folder, "tags")));
         var build = Assert.Single(result.Output.Split('\n'), l => l.StartsWith("docker ", StringComparison.Ordinal));
@@ -89,7 +105,9 @@ public sealed class ReleaseTests : IAsyncLifetime
         _advisories = Advisory("(, 999.0.0)");
         var result = await ReleaseAsync($"{Address}/index.json");
         Assert.Equal(1, result.ExitCode);
-        Assert.Matches("error NU1903: .*'Npgsql' .* has a known high severity vulnerability, https://advisories.example.org/1", result.Error);
+        Assert.Matches(
+            "error NU1903: .*'Npgsql' .* has a known high severity vulnerability, https://advisories.example.org/1",
+            result.Error);
         Assert.DoesNotContain("docker", result.Output, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(Folder));
     }
@@ -105,14 +123,16 @@ public sealed class ReleaseTests : IAsyncLifetime
         Assert.Empty(Directory.GetFiles(Folder));
     }
 
-    private static string Advisory(string versions) => $$"""{ "npgsql": [{ "url": "https://advisories.example.org/1", "severity": 2, "versions": "{{versions}}" }] }""";
+    private static string Advisory(string versions)
+        => $$"""{ "npgsql": [{ "url": "https://advisories.example.org/1", "severity": 2, "versions": "{{versions}}" }] }""";
 
     private async Task<CliResult> ReleaseAsync(string auditSource)
     {
         Tool.Require(Tool.Find("jq") is not null, "jq");
         return await Tool.RunAsync(Repository.PathOf(".ci/release"), [Folder, "registry.example.org/tidemark"], null, null,
         [
-            ("PATH", $"{Path.Combine(_root.FullName, "bin")}:{Environment.GetEnvironmentVariable("PATH")}"), ("AUDIT_SOURCE", auditSource), ("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1"),
+            ("PATH", $"{Path.Combine(_root.FullName, "bin")}:{Environment.GetEnvironmentVariable("PATH")}"), ("AUDIT_SOURCE", auditSource),
+            ("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1"),
         ]);
     }
 

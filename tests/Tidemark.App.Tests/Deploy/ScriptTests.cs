@@ -3,7 +3,9 @@ namespace Tidemark.App.Tests.Deploy;
 public sealed class ScriptTests
 {
     public static TheoryData<string> Scripts =>
-        [.. Directory.GetFiles(Repository.PathOf("deploy"), "*.sh", SearchOption.AllDirectories).Concat(Directory.GetFiles(Repository.PathOf(".ci"))).Select(p => Path.GetRelativePath(Repository.Root, p))];
+        [.. Directory.GetFiles(Repository.PathOf("deploy"), "*.sh", SearchOption.AllDirectories)
+            .Concat(Directory.GetFiles(Repository.PathOf(".ci")))
+            .Select(p => Path.GetRelativePath(Repository.Root, p))];
 
     [Theory]
     [MemberData(nameof(Scripts))]

@@ -8,7 +8,9 @@ namespace Tidemark.App.Tests.Deploy;
 /// </summary>
 public sealed partial class TerraformFilesTests
 {
-    private static readonly string Main = string.Join('\n', Directory.GetFiles(Repository.PathOf("deploy/azure"), "*.tf").Order(StringComparer.Ordinal).Select(File.ReadAllText));
+    private static readonly string Main = string.Join(
+        '\n',
+        Directory.GetFiles(Repository.PathOf("deploy/azure"), "*.tf").Order(StringComparer.Ordinal).Select(File.ReadAllText));
 
     private static readonly List<(string Type, string Name, string Body)> Resources =
         [.. Resource().Matches(Main).Select(m => (m.Groups[1].Value, m.Groups[2].Value, m.Groups[3].Value))];
@@ -31,8 +33,10 @@ public sealed partial class TerraformFilesTests
     {
         string[] untaggable =
         [
-            "azurerm_consumption_budget_subscription", "azurerm_maintenance_assignment_virtual_machine", "azurerm_monitor_diagnostic_setting", "azurerm_network_security_rule", "azurerm_role_assignment",
-            "azurerm_storage_container", "azurerm_storage_management_policy", "azurerm_subnet", "azurerm_subnet_network_security_group_association", "azurerm_virtual_machine_data_disk_attachment",
+            "azurerm_consumption_budget_subscription", "azurerm_maintenance_assignment_virtual_machine",
+            "azurerm_monitor_diagnostic_setting", "azurerm_network_security_rule", "azurerm_role_assignment",
+            "azurerm_storage_container", "azurerm_storage_management_policy", "azurerm_subnet",
+            "azurerm_subnet_network_security_group_association", "azurerm_virtual_machine_data_disk_attachment",
         ];
         foreach (var resource in Resources.Where(r => !untaggable.Contains(r.Type)))
         {
@@ -52,7 +56,10 @@ public sealed partial class TerraformFilesTests
     [Fact]
     public void The_alert_waits_for_what_ends_an_upload()
     {
-        Assert.Contains("OperationName == \"PutBlockList\" and StatusCode == \"201\"", Resources.Single(r => r.Type == "azurerm_monitor_scheduled_query_rules_alert_v2").Body, StringComparison.Ordinal);
+        Assert.Contains(
+            "OperationName == \"PutBlockList\" and StatusCode == \"201\"",
+            Resources.Single(r => r.Type == "azurerm_monitor_scheduled_query_rules_alert_v2").Body,
+            StringComparison.Ordinal);
         Assert.Matches(@"--request PUT [^\n]*\\\n[^\n]*comp=blocklist""", Repository.Read("deploy/azure/blob.sh"));
     }
 
@@ -68,9 +75,12 @@ public sealed partial class TerraformFilesTests
     [Fact]
     public void Nothing_makes_a_secret_or_shows_one()
     {
-        foreach (var file in Directory.GetFiles(Repository.PathOf("deploy/azure"), "*.*", SearchOption.AllDirectories).Where(f => Path.GetExtension(f) is ".tf" or ".tftpl" or ".example"))
+        foreach (var file in Directory.GetFiles(Repository.PathOf("deploy/azure"), "*.*", SearchOption.AllDirectories)
+            .Where(f => Path.GetExtension(f) is ".tf" or ".tftpl" or ".example"))
         {
-            Assert.DoesNotMatch("random_password|random_id|access_key\\b(?!_enabled)|connection_string|client_secret|admin_password|sas_token", File.ReadAllText(file));
+            Assert.DoesNotMatch(
+                "random_password|random_id|access_key\\b(?!_enabled)|connection_string|client_secret|admin_password|sas_token",
+                File.ReadAllText(file));
         }
 
         Assert.DoesNotMatch("(?i)secret|password|sensitive|primary_", Repository.Read("deploy/azure/outputs.tf"));
@@ -102,7 +112,11 @@ public sealed partial class TerraformFilesTests
     }
 
     [Theory]
-    [InlineData("terraform.tfstate"), InlineData("terraform.tfstate.backup"), InlineData("terraform.tfvars"), InlineData("main.tfplan"), InlineData("main.destroy.tfplan")]
+    [InlineData("terraform.tfstate"),
+        InlineData("terraform.tfstate.backup"),
+        InlineData("terraform.tfvars"),
+        InlineData("main.tfplan"),
+        InlineData("main.destroy.tfplan")]
     [InlineData(".terraform/x"), InlineData(".terraform.lock.hcl"), InlineData("backend.hcl")]
     public async Task Git_ignores_what_may_hold_secrets_or_is_one_machine_s(string name)
     {

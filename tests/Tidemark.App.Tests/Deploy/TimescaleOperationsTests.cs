@@ -38,11 +38,13 @@ public sealed partial class TimescaleOperationsTests : IAsyncLifetime
     private const string Contents = """
         SELECT count(*), sum(temperature), min(time), max(time) FROM sensor_data;
         SELECT count(*), sum(reading_count), sum(avg_temperature) FROM sensor_data_hourly;
-        SELECT _timescaledb_functions.to_timestamp(_timescaledb_functions.cagg_watermark(mat_hypertable_id)) FROM _timescaledb_catalog.continuous_agg;
+        SELECT _timescaledb_functions.to_timestamp(_timescaledb_functions.cagg_watermark(mat_hypertable_id))
+            FROM _timescaledb_catalog.continuous_agg;
         SELECT hypertable_name, owner, num_chunks, compression_enabled FROM timescaledb_information.hypertables ORDER BY 1;
         SELECT view_name, view_owner, materialized_only FROM timescaledb_information.continuous_aggregates;
         SELECT hypertable_name, range_start, range_end, is_compressed FROM timescaledb_information.chunks ORDER BY 1, 2;
-        SELECT proc_name, schedule_interval, config, owner, scheduled FROM timescaledb_information.jobs WHERE job_id >= 1000 ORDER BY proc_name;
+        SELECT proc_name, schedule_interval, config, owner, scheduled FROM timescaledb_information.jobs WHERE job_id >= 1000
+            ORDER BY proc_name;
         SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database();
         SELECT extversion, current_setting('timescaledb.restoring') FROM pg_extension WHERE extname = 'timescaledb';
         """;
@@ -69,7 +71,8 @@ public sealed partial class TimescaleOperationsTests : IAsyncLifetime
     {
         if (_server is not null)
         {
-            await SqlAsync("postgres", $"DROP DATABASE IF EXISTS {Restored} WITH (FORCE);\nDROP DATABASE IF EXISTS {_name} WITH (FORCE);\nDROP ROLE IF EXISTS {_name};");
+            await SqlAsync("postgres", $"DROP DATABASE IF EXISTS {Restored} WITH (FORCE);\nDROP DATABASE IF EXISTS {_name} WITH "
+                + $"(FORCE);\nDROP ROLE IF EXISTS {_name};");
         }
 
         _folder.Dispose();
@@ -109,7 +112,8 @@ public sealed partial class TimescaleOperationsTests : IAsyncLifetime
             for (var tries = 0; scheduler.Length == 0 && tries < 100; tries++)
             {
                 await Task.Delay(100);
-                scheduler = await SqlAsync(_name, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_type LIKE 'TimescaleDB Background Worker Scheduler%';");
+                scheduler = await SqlAsync(_name, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_type "
+                    + "LIKE 'TimescaleDB Background Worker Scheduler%';");
             }
 
             Assert.Equal("1\n", scheduler);
@@ -139,7 +143,9 @@ public sealed partial class TimescaleOperationsTests : IAsyncLifetime
     {
         var file = await BackUpAsync();
         var result = await RunAsync("restore.sh", file, _name);
-        Assert.Equal((1, $"restore.sh: the database {_name} is there already: name another one, or drop it first\n"), (result.ExitCode, result.Error));
+        Assert.Equal(
+            (1, $"restore.sh: the database {_name} is there already: name another one, or drop it first\n"),
+            (result.ExitCode, result.Error));
         Assert.StartsWith("13395|", await SqlAsync(_name, Contents), StringComparison.Ordinal);
     }
 
@@ -158,11 +164,15 @@ public sealed partial class TimescaleOperationsTests : IAsyncLifetime
     public async Task Only_the_latest_backups_are_kept()
     {
         Directory.CreateDirectory(Backups);
-        var others = Enumerable.Range(1, 3).Select(day => $"{_name}-2026010{day}T000000Z-timescaledb-2.28.0.dump").Append("another-20260101T000000Z-timescaledb-2.28.0.dump").ToList();
+        var others = Enumerable.Range(1, 3).Select(day => $"{_name}-2026010{day}T000000Z-timescaledb-2.28.0.dump")
+            .Append("another-20260101T000000Z-timescaledb-2.28.0.dump")
+            .ToList();
         others.ForEach(name => File.WriteAllText(Path.Combine(Backups, name), ""));
 
         var file = await BackUpAsync(("TIDEMARK_BACKUPS_KEPT", "2"));
-        Assert.Equal([others[3], others[2], Path.GetFileName(file)], Directory.GetFiles(Backups).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            [others[3], others[2], Path.GetFileName(file)],
+            Directory.GetFiles(Backups).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -187,7 +197,8 @@ public sealed partial class TimescaleOperationsTests : IAsyncLifetime
             var script = File.ReadAllText(_folder.PathOf("role.sql")).Replace("tidemark", role).Replace("/run/secrets/pgpass", passFile);
             await SqlAsync(database, $"{script}\nCREATE SCHEMA {role} AUTHORIZATION {role};");
             Task<CliResult> LogInAsync(string with) => Tool.RunAsync(
-                "psql", ["-X", "-A", "-t", "-c", "CREATE TABLE t (); SELECT pg_get_userbyid(datdba), usesuper, current_schema FROM pg_database, pg_user WHERE datname = current_database() AND usename = current_user"],
+                "psql", ["-X", "-A", "-t", "-c", "CREATE TABLE t (); SELECT pg_get_userbyid(datdba), usesuper, current_schema FROM "
+                    + "pg_database, pg_user WHERE datname = current_database() AND usename = current_user"],
                 null, null, [.. ServerOf(database), ("PGUSER", role), ("PGPASSWORD", with)]);
 
             Assert.NotEqual(0, (await LogInAsync("another")).ExitCode);
@@ -208,7 +219,8 @@ public sealed partial class TimescaleOperationsTests : IAsyncLifetime
         return file;
     }
 
-    private Task<CliResult> RunAsync(string script, params string[] arguments) => Tool.RunAsync(_folder.PathOf(script), arguments, null, null, ServerOf("postgres"));
+    private Task<CliResult> RunAsync(string script, params string[] arguments)
+        => Tool.RunAsync(_folder.PathOf(script), arguments, null, null, ServerOf("postgres"));
 
     private async Task<string> SqlAsync(string database, string statements)
     {

@@ -7,7 +7,9 @@ namespace Tidemark.App.Tests.Deploy;
 /// <summary>deploy/azure/systemd as systemd reads it, with stand-ins for programs that only the VM has.</summary>
 public sealed partial class UnitTests : IDisposable
 {
-    private static readonly string[] Names = [.. Directory.GetFiles(Repository.PathOf("deploy/azure/systemd")).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+    private static readonly string[] Names = [.. Directory.GetFiles(Repository.PathOf("deploy/azure/systemd"))
+        .Select(f => Path.GetFileName(f))
+        .Order(StringComparer.Ordinal)];
 
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("tidemark-units-");
 
@@ -24,14 +26,18 @@ public sealed partial class UnitTests : IDisposable
     [InlineData("OnCalendar=hourly", "OnCalendar=hourley")]
     [InlineData("Type=oneshot", "Type=oneshoot")]
     [InlineData("AssertPathIsMountPoint=", "AssertPathIsMounted=")]
-    public async Task What_systemd_does_not_know_is_found(string line, string broken) => Assert.NotEqual("", (await VerifyAsync(line, broken)).Error);
+    public async Task What_systemd_does_not_know_is_found(string line, string broken)
+        => Assert.NotEqual("", (await VerifyAsync(line, broken)).Error);
 
     [Fact]
     public void Every_program_of_the_clone_is_there_and_can_be_run()
     {
         var programs = Names.SelectMany(name => Program().Matches(Unit(name)).Select(m => m.Groups[1].Value)).Distinct().ToList();
         Assert.NotEmpty(programs);
-        Assert.All(programs, p => Assert.True(OperatingSystem.IsWindows() || File.GetUnixFileMode(Repository.PathOf(p)).HasFlag(UnixFileMode.UserExecute), p));
+        Assert.All(
+            programs,
+            p => Assert.True(
+                OperatingSystem.IsWindows() || File.GetUnixFileMode(Repository.PathOf(p)).HasFlag(UnixFileMode.UserExecute), p));
     }
 
     /// <summary>A late disk must not become an empty database on the system's own.</summary>
@@ -82,7 +88,8 @@ public sealed partial class UnitTests : IDisposable
         var unit = Unit("tidemark-backup.service");
         var attempts = int.Parse(Setting("StartLimitBurst"), CultureInfo.InvariantCulture);
         var within = TimeSpan.FromHours(int.Parse(Setting("StartLimitIntervalSec").TrimEnd('h'), CultureInfo.InvariantCulture));
-        var pause = TimeSpan.FromMinutes(int.Parse(Setting("RestartSec").Replace("min", "", StringComparison.Ordinal), CultureInfo.InvariantCulture));
+        var pause = TimeSpan.FromMinutes(
+            int.Parse(Setting("RestartSec").Replace("min", "", StringComparison.Ordinal), CultureInfo.InvariantCulture));
         Assert.Contains("\nRestart=on-failure\n", unit, StringComparison.Ordinal);
         Assert.True(attempts * pause < within && within < TimeSpan.FromHours(23), $"{attempts} attempts {pause} apart, within {within}");
 
@@ -92,7 +99,9 @@ public sealed partial class UnitTests : IDisposable
     [Fact]
     public void What_is_enabled_has_a_unit()
     {
-        var enabled = EnabledUnit().Matches(Repository.Read("deploy/azure/install.sh") + Repository.Read("deploy/azure/cloud-init.yaml.tftpl")).Select(m => m.Value).Distinct().ToList();
+        var enabled = EnabledUnit().Matches(
+            Repository.Read("deploy/azure/install.sh") + Repository.Read("deploy/azure/cloud-init.yaml.tftpl")).Select(m
+                => m.Value).Distinct().ToList();
         Assert.All(enabled, unit => Assert.Contains(unit, Names));
         Assert.All(Names.Where(n => Unit(n).Contains("[Install]", StringComparison.Ordinal)), unit => Assert.Contains(unit, enabled));
     }
@@ -110,7 +119,9 @@ public sealed partial class UnitTests : IDisposable
             File.WriteAllText(Path.Combine(_root.FullName, name), Command().Replace(text, "$1=/bin/true"));
         }
 
-        File.WriteAllText(Path.Combine(_root.FullName, "docker.service"), "[Unit]\nDescription=Stands for Docker's own\n[Service]\nExecStart=/bin/true\n");
+        File.WriteAllText(
+            Path.Combine(_root.FullName, "docker.service"),
+            "[Unit]\nDescription=Stands for Docker's own\n[Service]\nExecStart=/bin/true\n");
         return await Tool.RunAsync("systemd-analyze", ["verify", .. Names.Select(n => $"./{n}")], _root.FullName, null, []);
     }
 

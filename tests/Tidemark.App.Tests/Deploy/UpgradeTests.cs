@@ -3,11 +3,16 @@ using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Deploy;
 
-/// <summary>The order in which deploy/azure/upgrade.sh and restore.sh do things, with stand-ins for what they call. What those do is tested elsewhere.</summary>
+/// <summary>
+/// The order in which deploy/azure/upgrade.sh and restore.sh do things, with stand-ins for what they call. What those do is tested
+/// elsewhere.
+/// </summary>
 [UnsupportedOSPlatform("windows")]
 public sealed class UpgradeTests : IDisposable
 {
-    /// <summary>Writes down what it is asked, and answers as an engine with three databases would, two of them with the extension.</summary>
+    /// <summary>
+    /// Writes down what it is asked, and answers as an engine with three databases would, two of them with the extension.
+    /// </summary>
     private const string Docker = """
         #!/bin/sh
         echo "docker $*" >> "$LOG"
@@ -34,7 +39,14 @@ public sealed class UpgradeTests : IDisposable
         }
 
         Write("bin/docker", Docker);
-        foreach (var (path, name) in new[] { ("bin/git", "git"), ("deploy/azure/backup.sh", "backup.sh"), ("deploy/azure/install.sh", "install.sh"), ("deploy/docker/restore.sh", "restore") })
+        (string Path, string Name)[] standIns =
+        [
+            ("bin/git", "git"),
+            ("deploy/azure/backup.sh", "backup.sh"),
+            ("deploy/azure/install.sh", "install.sh"),
+            ("deploy/docker/restore.sh", "restore"),
+        ];
+        foreach (var (path, name) in standIns)
         {
             Write(path, $"#!/bin/sh\necho \"{name} $*\" >> \"$LOG\"\n");
         }
@@ -42,7 +54,8 @@ public sealed class UpgradeTests : IDisposable
         Write("deploy/azure/blob.sh", """
             #!/bin/sh
             echo "blob.sh $*" >> "$LOG"
-            [ "$1" != list ] || printf 'iotdata-20260102T000000Z-timescaledb-2.32.0.settings.tar\niotdata-20260102T000000Z-timescaledb-2.32.0.dump\niotdata-20260101T000000Z-timescaledb-2.32.0.dump\n'
+            [ "$1" != list ] || for name in 20260102T000000Z-timescaledb-2.32.0.settings.tar \
+              20260102T000000Z-timescaledb-2.32.0.dump 20260101T000000Z-timescaledb-2.32.0.dump; do echo "iotdata-$name"; done
             """);
     }
 
@@ -70,11 +83,14 @@ public sealed class UpgradeTests : IDisposable
         Assert.Equal("iotdata: TimescaleDB 2.33.0\ntemplate1: TimescaleDB 2.33.0\n", result.Output);
 
         const string Session = "docker compose exec -T timescaledb psql -X -q -U postgres -d";
-        var steps = File.ReadAllLines(Log).Where(l => !l.Contains("SELECT", StringComparison.Ordinal) && !l.Contains("config", StringComparison.Ordinal));
+        var steps = File.ReadAllLines(Log).Where(l => !l.Contains("SELECT", StringComparison.Ordinal)
+            && !l.Contains("config", StringComparison.Ordinal));
         Assert.Equal(
             [
-                "backup.sh ", $"git -C {_azure} pull --ff-only", "install.sh --prepare", "docker compose stop proxy api", "docker compose up --detach --no-build --wait timescaledb",
-                $"{Session} iotdata -t -A -v ON_ERROR_STOP=1 -c ALTER EXTENSION timescaledb UPDATE", $"{Session} template1 -t -A -v ON_ERROR_STOP=1 -c ALTER EXTENSION timescaledb UPDATE",
+                "backup.sh ", $"git -C {_azure} pull --ff-only", "install.sh --prepare", "docker compose stop proxy api",
+                "docker compose up --detach --no-build --wait timescaledb",
+                $"{Session} iotdata -t -A -v ON_ERROR_STOP=1 -c ALTER EXTENSION timescaledb UPDATE", $"{Session} template1 -t -A -v "
+                    + "ON_ERROR_STOP=1 -c ALTER EXTENSION timescaledb UPDATE",
                 "docker compose up --detach --no-build --remove-orphans --wait",
             ],
             steps);
@@ -84,7 +100,8 @@ public sealed class UpgradeTests : IDisposable
     public async Task Another_major_version_of_PostgreSQL_is_refused_before_anything_stops()
     {
         var result = await RunAsync("upgrade.sh", "18");
-        Assert.Equal((1, "upgrade.sh: PostgreSQL 17 can't become 18 by a new image: see \"Upgrade\" in docs/operations.md\n"), (result.ExitCode, result.Error));
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal("upgrade.sh: PostgreSQL 17 can't become 18 by a new image: see \"Upgrade\" in docs/operations.md\n", result.Error);
         Assert.DoesNotContain("docker compose stop", File.ReadAllText(Log), StringComparison.Ordinal);
     }
 
@@ -94,13 +111,16 @@ public sealed class UpgradeTests : IDisposable
         var result = await RunAsync("restore.sh", "17");
         Assert.True(result.ExitCode == 0, result.Error);
         const string Newest = "iotdata-20260102T000000Z-timescaledb-2.32.0.dump";
-        Assert.Equal(["blob.sh list", $"blob.sh get {Newest} {_root.FullName}", $"restore {_root.FullName}/{Newest} iotdata_restored"], File.ReadAllLines(Log));
+        Assert.Equal(
+            ["blob.sh list", $"blob.sh get {Newest} {_root.FullName}", $"restore {_root.FullName}/{Newest} iotdata_restored"],
+            File.ReadAllLines(Log));
     }
 
     private Task<CliResult> RunAsync(string script, string major)
         => Tool.RunAsync(Path.Combine(_azure, script), [], null, null,
         [
-            ("PATH", $"{Path.Combine(_root.FullName, "bin")}:{Environment.GetEnvironmentVariable("PATH")}"), ("LOG", Log), ("NEW_MAJOR", major), ("TIDEMARK_BACKUP_FOLDER", _root.FullName),
+            ("PATH", $"{Path.Combine(_root.FullName, "bin")}:{Environment.GetEnvironmentVariable("PATH")}"), ("LOG", Log),
+            ("NEW_MAJOR", major), ("TIDEMARK_BACKUP_FOLDER", _root.FullName),
         ]);
 
     private void Write(string path, string text)

@@ -51,7 +51,8 @@ public sealed class AdminTests
             ("metrics:0:name", "wind"), ("metrics:0:unit", "m/s"), ("metrics:0:min", "0"),
             ("aggregates:0:name", "quarter"), ("aggregates:0:bucket", "15 minutes"), ("aggregates:2:retention", "90d"),
             ("aggregates:1:name", "yearly"), ("aggregates:1:bucket", "1 year"),
-            ("aggregates:2:name", "gusts"), ("aggregates:2:bucket", "1 day"), ("aggregates:2:bucket_column", "day"), ("aggregates:2:columns:wind_range", "max(wind) - min(wind)"));
+            ("aggregates:2:name", "gusts"), ("aggregates:2:bucket", "1 day"), ("aggregates:2:bucket_column", "day"),
+            ("aggregates:2:columns:wind_range", "max(wind) - min(wind)"));
         await using var store = await HttpTelemetryStore.ConnectAsync(server.Address, null, CancellationToken.None);
         var (here, there) = (store.Schema, server.Store.Schema);
         Assert.Equal(there.Metrics, here.Metrics);
@@ -65,6 +66,7 @@ public sealed class AdminTests
         Assert.Equal("12y", (await server.GetAsync("/api/sensors/a/yearly"))["period"]!.GetValue<string>());
 
         static string Text(AggregateDefinition a)
-            => $"{a.Name} {a.Table} {a.BucketColumn} {a.Bucket} {a.Source} {string.Join(",", a.Columns)} {string.Join(",", a.ExtraColumns)} {a.Retention}";
+            => $"{a.Name} {a.Table} {a.BucketColumn} {a.Bucket} {a.Source} {string.Join(",", a.Columns)} "
+                + $"{string.Join(",", a.ExtraColumns)} {a.Retention}";
     }
 }

@@ -7,9 +7,21 @@ public sealed class HeadTests(RefusalServer fixture) : IClassFixture<RefusalServ
     private readonly RunningServer _server = fixture.Server;
 
     [Theory]
-    [InlineData("/"), InlineData("/api/health"), InlineData("/api/status"), InlineData("/api/sensors"), InlineData("/api/sensors/a/current"), InlineData("/api/sensors/a/raw")]
-    [InlineData("/api/sensors/a/hourly"), InlineData("/api/fleet/hourly"), InlineData("/api/stats/performance"), InlineData("/api/admin/configuration")]
-    [InlineData("/docs/"), InlineData("/openapi/v1.json"), InlineData("/api/sensors/b/raw"), InlineData("/api/sensors/a/raw?period=x"), InlineData("/api/nothing")]
+    [InlineData("/"),
+        InlineData("/api/health"),
+        InlineData("/api/status"),
+        InlineData("/api/sensors"),
+        InlineData("/api/sensors/a/current"),
+        InlineData("/api/sensors/a/raw")]
+    [InlineData("/api/sensors/a/hourly"),
+        InlineData("/api/fleet/hourly"),
+        InlineData("/api/stats/performance"),
+        InlineData("/api/admin/configuration")]
+    [InlineData("/docs/"),
+        InlineData("/openapi/v1.json"),
+        InlineData("/api/sensors/b/raw"),
+        InlineData("/api/sensors/a/raw?period=x"),
+        InlineData("/api/nothing")]
     public async Task It_answers_as_GET_does_without_a_body(string path)
     {
         using var get = await _server.Client.GetAsync(path);

@@ -10,7 +10,12 @@ namespace Tidemark.App.Tests.Http;
 public sealed class HostTests
 {
     [Theory]
-    [InlineData("localhost"), InlineData("LOCALHOST:5000"), InlineData("127.0.0.1:1"), InlineData("[::1]:5000"), InlineData("tidemark.example.org"), InlineData("box:80")]
+    [InlineData("localhost"),
+        InlineData("LOCALHOST:5000"),
+        InlineData("127.0.0.1:1"),
+        InlineData("[::1]:5000"),
+        InlineData("tidemark.example.org"),
+        InlineData("box:80")]
     public async Task Its_own_names_are_answered(string host)
     {
         await using var server = await RunningServer.StartAsync(("server:hosts", "tidemark.example.org; box"));
@@ -19,13 +24,18 @@ public sealed class HostTests
     }
 
     [Theory]
-    [InlineData("evil.example", "/api/sensors"), InlineData("localhost.evil.example:5000", "/api/sensors"), InlineData("127.0.0.2", "/"), InlineData("evil.example", "/docs/"), InlineData("evil.example", "/nothing")]
+    [InlineData("evil.example", "/api/sensors"),
+        InlineData("localhost.evil.example:5000", "/api/sensors"),
+        InlineData("127.0.0.2", "/"),
+        InlineData("evil.example", "/docs/"),
+        InlineData("evil.example", "/nothing")]
     public async Task Another_name_is_421(string host, string path)
     {
         await using var server = await RunningServer.StartAsync();
         var line = await server.RefusedAsync(HttpStatusCode.MisdirectedRequest, For(host, path));
         Assert.Equal(
-            $"this server does not answer for '{host.Split(':')[0]}': add that to server:hosts (TIDEMARK_SERVER__HOSTS), make a key with tidemark key add, or ask for localhost", line);
+            $"this server does not answer for '{host.Split(':')[0]}': add that to server:hosts (TIDEMARK_SERVER__HOSTS), make a key with "
+                + "tidemark key add, or ask for localhost", line);
     }
 
     [Fact]
@@ -51,7 +61,12 @@ public sealed class HostTests
     }
 
     [Theory]
-    [InlineData("/"), InlineData("/api/sensors"), InlineData("/api/nothing"), InlineData("/api/sensors/a/raw"), InlineData("/openapi/v1.json"), InlineData("/docs/")]
+    [InlineData("/"),
+        InlineData("/api/sensors"),
+        InlineData("/api/nothing"),
+        InlineData("/api/sensors/a/raw"),
+        InlineData("/openapi/v1.json"),
+        InlineData("/docs/")]
     public async Task Every_answer_has_security_headers(string path)
     {
         await using var server = await RunningServer.StartAsync();
@@ -72,12 +87,15 @@ public sealed class HostTests
     {
         await using var server = await RunningServer.StartAsync();
         using var answer = await server.Client.GetAsync("/docs/");
-        var nonce = Regex.Match(answer.Headers.GetValues("Content-Security-Policy").Single(), "script-src 'self' 'nonce-([^']+)';").Groups[1].Value;
+        var nonce = Regex.Match(answer.Headers.GetValues("Content-Security-Policy").Single(), "script-src 'self' 'nonce-([^']+)';")
+            .Groups[1]
+            .Value;
         Assert.NotEmpty(nonce);
         var scripts = Regex.Matches(await answer.Content.ReadAsStringAsync(), "<script[^>]*>").Select(m => m.Value).ToList();
         Assert.NotEmpty(scripts);
         Assert.All(scripts, s => Assert.Contains($"nonce=\"{nonce}\"", WebUtility.HtmlDecode(s), StringComparison.Ordinal));
     }
 
-    private static HttpRequestMessage For(string host, string path = "/api/sensors") => new(HttpMethod.Get, path) { Headers = { Host = host } };
+    private static HttpRequestMessage For(string host, string path = "/api/sensors")
+        => new(HttpMethod.Get, path) { Headers = { Host = host } };
 }

@@ -22,11 +22,19 @@ public sealed class IngestTests : IAsyncLifetime
     public async Task An_object_is_written_and_again_changes_nothing()
     {
         var reading = Reading("a", "2026-11-22T10:00:00Z", 21.5);
-        Assert.Equal("""{"written":1,"replaced":0,"unchanged":0,"refused":0,"refusals":[]}""", (await _server.WriteAsync(reading)).ToJsonString());
-        Assert.Equal("""{"written":0,"replaced":0,"unchanged":1,"refused":0,"refusals":[]}""", (await _server.WriteAsync(reading)).ToJsonString());
+        Assert.Equal(
+            """{"written":1,"replaced":0,"unchanged":0,"refused":0,"refusals":[]}""",
+            (await _server.WriteAsync(reading)).ToJsonString());
+        Assert.Equal(
+            """{"written":0,"replaced":0,"unchanged":1,"refused":0,"refusals":[]}""",
+            (await _server.WriteAsync(reading)).ToJsonString());
         var other = Reading("a", "2026-11-22T10:00:00Z", 22);
-        Assert.Equal("""{"written":0,"replaced":1,"unchanged":0,"refused":0,"refusals":[]}""", (await _server.WriteAsync(other)).ToJsonString());
-        Assert.Equal("""{"time":"2026-11-22T10:00:00Z","sensor_id":"a","temperature":22,"humidity":null,"pressure":null}""", (await _server.GetAsync("/api/sensors/a/current")).ToJsonString());
+        Assert.Equal(
+            """{"written":0,"replaced":1,"unchanged":0,"refused":0,"refusals":[]}""",
+            (await _server.WriteAsync(other)).ToJsonString());
+        Assert.Equal(
+            """{"time":"2026-11-22T10:00:00Z","sensor_id":"a","temperature":22,"humidity":null,"pressure":null}""",
+            (await _server.GetAsync("/api/sensors/a/current")).ToJsonString());
     }
 
     [Fact]
@@ -57,7 +65,14 @@ public sealed class IngestTests : IAsyncLifetime
     [InlineData(Ndjson), InlineData("application/ndjson"), InlineData("application/jsonl; charset=utf-8"), InlineData("application/json")]
     public async Task Lines_are_counted_and_a_faulty_one_is_one_refusal(string type)
     {
-        var body = string.Join("\n", "\uFEFF" + Reading("a", "2026-11-22T10:00:00Z", 1), "", """{"sensor_id":"a","time":1""", $$"""{"sensor_id":"a","time":0,"x":"{{new string('x', 1024)}}"}""", Reading("b", "2026-11-22T10:00:00Z", 1) + "\r", "");
+        var body = string.Join(
+            "\n",
+            "\uFEFF" + Reading("a", "2026-11-22T10:00:00Z", 1),
+            "",
+            """{"sensor_id":"a","time":1""",
+            $$"""{"sensor_id":"a","time":0,"x":"{{new string('x', 1024)}}"}""",
+            Reading("b", "2026-11-22T10:00:00Z", 1) + "\r",
+            "");
         var answer = await _server.WriteAsync(body, type);
         Assert.Equal((2, 2), (answer["written"]!.GetValue<int>(), answer["refused"]!.GetValue<int>()));
         Assert.Equal([3, 4], answer["refusals"]!.AsArray().Select(r => r!["line"]!.GetValue<int>()));
@@ -77,7 +92,9 @@ public sealed class IngestTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, taken.StatusCode);
         Assert.Equal("2018-06-01T14:24:03Z", (await _server.GetAsync("/api/sensors/a/current"))["time"]!.GetValue<string>());
         using var unknown = await _server.PostAsync(Body, path: "/api/readings?time_unit=m");
-        Assert.Equal("time_unit 'm' is not s, ms, us or ns", (await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, unknown))["error"]!.GetValue<string>());
+        Assert.Equal(
+            "time_unit 'm' is not s, ms, us or ns",
+            (await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, unknown))["error"]!.GetValue<string>());
     }
 
     [Theory]
@@ -85,13 +102,16 @@ public sealed class IngestTests : IAsyncLifetime
     public async Task Another_character_set_is_415(string type)
     {
         using var answer = await _server.PostAsync(Reading("a", "2026-11-22T10:00:00Z", 1), type);
-        Assert.EndsWith("is not in UTF-8; send UTF-8", (await RunningServer.ProblemAsync(HttpStatusCode.UnsupportedMediaType, answer))["error"]!.GetValue<string>());
+        Assert.EndsWith(
+            "is not in UTF-8; send UTF-8",
+            (await RunningServer.ProblemAsync(HttpStatusCode.UnsupportedMediaType, answer))["error"]!.GetValue<string>());
     }
 
     [Fact]
     public async Task The_first_hundred_refusals_are_told_and_all_are_counted()
     {
-        var lines = Enumerable.Range(0, 30_000).Select(i => i % 2 == 0 ? Reading("a", Instant.From(_server.Clock.GetUtcNow().AddSeconds(-i)).ToString(), i) : "{}");
+        var lines = Enumerable.Range(0, 30_000)
+            .Select(i => i % 2 == 0 ? Reading("a", Instant.From(_server.Clock.GetUtcNow().AddSeconds(-i)).ToString(), i) : "{}");
         var answer = await _server.WriteAsync(string.Join("\n", lines), Ndjson);
         Assert.Equal((15_000, 15_000), (answer["written"]!.GetValue<int>(), answer["refused"]!.GetValue<int>()));
         Assert.Equal(Enumerable.Range(1, 100).Select(i => 2 * i), answer["refusals"]!.AsArray().Select(r => r!["line"]!.GetValue<int>()));
@@ -103,14 +123,23 @@ public sealed class IngestTests : IAsyncLifetime
     [InlineData("nonsense", "the body is not valid JSON: 'nonsense' is an invalid JSON literal. Expected the literal 'null' (byte 2)")]
     [InlineData("7", "the body is neither an object nor an array nor lines of objects")]
     [InlineData("[]", "the body holds no reading")]
-    [InlineData("""[{"sensor_id":"a","time":"2026-11-22T10:00:00Z"}""", "the body is not valid JSON: Expected depth to be zero at the end of the JSON payload. There is an open JSON object or array that should be closed (byte 49)")]
-    [InlineData("""{"sensor_id":"a","time":"2026-11-22T10:00:00Z","temperature":NaN}""", "the body is not valid JSON: 'N' is an invalid start of a value (byte 62)")]
+    [InlineData(
+        """[{"sensor_id":"a","time":"2026-11-22T10:00:00Z"}""",
+        "the body is not valid JSON: Expected depth to be zero at the end of the JSON payload. "
+            + "There is an open JSON object or array that should be closed (byte 49)")]
+    [InlineData(
+        """{"sensor_id":"a","time":"2026-11-22T10:00:00Z","temperature":NaN}""",
+        "the body is not valid JSON: 'N' is an invalid start of a value (byte 62)")]
     [InlineData("""{"sensor_id":"a","time":"2026-11-22T10:00:00Z","temperature":"21"}""", "line 1: temperature is a string, not a number")]
     [InlineData("""{"sensor_id":"a","time":"2026-11-22T10:00:00Z","temperature":true}""", "line 1: temperature is true, not a number")]
-    [InlineData("""{"sensor_id":"a","time":"2026-11-22T10:00:00Z","temperature":1e999}""", "line 1: temperature 1e999 is too large for a double")]
+    [InlineData(
+        """{"sensor_id":"a","time":"2026-11-22T10:00:00Z","temperature":1e999}""",
+        "line 1: temperature 1e999 is too large for a double")]
     [InlineData("""{"sensor_id":"a","temperature":21}""", "line 1: time is missing")]
     [InlineData("""{"time":"2026-11-22T10:00:00Z"}""", "line 1: sensor_id is missing or empty")]
-    [InlineData("""[{"sensor_id":"a","time":1763805600000,"wind":1},{"sensor_id":"a","time":1763805600001,"wind":1}]""", "none of 2 readings is valid; line 1: there is no metric 'wind'; there are temperature, humidity, pressure")]
+    [InlineData(
+        """[{"sensor_id":"a","time":1763805600000,"wind":1},{"sensor_id":"a","time":1763805600001,"wind":1}]""",
+        "none of 2 readings is valid; line 1: there is no metric 'wind'; there are temperature, humidity, pressure")]
     public async Task A_body_without_a_valid_reading_is_400(string body, string line)
     {
         using var answer = await _server.PostAsync(body);
@@ -151,7 +180,9 @@ public sealed class IngestTests : IAsyncLifetime
         await server.Store.RetainAsync(CancellationToken.None);
         using var answer = await server.PostAsync(Reading("a", "2026-01-01T00:00:00Z", 1));
         var problem = await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, answer);
-        Assert.Equal("line 1: time 2026-01-01T00:00:00Z is older than retention, which reaches back to 2026-01-05T00:00:00Z", problem["error"]!.GetValue<string>());
+        Assert.Equal(
+            "line 1: time 2026-01-01T00:00:00Z is older than retention, which reaches back to 2026-01-05T00:00:00Z",
+            problem["error"]!.GetValue<string>());
     }
 
     /// <summary>Sends its text at once and ends when told to.</summary>

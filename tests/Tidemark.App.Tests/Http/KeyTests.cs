@@ -38,10 +38,16 @@ public sealed class KeyTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("GET", "/api/sensors", Scope.Read), InlineData("GET", "/api/sensors/a/current", Scope.Read), InlineData("GET", "/api/sensors/a/raw", Scope.Read)]
-    [InlineData("GET", "/api/sensors/a/hourly", Scope.Read), InlineData("GET", "/api/fleet/hourly", Scope.Read), InlineData("GET", "/api/status", Scope.Read)]
+    [InlineData("GET", "/api/sensors", Scope.Read),
+        InlineData("GET", "/api/sensors/a/current", Scope.Read),
+        InlineData("GET", "/api/sensors/a/raw", Scope.Read)]
+    [InlineData("GET", "/api/sensors/a/hourly", Scope.Read),
+        InlineData("GET", "/api/fleet/hourly", Scope.Read),
+        InlineData("GET", "/api/status", Scope.Read)]
     [InlineData("GET", "/api/stats/performance", Scope.Read), InlineData("POST", "/api/readings", Scope.Write)]
-    [InlineData("GET", "/api/admin/configuration", Scope.Admin), InlineData("POST", "/api/admin/retain", Scope.Admin), InlineData("POST", "/api/admin/initialize", Scope.Admin)]
+    [InlineData("GET", "/api/admin/configuration", Scope.Admin),
+        InlineData("POST", "/api/admin/retain", Scope.Admin),
+        InlineData("POST", "/api/admin/initialize", Scope.Admin)]
     public async Task Each_endpoint_needs_its_scope_and_admin_opens_all(string method, string path, string scope)
     {
         Assert.Equal(HttpStatusCode.OK, (await SendAsync("POST", "/api/readings", _admin)).StatusCode);
@@ -50,7 +56,8 @@ public sealed class KeyTests : IAsyncLifetime
         Assert.Equal(
             "this server asks for a key: send Authorization: Bearer KEY; tidemark key add makes one",
             (await RunningServer.ProblemAsync(HttpStatusCode.Unauthorized, without))["error"]!.GetValue<string>());
-        foreach (var (key, name, granted) in ((string, string, string)[])[(_read, "dashboard", Scope.Read), (_write, "gateway", Scope.Write)])
+        foreach (var (key, name, granted) in ((string, string, string)[])[(_read, "dashboard", Scope.Read), (_write, "gateway", Scope
+            .Write)])
         {
             using var answer = await SendAsync(method, path, key);
             if (granted == scope)
@@ -90,7 +97,9 @@ public sealed class KeyTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await SendAsync("GET", "/api/sensors", _read)).StatusCode);
         _keys.Revoke("dashboard");
         using var answer = await SendAsync("GET", "/api/sensors", _read);
-        Assert.Equal("the key is not valid: it was mistyped or revoked", (await RunningServer.ProblemAsync(HttpStatusCode.Unauthorized, answer))["error"]!.GetValue<string>());
+        Assert.Equal(
+            "the key is not valid: it was mistyped or revoked",
+            (await RunningServer.ProblemAsync(HttpStatusCode.Unauthorized, answer))["error"]!.GetValue<string>());
         var again = _keys.Add("dashboard", [Scope.Read], Instant.Utc(2026, 11, 4));
         Assert.Equal(HttpStatusCode.OK, (await SendAsync("GET", "/api/sensors", again)).StatusCode);
         foreach (var key in _keys.Keys)
@@ -107,7 +116,9 @@ public sealed class KeyTests : IAsyncLifetime
     {
         string[] wrong =
         [
-            "", "x", "tmk_", _read[..^1], _read + "x", _read[..^1] + (_read[^1] == 'A' ? 'B' : 'A'), _read.ToUpperInvariant(), string.Concat(_write.AsSpan(0, 12), _read.AsSpan(12)),
+            "", "x", "tmk_", _read[..^1], _read + "x", _read[..^1] + (_read[^1] == 'A'
+                ? 'B'
+                : 'A'), _read.ToUpperInvariant(), string.Concat(_write.AsSpan(0, 12), _read.AsSpan(12)),
             JsonDocument.Parse(await File.ReadAllTextAsync(KeyPath)).RootElement[0].GetProperty("hash").GetString()!,
         ];
         foreach (var key in wrong)
@@ -132,9 +143,15 @@ public sealed class KeyTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await SendAsync("GET", "/api/sensors", _read)).StatusCode);
     }
 
-    /// <summary>What a client writes there itself counts for nothing: neither where nobody is trusted nor where others are, nor before what the proxy adds.</summary>
+    /// <summary>
+    /// What a client writes there itself counts for nothing: neither where nobody is trusted nor where others are, nor before what the
+    /// proxy adds.
+    /// </summary>
     [Theory]
-    [InlineData("", "203.0.113.{0}"), InlineData("10.77.1.0/28", "203.0.113.{0}"), InlineData("127.0.0.0/8", "203.0.113.{0}, 127.0.0.9"), InlineData("127.0.0.0/8", "2001:db8:0:1::{0}")]
+    [InlineData("", "203.0.113.{0}"),
+        InlineData("10.77.1.0/28", "203.0.113.{0}"),
+        InlineData("127.0.0.0/8", "203.0.113.{0}, 127.0.0.9"),
+        InlineData("127.0.0.0/8", "2001:db8:0:1::{0}")]
     public async Task A_client_gains_nothing_by_naming_other_addresses(string trusted, string forwarded)
     {
         await using var server = await RunningServer.StartAsync(("server:keys", KeyPath), ("server:trusted_proxies", trusted));
@@ -149,10 +166,14 @@ public sealed class KeyTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("203.0.113.7", "203.0.113.8"), InlineData("2001:db8:0:1::7", "2001:db8:0:2::7"), InlineData("203.0.113.7:4711", "203.0.113.8:4711")]
+    [InlineData("203.0.113.7", "203.0.113.8"),
+        InlineData("2001:db8:0:1::7", "2001:db8:0:2::7"),
+        InlineData("203.0.113.7:4711", "203.0.113.8:4711")]
     public async Task Behind_a_trusted_proxy_wrong_keys_are_counted_for_each_client(string one, string other)
     {
-        await using var server = await RunningServer.StartAsync(("server:keys", KeyPath), ("server:trusted_proxies", "10.77.1.0/28; 127.0.0.1/32"));
+        await using var server = await RunningServer.StartAsync(
+            ("server:keys", KeyPath),
+            ("server:trusted_proxies", "10.77.1.0/28; 127.0.0.1/32"));
         for (var i = 0; i < 50; i++)
         {
             await TryAsync(server, one);
@@ -165,7 +186,8 @@ public sealed class KeyTests : IAsyncLifetime
     [Fact]
     public async Task The_store_over_HTTP_needs_an_admin_key()
     {
-        var refused = await Assert.ThrowsAsync<StoreException>(() => HttpTelemetryStore.ConnectAsync(_server.Address, _read, CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<StoreException>(
+            () => HttpTelemetryStore.ConnectAsync(_server.Address, _read, CancellationToken.None));
         Assert.Equal("the key 'dashboard' is for read only, which does not allow GET /api/admin/configuration", refused.Message);
         await using var store = await HttpTelemetryStore.ConnectAsync(_server.Address, _admin, CancellationToken.None);
         await store.InitializeAsync(CancellationToken.None);
@@ -176,7 +198,10 @@ public sealed class KeyTests : IAsyncLifetime
     {
         await File.WriteAllTextAsync(KeyPath, "nonsense");
         using var answer = await SendAsync("GET", "/api/sensors", _read);
-        Assert.StartsWith($"the keys in {KeyPath} can't be read: ", (await RunningServer.ProblemAsync(HttpStatusCode.ServiceUnavailable, answer))["error"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"the keys in {KeyPath} can't be read: ",
+            (await RunningServer.ProblemAsync(HttpStatusCode.ServiceUnavailable, answer))["error"]!.GetValue<string>(),
+            StringComparison.Ordinal);
         await Assert.ThrowsAsync<KeyException>(() => RunningServer.StartAsync(("server:keys", KeyPath)));
     }
 

@@ -16,10 +16,12 @@ public sealed class OpenApiTests
         var read = OpenApiDocument.Parse(text, "json");
         Assert.Empty(read.Diagnostic!.Errors);
 
-        var described = read.Document!.Paths.SelectMany(p => p.Value.Operations!.Keys.Select(method => $"{method} {p.Key}")).Order(StringComparer.Ordinal);
+        var described = read.Document!.Paths.SelectMany(p => p.Value.Operations!.Keys.Select(method => $"{method} {p.Key}"))
+            .Order(StringComparer.Ordinal);
         var routes = ((IEndpointRouteBuilder)server.App).DataSources.SelectMany(s => s.Endpoints).OfType<RouteEndpoint>()
             .Where(e => e.RoutePattern.RawText is { } pattern && (pattern == "/" || pattern.StartsWith("/api/", StringComparison.Ordinal)))
-            .SelectMany(e => e.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => $"{method} {e.RoutePattern.RawText}"))
+            .SelectMany(
+                e => e.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => $"{method} {e.RoutePattern.RawText}"))
             .Order(StringComparer.Ordinal);
         Assert.Equal(routes, described);
     }
@@ -42,7 +44,8 @@ public sealed class OpenApiTests
             }
         }
 
-        var hourly = document.Paths["/api/sensors/{id}/{aggregate}"].Operations![HttpMethod.Get].Responses!["200"].Content!["application/json"].Schema!;
+        var hourly = document.Paths["/api/sensors/{id}/{aggregate}"].Operations![HttpMethod.Get].Responses!["200"]
+            .Content!["application/json"].Schema!;
         Assert.Contains("avg_temperature", hourly.Properties!["data"].Items!.Properties!.Keys);
         Assert.Equal("date-time", hourly.Properties["data"].Items!.Properties!["time"].Format);
         Assert.Equal(["sensor_id", "last_reading", "total_readings"], document.Components!.Schemas!["SensorInfo"].Properties!.Keys);

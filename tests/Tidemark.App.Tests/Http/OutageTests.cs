@@ -62,7 +62,10 @@ public sealed class OutageTests
     [Fact]
     public async Task The_schedule_follows_a_clock_that_is_put_back_and_late_readings_are_refreshed()
     {
-        await using var server = await RunningServer.StartAsync(("schedule:refresh", "*/5 * * * *"), ("schedule:compress", "never"), ("schedule:retain", "never"));
+        await using var server = await RunningServer.StartAsync(
+            ("schedule:refresh", "*/5 * * * *"),
+            ("schedule:compress", "never"),
+            ("schedule:retain", "never"));
         await server.WriteAsync("{\"sensor_id\":\"a\",\"time\":\"2026-11-22T10:10:00Z\",\"temperature\":21}");
 
         // Two hours ahead: the hour is closed too early.
@@ -73,7 +76,9 @@ public sealed class OutageTests
         server.Clock.AdjustTime(server.Clock.GetUtcNow() - TimeSpan.FromHours(2));
         var health = (await server.GetAsync("/api/health"))["maintenance"]!;
         Assert.Equal("late", health["state"]!.GetValue<string>());
-        Assert.Equal("hourly is materialised ahead of the clock, to 2026-11-22T11:00:00Z", Assert.Single(health["problems"]!.AsArray())!.GetValue<string>());
+        Assert.Equal(
+            "hourly is materialised ahead of the clock, to 2026-11-22T11:00:00Z",
+            Assert.Single(health["problems"]!.AsArray())!.GetValue<string>());
         await RunAsync(server, "2026-11-22T10:35:00Z");
 
         // What comes in the bucket that is closed already counts as late, and the next run takes it in.
@@ -98,11 +103,17 @@ public sealed class OutageTests
     }
 
     [Theory]
-    [InlineData("http://127.0.0.1:5000", null), InlineData("http://localhost:5000;http://[::1]:5000", null), InlineData("http://127.1.2.3:80", null)]
-    [InlineData("http://0.0.0.0:5000", "http://0.0.0.0:5000 can be reached from other machines and nothing would guard it: make a key with tidemark key add, use http://127.0.0.1:5000, or --insecure if that is meant")]
-    [InlineData("http://127.0.0.1:5000;http://*:5001", "http://*:5001 can be reached from other machines and nothing would guard it: make a key with tidemark key add, use http://127.0.0.1:5001, or --insecure if that is meant")]
-    [InlineData("http://[::]:5000", "http://[::]:5000 can be reached from other machines and nothing would guard it: make a key with tidemark key add, use http://127.0.0.1:5000, or --insecure if that is meant")]
-    [InlineData("http://example.org:5000", "http://example.org:5000 can be reached from other machines and nothing would guard it: make a key with tidemark key add, use http://127.0.0.1:5000, or --insecure if that is meant")]
+    [InlineData("http://127.0.0.1:5000", null),
+        InlineData("http://localhost:5000;http://[::1]:5000", null),
+        InlineData("http://127.1.2.3:80", null)]
+    [InlineData("http://0.0.0.0:5000", "http://0.0.0.0:5000 can be reached from other machines and nothing would guard it: make a key "
+        + "with tidemark key add, use http://127.0.0.1:5000, or --insecure if that is meant")]
+    [InlineData("http://127.0.0.1:5000;http://*:5001", "http://*:5001 can be reached from other machines and nothing would guard it: make "
+        + "a key with tidemark key add, use http://127.0.0.1:5001, or --insecure if that is meant")]
+    [InlineData("http://[::]:5000", "http://[::]:5000 can be reached from other machines and nothing would guard it: make a key with "
+        + "tidemark key add, use http://127.0.0.1:5000, or --insecure if that is meant")]
+    [InlineData("http://example.org:5000", "http://example.org:5000 can be reached from other machines and nothing would guard it: make a "
+        + "key with tidemark key add, use http://127.0.0.1:5000, or --insecure if that is meant")]
     public void Addresses_beyond_this_machine_need_to_be_asked_for(string urls, string? line)
     {
         var error = Record.Exception(() => TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, insecure: false));
@@ -114,7 +125,8 @@ public sealed class OutageTests
     [InlineData(""), InlineData("nonsense"), InlineData("ftp://127.0.0.1"), InlineData("http://"), InlineData("http://127.0.0.1:x")]
     public void Malformed_addresses_are_refused_in_one_line(string urls)
     {
-        var error = Assert.Throws<AddressException>(() => TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, insecure: true));
+        var error = Assert.Throws<AddressException>(
+            () => TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, insecure: true));
         Assert.DoesNotContain("\n", error.Message);
     }
 
@@ -125,7 +137,10 @@ public sealed class OutageTests
         var nobody = server.Address;
         await server.AbortAsync();
         var refused = await Assert.ThrowsAsync<StoreException>(() => HttpTelemetryStore.ConnectAsync(nobody, null, CancellationToken.None));
-        Assert.Equal((StoreErrorKind.Unavailable, $"no server answers at {nobody.GetLeftPart(UriPartial.Authority)}; start one with: tidemark serve"), (refused.Kind, refused.Message));
+        Assert.Equal(
+            (StoreErrorKind.Unavailable, $"no server answers at {nobody.GetLeftPart(UriPartial.Authority)}; start one with: "
+                + "tidemark serve"),
+            (refused.Kind, refused.Message));
 
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -133,9 +148,12 @@ public sealed class OutageTests
         var connecting = HttpTelemetryStore.ConnectAsync(other, null, CancellationToken.None);
         using (var client = await listener.AcceptTcpClientAsync())
         {
-            await client.GetStream().WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"u8.ToArray());
+            await client.GetStream()
+                .WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"u8.ToArray());
             var error = await Assert.ThrowsAsync<StoreException>(() => connecting);
-            Assert.Equal((StoreErrorKind.NotAStore, $"what answers at http://{listener.LocalEndpoint} is not a Tidemark server"), (error.Kind, error.Message));
+            Assert.Equal(
+                (StoreErrorKind.NotAStore, $"what answers at http://{listener.LocalEndpoint} is not a Tidemark server"),
+                (error.Kind, error.Message));
         }
     }
 }

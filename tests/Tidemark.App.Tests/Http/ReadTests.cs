@@ -41,7 +41,9 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
     public async Task Health_tells_the_time()
     {
         var health = await _server.GetAsync("/api/health");
-        Assert.Equal("""{"status":"healthy","service":"tidemark","timestamp":"2026-11-22T10:30:00Z","maintenance":{"state":"ok","problems":[]}}""", health.ToJsonString());
+        Assert.Equal(
+            """{"status":"healthy","service":"tidemark","timestamp":"2026-11-22T10:30:00Z","maintenance":{"state":"ok","problems":[]}}""",
+            health.ToJsonString());
     }
 
     [Fact]
@@ -59,7 +61,8 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
     {
         var answer = await _server.GetAsync("/api/sensors");
         Assert.Equal(
-            """{"sensors":[{"sensor_id":"sensor_001","last_reading":"2026-11-22T10:30:00Z","total_readings":5761},{"sensor_id":"sensor_002","last_reading":"2026-11-22T10:30:00Z","total_readings":5761}],"count":2}""",
+            """{"sensors":[{"sensor_id":"sensor_001","last_reading":"2026-11-22T10:30:00Z","total_readings":5761},"""
+                + """{"sensor_id":"sensor_002","last_reading":"2026-11-22T10:30:00Z","total_readings":5761}],"count":2}""",
             answer.ToJsonString());
     }
 
@@ -90,11 +93,20 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
     [InlineData("hourly", "1w", 168, "2026-11-15T11:00:00Z", "2026-11-22T10:00:00Z")]
     [InlineData("daily", "1m", 31, "2026-10-23T00:00:00Z", "2026-11-22T00:00:00Z")]
     [InlineData("monthly", "1y", 2, "2026-10-01T00:00:00Z", "2026-11-01T00:00:00Z")]
-    public async Task An_aggregate_gives_its_default_period_with_the_live_tail(string aggregate, string period, int count, string first, string watermark)
+    public async Task An_aggregate_gives_its_default_period_with_the_live_tail(
+        string aggregate,
+        string period,
+        int count,
+        string first,
+        string watermark)
     {
         var answer = await _server.GetAsync($"/api/sensors/sensor_002/{aggregate}");
-        Assert.Equal(["sensor_id", "period", "aggregation", "watermark", "pending", "data", "data_points", "query_time_ms"], Members(answer));
-        Assert.Equal(("sensor_002", period, aggregate), (answer["sensor_id"]!.GetValue<string>(), answer["period"]!.GetValue<string>(), answer["aggregation"]!.GetValue<string>()));
+        Assert.Equal(
+            ["sensor_id", "period", "aggregation", "watermark", "pending", "data", "data_points", "query_time_ms"],
+            Members(answer));
+        Assert.Equal(
+            ("sensor_002", period, aggregate),
+            (answer["sensor_id"]!.GetValue<string>(), answer["period"]!.GetValue<string>(), answer["aggregation"]!.GetValue<string>()));
         Assert.Equal(watermark, answer["watermark"]!.GetValue<string>());
         Assert.False(answer["pending"]!.GetValue<bool>());
         var rows = answer["data"]!.AsArray();
@@ -118,7 +130,9 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
         var humidity = raw.Select(r => r!["humidity"]!.GetValue<double>()).ToList();
         Assert.Equal(6, hour["reading_count"]!.GetValue<int>());
         Assert.Equal(humidity.Average(), hour["avg_humidity"]!.GetValue<double>(), 1e-9);
-        Assert.Equal((humidity.Min(), humidity.Max()), (hour["min_humidity"]!.GetValue<double>(), hour["max_humidity"]!.GetValue<double>()));
+        Assert.Equal(
+            (humidity.Min(), humidity.Max()),
+            (hour["min_humidity"]!.GetValue<double>(), hour["max_humidity"]!.GetValue<double>()));
     }
 
     [Theory]
@@ -147,7 +161,8 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
     [InlineData("aggregate"), InlineData("raw")]
     public async Task The_fleet_is_averaged_over_all_sensors(string source)
     {
-        var answer = await _server.GetAsync($"/api/fleet/daily?metric=pressure&from=2026-11-10T00:00:00Z&to=2026-11-12T00:00:00Z&source={source}");
+        var answer = await _server.GetAsync(
+            $"/api/fleet/daily?metric=pressure&from=2026-11-10T00:00:00Z&to=2026-11-12T00:00:00Z&source={source}");
         Assert.Equal(["aggregation", "metric", "source", "period", "from", "to", "data", "data_points", "query_time_ms"], Members(answer));
         Assert.Equal(source, answer["source"]!.GetValue<string>());
         var rows = answer["data"]!.AsArray();
@@ -166,7 +181,8 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
         Assert.Equal((sensor, "7 days"), (answer["sensor_id"]!.GetValue<string>(), answer["period"]!.GetValue<string>()));
         Assert.Equal(168, answer["raw_query"]!["data_points"]!.GetValue<int>());
         Assert.Equal(168, answer["aggregate_query"]!["data_points"]!.GetValue<int>());
-        var (raw, aggregate) = (answer["raw_query"]!["time_ms"]!.GetValue<double>(), answer["aggregate_query"]!["time_ms"]!.GetValue<double>());
+        var (raw, aggregate) = (answer["raw_query"]!["time_ms"]!.GetValue<double>(), answer["aggregate_query"]!["time_ms"]!
+            .GetValue<double>());
         Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{raw / aggregate:0.0}x"), answer["speedup"]!.GetValue<string>());
         Assert.Equal(Math.Round(100 * (1 - (aggregate / raw)), 1), answer["improvement_percent"]!.GetValue<double>(), 0.1);
     }

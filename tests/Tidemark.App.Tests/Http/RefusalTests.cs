@@ -42,7 +42,9 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
     [InlineData("to=2026-11-22T10:00:00Z", "to needs from")]
     [InlineData("period=1d&from=2026-11-22T10:00:00Z", "period can't be combined with from and to")]
     [InlineData("from=yesterday", "from 'yesterday' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds")]
-    [InlineData("from=2026-11-22T10:00:00", "from '2026-11-22T10:00:00' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds")]
+    [InlineData(
+        "from=2026-11-22T10:00:00",
+        "from '2026-11-22T10:00:00' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds")]
     [InlineData("from=", "from '' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds")]
     public async Task A_malformed_range_is_400(string query, string line)
         => Assert.Equal(line, await _server.RefusedAsync(HttpStatusCode.BadRequest, $"/api/sensors/a/hourly?{query}"));
@@ -90,15 +92,21 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
     [Theory]
     [InlineData("sensors/a/raw"), InlineData("sensors/a/hourly")]
     public async Task A_mistyped_name_in_a_query_is_400(string view)
-        => Assert.Equal("there is no query parameter 'perod'; there are period, from, to", await _server.RefusedAsync(HttpStatusCode.BadRequest, $"/api/{view}?perod=1w"));
+        => Assert.Equal(
+            "there is no query parameter 'perod'; there are period, from, to",
+            await _server.RefusedAsync(HttpStatusCode.BadRequest, $"/api/{view}?perod=1w"));
 
     [Theory]
-    [InlineData("/api/fleet/hourly?metrics=temperature", "there is no query parameter 'metrics'; there are metric, source, period, from, to")]
+    [InlineData(
+        "/api/fleet/hourly?metrics=temperature",
+        "there is no query parameter 'metrics'; there are metric, source, period, from, to")]
     [InlineData("/api/stats/performance?sensor=a", "there is no query parameter 'sensor'; there is sensor_id")]
     [InlineData("/api/sensors/a/current?period=1d", "there is no query parameter 'period'; this address takes none")]
     [InlineData("/api/sensors?limit=1", "there is no query parameter 'limit'; this address takes none")]
     [InlineData("/api/health?x", "there is no query parameter 'x'; this address takes none")]
-    [InlineData("/?x=1&y=2", "there is no query parameter 'x'; this address takes none; there is no query parameter 'y'; this address takes none")]
+    [InlineData(
+        "/?x=1&y=2",
+        "there is no query parameter 'x'; this address takes none; there is no query parameter 'y'; this address takes none")]
     [InlineData("/api/admin/raw?until=1&from=0&to=1", "there is no query parameter 'until'; there are sensor_id, from, to, from_raw")]
     [InlineData("/api/admin/configuration?x=1", "there is no query parameter 'x'; this address takes none")]
     public async Task An_unknown_name_in_a_query_is_400(string path, string line)
@@ -108,7 +116,9 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
     public async Task An_unknown_name_is_refused_before_anything_is_written()
     {
         using var answer = await _server.PostAsync("""{"sensor_id":"b","time":"2026-11-22T10:00:00Z"}""", path: "/api/readings?import=x");
-        Assert.Equal("there is no query parameter 'import'; there are import_id, time_unit", (await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, answer))["error"]!.GetValue<string>());
+        Assert.Equal(
+            "there is no query parameter 'import'; there are import_id, time_unit",
+            (await RunningServer.ProblemAsync(HttpStatusCode.BadRequest, answer))["error"]!.GetValue<string>());
         await _server.RefusedAsync(HttpStatusCode.NotFound, "/api/sensors/b/current");
     }
 
@@ -118,7 +128,9 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
     {
         using var answer = await _server.PostAsync("{}", type);
         var problem = await RunningServer.ProblemAsync(HttpStatusCode.UnsupportedMediaType, answer);
-        Assert.Equal($"content type '{type}' is not supported; send application/json or application/x-ndjson", problem["error"]!.GetValue<string>());
+        Assert.Equal(
+            $"content type '{type}' is not supported; send application/json or application/x-ndjson",
+            problem["error"]!.GetValue<string>());
     }
 
     [Theory]
@@ -136,18 +148,26 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/readings");
         request.Content = new StringContent(new string(' ', 50_000), Encoding.UTF8, "application/x-ndjson");
         request.Headers.TransferEncodingChunked = true;
-        Assert.Equal("the body is larger than 4KiB, the limit server:max_body", await _server.RefusedAsync(HttpStatusCode.RequestEntityTooLarge, request));
+        Assert.Equal(
+            "the body is larger than 4KiB, the limit server:max_body",
+            await _server.RefusedAsync(HttpStatusCode.RequestEntityTooLarge, request));
     }
 
     [Theory]
-    [InlineData("%00", 400), InlineData("%ZZ", 400), InlineData("%", 400), InlineData("%FF", 400), InlineData("%0A", 400), InlineData("%C2%85", 400)]
+    [InlineData("%00", 400),
+        InlineData("%ZZ", 400),
+        InlineData("%", 400),
+        InlineData("%FF", 400),
+        InlineData("%0A", 400),
+        InlineData("%C2%85", 400)]
     [InlineData("..", 404), InlineData("%2E%2E", 404), InlineData("b/../a", 400)]
     public async Task A_malformed_path_is_refused(string segment, int status)
     {
         // A client library would tidy the path first.
         using var socket = new TcpClient();
         await socket.ConnectAsync(_server.Address.Host, _server.Address.Port);
-        await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET /api/sensors/{segment}/raw HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+        await socket.GetStream().WriteAsync(
+            Encoding.ASCII.GetBytes($"GET /api/sensors/{segment}/raw HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
         var answer = await new StreamReader(socket.GetStream()).ReadToEndAsync();
         Assert.StartsWith($"HTTP/1.1 {status} ", answer);
     }

@@ -11,7 +11,9 @@ using Tidemark.Server.Remote;
 
 namespace Tidemark.App.Tests.Http;
 
-/// <summary>A real server on a real store in a folder of its own, on a port from the system. Its clock stands at 2026-11-22T10:30:00Z.</summary>
+/// <summary>
+/// A real server on a real store in a folder of its own, on a port from the system. Its clock stands at 2026-11-22T10:30:00Z.
+/// </summary>
 public sealed class RunningServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -39,7 +41,14 @@ public sealed class RunningServer : IAsyncDisposable
         var folder = Directory.CreateTempSubdirectory("tidemark-http-").FullName;
         var clock = NewClock();
         var store = await DuckDbStore.OpenAsync(
-            new DuckDbOptions { Folder = folder, Schema = options.Schema, Retention = options.Retention, RealTime = options.RealTime, Clock = clock }, CancellationToken.None);
+            new DuckDbOptions
+            {
+                Folder = folder,
+                Schema = options.Schema,
+                Retention = options.Retention,
+                RealTime = options.RealTime,
+                Clock = clock
+            }, CancellationToken.None);
         await store.InitializeAsync(CancellationToken.None);
         return new RunningServer(await StartAsync(options, store, clock), folder, store, clock);
     }
@@ -97,7 +106,8 @@ public sealed class RunningServer : IAsyncDisposable
         return (await ProblemAsync(status, answer))["error"]!.GetValue<string>();
     }
 
-    public Task<string> RefusedAsync(HttpStatusCode status, string path) => RefusedAsync(status, new HttpRequestMessage(HttpMethod.Get, path));
+    public Task<string> RefusedAsync(HttpStatusCode status, string path)
+        => RefusedAsync(status, new HttpRequestMessage(HttpMethod.Get, path));
 
     public static async Task<JsonNode> ProblemAsync(HttpStatusCode status, HttpResponseMessage answer)
     {

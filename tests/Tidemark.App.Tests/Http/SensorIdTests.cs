@@ -8,7 +8,8 @@ public sealed class SensorIdTests
     private static readonly string[] Accepted =
     [
         "it's \"quoted\"", "a/b", "a%2Fb", "a%252Fb", "100%", "%", "%41", "a+b c", "Büro 7", "温度計", "🌡️", "e\u0301", "\u00e9",
-        "...", "a;b", "a?b#c", "a\\b", "'; DROP TABLE sensor_data; --", new('x', 50), string.Concat(Enumerable.Repeat("🌡", 50)), "current", "\u202Eabc",
+        "...", "a;b", "a?b#c", "a\\b", "'; DROP TABLE sensor_data; --", new('x', 50), string.Concat(
+            Enumerable.Repeat("🌡", 50)), "current", "\u202Eabc",
     ];
 
     [Fact]
@@ -29,7 +30,8 @@ public sealed class SensorIdTests
             Assert.Equal((Accepted[i], i), (current["sensor_id"]!.GetValue<string>(), current["temperature"]!.GetValue<int>()));
             Assert.Equal(i, (await server.GetAsync($"{path}/raw"))["data"]![0]!["temperature"]!.GetValue<int>());
             Assert.Equal(i, (await server.GetAsync($"{path}/hourly"))["data"]![0]!["avg_temperature"]!.GetValue<int>());
-            Assert.Equal(Accepted[i], (await server.GetAsync($"/api/stats/performance?sensor_id={Uri.EscapeDataString(Accepted[i])}"))["sensor_id"]!.GetValue<string>());
+            Assert.Equal(Accepted[i], (await server
+                .GetAsync($"/api/stats/performance?sensor_id={Uri.EscapeDataString(Accepted[i])}"))["sensor_id"]!.GetValue<string>());
         }
 
         var listed = (await server.GetAsync("/api/sensors"))["sensors"]!.AsArray().Select(s => s!["sensor_id"]!.GetValue<string>());

@@ -75,7 +75,9 @@ public sealed class StreamingTests
         var packed = await response.Content.ReadAsByteArrayAsync();
         Assert.InRange(packed.Length, 1, plain.Length / 5);
         await using var body = new MemoryStream(packed);
-        await using Stream unpacked = encoding == "br" ? new BrotliStream(body, CompressionMode.Decompress) : new GZipStream(body, CompressionMode.Decompress);
+        await using Stream unpacked = encoding == "br"
+            ? new BrotliStream(body, CompressionMode.Decompress)
+            : new GZipStream(body, CompressionMode.Decompress);
         var (answer, expected) = ((await JsonNode.ParseAsync(unpacked))!, JsonNode.Parse(plain)!);
         Assert.True(JsonNode.DeepEquals(expected["data"], answer["data"]));
         Assert.Equal(readings, answer["data_points"]!.GetValue<int>());
@@ -87,7 +89,10 @@ public sealed class StreamingTests
         await using var origin = await RunningServer.StartAsync();
         await FillAsync(origin, 400_000);
         await using var server = await origin.StartBehindAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/sensors/a/raw?period=1w") { Headers = { AcceptEncoding = { new("gzip") } } };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/sensors/a/raw?period=1w")
+        {
+            Headers = { AcceptEncoding = { new("gzip") } }
+        };
         using var response = await server.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         await origin.AbortAsync();
@@ -113,7 +118,11 @@ public sealed class StreamingTests
         await FillAsync(server, 10_000);
         await server.RefreshAsync();
         using var done = new CancellationTokenSource();
-        string[] paths = ["/api/sensors", "/api/sensors/a/current", "/api/sensors/a/raw?period=1h", "/api/sensors/a/hourly", "/api/sensors/a/daily", "/api/health"];
+        string[] paths =
+        [
+            "/api/sensors", "/api/sensors/a/current", "/api/sensors/a/raw?period=1h", "/api/sensors/a/hourly", "/api/sensors/a/daily",
+            "/api/health",
+        ];
         var clients = Enumerable.Range(0, 10).Select(client => Task.Run(async () =>
         {
             var count = 0;

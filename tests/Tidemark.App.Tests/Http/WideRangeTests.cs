@@ -8,7 +8,10 @@ public sealed class WideRangeTests
     public async Task The_first_and_the_last_day_are_empty(string aggregate)
     {
         await using var server = await StartAsync(("metrics:0:name", "temperature"));
-        foreach (var range in new[] { "from=0001-01-01T00:00:00Z&to=0001-01-02T00:00:00Z", "from=9999-12-31T00:00:00Z", "from=9999-12-30T00:00:00Z&to=9999-12-31T00:00:00Z" })
+        foreach (var range in new[] {
+            "from=0001-01-01T00:00:00Z&to=0001-01-02T00:00:00Z",
+            "from=9999-12-31T00:00:00Z",
+            "from=9999-12-30T00:00:00Z&to=9999-12-31T00:00:00Z" })
         {
             Assert.Equal(0, (await server.GetAsync($"/api/sensors/a/{aggregate}?{range}"))["data_points"]!.GetValue<int>());
             Assert.Equal(0, (await server.GetAsync($"/api/fleet/{aggregate}?{range}"))["data_points"]!.GetValue<int>());
@@ -18,8 +21,15 @@ public sealed class WideRangeTests
     }
 
     [Theory]
-    [InlineData("1 day", "1m", 1), InlineData("1 week", "1y", 1), InlineData("1 month", "1y", 1), InlineData("3 months", "3y", 1), InlineData("1 year", "12y", 1)]
-    [InlineData("5 years", "60y", 2), InlineData("30 years", "100y", 1), InlineData("500 years", "100y", 1), InlineData("520 weeks", "100y", 2)]
+    [InlineData("1 day", "1m", 1),
+        InlineData("1 week", "1y", 1),
+        InlineData("1 month", "1y", 1),
+        InlineData("3 months", "3y", 1),
+        InlineData("1 year", "12y", 1)]
+    [InlineData("5 years", "60y", 2),
+        InlineData("30 years", "100y", 1),
+        InlineData("500 years", "100y", 1),
+        InlineData("520 weeks", "100y", 2)]
     public async Task By_default_several_buckets_are_asked_for(string bucket, string period, int buckets)
     {
         await using var server = await StartAsync(("aggregates:0:name", "wide"), ("aggregates:0:bucket", bucket));

@@ -39,7 +39,11 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
     [Fact]
     public async Task Nulls_count_as_readings_and_in_no_average()
     {
-        await WriteAsync(At("2026-03-08T10:00Z", null), At("2026-03-08T10:20Z", 4, null), At("2026-03-08T11:20Z", null, null), At("2026-03-09T10:00Z", 1, 1));
+        await WriteAsync(
+            At("2026-03-08T10:00Z", null),
+            At("2026-03-08T10:20Z", 4, null),
+            At("2026-03-08T11:20Z", null, null),
+            At("2026-03-09T10:00Z", 1, 1));
         for (var round = 0; round < 2; round++)
         {
             var day = (await AnswerAsync("daily")).Rows[0];
@@ -55,7 +59,11 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
     [Fact]
     public async Task Extra_columns_are_computed_live_and_materialised_alike()
     {
-        await WriteAsync(At("2026-03-08T04:00Z", 10), At("2026-03-08T14:00Z", 25.5), At("2026-03-08T15:00Z", null, 3), At("2026-03-09T00:00Z", null, 1));
+        await WriteAsync(
+            At("2026-03-08T04:00Z", 10),
+            At("2026-03-08T14:00Z", 25.5),
+            At("2026-03-08T15:00Z", null, 3),
+            At("2026-03-09T00:00Z", null, 1));
         var live = (await AnswerAsync("peak_hours", "a")).Rows;
         Assert.Equal([25.5, 10, 15.5], live[0].Values[^3..]);
         Assert.Equal([double.NaN, double.NaN, double.NaN], live[1].Values[^3..]);
@@ -86,7 +94,8 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
     [Fact]
     public async Task One_sensors_rows_ascend_across_the_watermark()
     {
-        await WriteAsync(Enumerable.Range(0, 500).Select(i => new Reading(At("2026-02-25T00:10Z") + TimeSpan.FromMinutes(37 * i), i % 3 == 0 ? "b" : "a", [i, i])));
+        await WriteAsync(Enumerable.Range(0, 500)
+            .Select(i => new Reading(At("2026-02-25T00:10Z") + TimeSpan.FromMinutes(37 * i), i % 3 == 0 ? "b" : "a", [i, i])));
         await RefreshAsync("monthly", Range("2026-02-25", "2026-03-03"));
         var rows = (await AnswerAsync("hourly", "a")).Rows;
         Assert.Equal(rows.Select(r => r.Bucket).Order(), rows.Select(r => r.Bucket));
@@ -104,7 +113,9 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
         await WriteAsync(At("2026-03-09T10:00Z", 1));
         Assert.Equal("03-08 10:00=1", await CountsAsync("hourly"));
         Assert.Equal("", await CountsAsync("daily"));
-        Assert.Equal([new FleetPoint(At("2026-03-08T10:00Z"), 1, 1)], await Store.ReadFleetAsync(new FleetQuery("hourly", "temperature", TimeRange.All), Token));
+        Assert.Equal(
+            [new FleetPoint(At("2026-03-08T10:00Z"), 1, 1)],
+            await Store.ReadFleetAsync(new FleetQuery("hourly", "temperature", TimeRange.All), Token));
         await RefreshAllAsync();
         Assert.Equal("03-08 10:00=1, 03-09 10:00=1", await CountsAsync("hourly"));
         Assert.Equal("03-08 00:00=1", await CountsAsync("daily"));
@@ -183,7 +194,8 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
         Instant? before = null;
         for (var day = 0; day < 40; day += 7)
         {
-            await WriteAsync(Enumerable.Range(0, 30).Select(i => new Reading(At("2026-01-28T00:00Z") + TimeSpan.FromDays(day - (i % 5)) + TimeSpan.FromHours(i), "a", [i, i])));
+            await WriteAsync(Enumerable.Range(0, 30)
+                .Select(i => new Reading(At("2026-01-28T00:00Z") + TimeSpan.FromDays(day - (i % 5)) + TimeSpan.FromHours(i), "a", [i, i])));
             await RefreshAsync(day % 2 == 0 ? "monthly" : "daily");
             var (hourly, daily, monthly) = (await WatermarkAsync("hourly"), await WatermarkAsync("daily"), await WatermarkAsync("monthly"));
             Assert.True(hourly >= daily && (monthly is null || daily >= monthly), $"{hourly} {daily} {monthly}");
@@ -201,7 +213,9 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
         await RefreshAllAsync();
         await WriteAsync(At("2026-03-08T10:30Z", 5));
         Assert.Equal([2, 1], (await AnswerAsync("hourly", "a", fromRaw: true)).Rows.Select(r => r.ReadingCount));
-        Assert.Equal([2], (await AnswerAsync("hourly", null, Range("2026-03-08", "2026-03-09"), fromRaw: true)).Rows.Select(r => r.ReadingCount));
+        Assert.Equal(
+            [2],
+            (await AnswerAsync("hourly", null, Range("2026-03-08", "2026-03-09"), fromRaw: true)).Rows.Select(r => r.ReadingCount));
         HasValues((await AnswerAsync("peak_hours", "a", fromRaw: true)).Rows[0].Values[..3], 3, 1, 5);
     }
 
@@ -209,15 +223,23 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
     public async Task The_fleets_average_weighs_readings_of_all_sensors()
     {
         await WriteAsync(
-            At("2026-03-08T10:00Z", 1), At("2026-03-08T10:10Z", 1), At("2026-03-08T10:00Z", 7, sensor: "b"), At("2026-03-08T10:20Z", null, sensor: "b"),
+            At("2026-03-08T10:00Z", 1), At("2026-03-08T10:10Z", 1), At("2026-03-08T10:00Z", 7, sensor: "b"), At(
+                "2026-03-08T10:20Z",
+                null,
+                sensor: "b"),
             At("2026-03-08T11:00Z", null), At("2026-03-10T11:00Z", 2));
-        FleetPoint[] expected = [new(At("2026-03-08T10:00Z"), 3, 4), new(At("2026-03-08T11:00Z"), null, 1), new(At("2026-03-10T11:00Z"), 2, 1)];
+        FleetPoint[] expected = [new(At("2026-03-08T10:00Z"), 3, 4), new(At("2026-03-08T11:00Z"), null, 1), new(
+            At("2026-03-10T11:00Z"),
+            2,
+            1)];
         var query = new FleetQuery("hourly", "temperature", TimeRange.All);
         Assert.Equal(expected, await Store.ReadFleetAsync(query, Token));
         Assert.Equal(expected, await Store.ReadFleetAsync(query with { FromRaw = true }, Token));
         await RefreshAllAsync();
         Assert.Equal(expected, await Store.ReadFleetAsync(query, Token));
-        Assert.Equal(expected[..2], await Store.ReadFleetAsync(query with { Range = Range("2026-03-08T10:00Z", "2026-03-10T11:00Z") }, Token));
+        Assert.Equal(
+            expected[..2],
+            await Store.ReadFleetAsync(query with { Range = Range("2026-03-08T10:00Z", "2026-03-10T11:00Z") }, Token));
         Assert.Equal([new(At("2026-03-01"), 11 / 4.0, 6)], await Store.ReadFleetAsync(query with { Aggregate = "monthly" }, Token));
     }
 
@@ -228,8 +250,12 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
         Assert.Equal(StoreErrorKind.UnknownAggregate, await FailsAsync(() => AnswerAsync("weekly")));
         Assert.Equal(StoreErrorKind.UnknownSensor, await FailsAsync(() => AnswerAsync("hourly", "A")));
         Assert.Equal(StoreErrorKind.UnknownSensor, await FailsAsync(() => AnswerAsync("hourly", "nobody", fromRaw: true)));
-        Assert.Equal(StoreErrorKind.UnknownAggregate, await FailsAsync(() => Store.ReadFleetAsync(new FleetQuery("weekly", "temperature", TimeRange.All), Token)));
-        Assert.Equal(StoreErrorKind.Invalid, await FailsAsync(() => Store.ReadFleetAsync(new FleetQuery("hourly", "wind", TimeRange.All), Token)));
+        Assert.Equal(
+            StoreErrorKind.UnknownAggregate,
+            await FailsAsync(() => Store.ReadFleetAsync(new FleetQuery("weekly", "temperature", TimeRange.All), Token)));
+        Assert.Equal(
+            StoreErrorKind.Invalid,
+            await FailsAsync(() => Store.ReadFleetAsync(new FleetQuery("hourly", "wind", TimeRange.All), Token)));
         Assert.Empty((await AnswerAsync("hourly", "a", Range("2020-01-01", "2020-02-01"))).Rows);
     }
 }

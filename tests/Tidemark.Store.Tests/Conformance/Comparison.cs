@@ -38,10 +38,12 @@ public static class Comparison
     /// <summary>Null when equal in any order, else the first difference.</summary>
     public static string? Difference(AggregateDefinition aggregate, IReadOnlyList<AnswerRow> expected, IReadOnlyList<AnswerRow> actual)
     {
-        static IEnumerable<AnswerRow> Sorted(IEnumerable<AnswerRow> rows) => rows.OrderBy(r => r.Bucket).ThenBy(r => r.SensorId, StringComparer.Ordinal);
+        static IEnumerable<AnswerRow> Sorted(IEnumerable<AnswerRow> rows)
+            => rows.OrderBy(r => r.Bucket).ThenBy(r => r.SensorId, StringComparer.Ordinal);
         return expected.Count == actual.Count
             ? Sorted(expected).Zip(Sorted(actual), (e, a) => Difference(aggregate, e, a)).FirstOrDefault(d => d is not null)
-            : $"{expected.Count} rows ({string.Join(", ", Sorted(expected).Select(Text))}) but {actual.Count} ({string.Join(", ", Sorted(actual).Select(Text))})";
+            : $"{expected.Count} rows ({string.Join(", ", Sorted(expected).Select(Text))}) but {actual.Count} "
+                + $"({string.Join(", ", Sorted(actual).Select(Text))})";
     }
 
     public static bool IsClose(double expected, double actual)

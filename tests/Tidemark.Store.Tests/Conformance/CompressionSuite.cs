@@ -50,7 +50,11 @@ public abstract class CompressionSuite(IStoreFixture fixture) : StoreSuite(fixtu
         await Store.CompressAsync(null, Token);
         Assert.Equal(
             new WriteResult(2, 1, 1),
-            await WriteAsync(At("2026-02-10T00:30Z", 99), At("2026-02-10T00:31Z", 98, sensor: "late"), At("2026-02-04T00:00Z", 97), At("2026-02-04T02:00Z", 13, 0)));
+            await WriteAsync(
+                At("2026-02-10T00:30Z", 99),
+                At("2026-02-10T00:31Z", 98, sensor: "late"),
+                At("2026-02-04T00:00Z", 97),
+                At("2026-02-04T02:00Z", 13, 0)));
         Assert.True((await AnswerAsync("monthly", "late")).Pending);
         await RefreshAllAsync();
         await AggregatesEqualRawAsync();
@@ -87,7 +91,9 @@ public abstract class CompressionSuite(IStoreFixture fixture) : StoreSuite(fixtu
         Assert.All(status.Chunks, c => Assert.Equal((TimeSpan.FromDays(1), false), (c.Range.To - c.Range.From, c.Compressed)));
         Assert.Equal(["hourly", "daily", "monthly", "peak_hours"], status.Aggregates.Select(a => a.Name));
         var hourly = status.Aggregates[0];
-        Assert.Equal(("sensor_data_hourly", "1 hour", At("2026-03-10T11:00Z"), 1), (hourly.Table, hourly.Bucket, hourly.Watermark!.Value, hourly.PendingInvalidations));
+        Assert.Equal(
+            ("sensor_data_hourly", "1 hour", At("2026-03-10T11:00Z"), 1),
+            (hourly.Table, hourly.Bucket, hourly.Watermark!.Value, hourly.PendingInvalidations));
         Assert.Equal((Start, 425), (hourly.LastRefresh!.Value, hourly.Rows));
         Assert.Equal((null, 0, null), (status.Aggregates[2].Watermark, status.Aggregates[2].Rows, status.Aggregates[2].LastRefresh));
     }
@@ -102,7 +108,8 @@ public abstract class CompressionSuite(IStoreFixture fixture) : StoreSuite(fixtu
 
     /// <summary>One sensor, a reading every two hours from 3 February, 02:00, to 10 March, 12:00: 426 in 36 chunks.</summary>
     private static IEnumerable<Reading> Readings()
-        => Enumerable.Range(1, 426).Select(i => new Reading(At("2026-02-03") + TimeSpan.FromHours(2 * i), "a", [i % 37, i % 5 == 0 ? double.NaN : i % 13]));
+        => Enumerable.Range(1, 426)
+            .Select(i => new Reading(At("2026-02-03") + TimeSpan.FromHours(2 * i), "a", [i % 37, i % 5 == 0 ? double.NaN : i % 13]));
 
     private static IEnumerable<(Instant, double, double)> Sorted(IEnumerable<Reading> readings)
         => readings.Select(r => (r.Time, r.Values[0], r.Values[1])).Order();

@@ -15,7 +15,11 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
     public async Task Whole_chunks_past_their_retention_are_dropped()
     {
         // 2026-03-10 12:00 less 20 days is 02-18 12:00: the chunk of the 17th has ended by then, that of the 18th has not.
-        await WriteAsync(At("2026-02-16T10:00Z", 1), At("2026-02-17T23:59:59.999999Z", 2), At("2026-02-18T00:00Z", 3), At("2026-03-09T10:00Z", 4));
+        await WriteAsync(
+            At("2026-02-16T10:00Z", 1),
+            At("2026-02-17T23:59:59.999999Z", 2),
+            At("2026-02-18T00:00Z", 3),
+            At("2026-03-09T10:00Z", 4));
         var result = await Store.RetainAsync(Token);
         Assert.Equal(new RetainResult(2, 2, 0, At("2026-02-18")), result);
         Assert.Equal([3, 4], (await RawAsync("a")).Select(r => r.Values[0]));
@@ -67,7 +71,8 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         var before = await RawAsync();
         Assert.Equal(
             StoreErrorKind.OlderThanRetention,
-            await FailsAsync(() => WriteAsync(At("2026-03-10T11:11Z", 1, sensor: "new"), new Reading(new Instant(horizon.Micros - 1), "a", [1, 1]))));
+            await FailsAsync(
+                () => WriteAsync(At("2026-03-10T11:11Z", 1, sensor: "new"), new Reading(new Instant(horizon.Micros - 1), "a", [1, 1]))));
         Assert.Equal(before.Count, (await RawAsync()).Count);
         Assert.DoesNotContain("new", (await Store.ListSensorsAsync(Token)).Select(s => s.SensorId));
         Assert.Equal(1, (await WriteAsync(new Reading(horizon, "new", [1, 1]))).Written);
@@ -96,7 +101,12 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
     public async Task What_is_not_materialised_yet_is_kept_and_nothing_newer_is_dropped_over_it()
     {
         // A month is built from raw, so nothing of March may go before March has ended.
-        await OpenAsync(TwentyDays with { Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], [new("hourly", "1 hour"), new("by_month", "1 month", Columns: TestSchema.PeakColumns)]) });
+        await OpenAsync(TwentyDays with
+        {
+            Schema = TestSchema.Create(
+            [TestSchema.Temperature, TestSchema.Humidity],
+            [new("hourly", "1 hour"), new("by_month", "1 month", Columns: TestSchema.PeakColumns)])
+        });
         await WriteAsync(At("2026-01-31T10:00Z", 1), At("2026-02-10T10:00Z", 2), At("2026-03-02T10:00Z", 3), At("2026-03-10T10:00Z", 4));
         Clock.SetUtcNow(At("2026-03-31T23:59Z").ToDateTimeOffset());
         Assert.Equal(new RetainResult(2, 2, 0, At("2026-02-11")), await Store.RetainAsync(Token));
@@ -135,9 +145,16 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         await OpenAsync(new StoreSettings
         {
             Retention = TimeSpan.FromDays(20),
-            Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], TestSchema.Chain(hourlyRetention: TimeSpan.FromDays(30))),
+            Schema = TestSchema.Create(
+                [TestSchema.Temperature, TestSchema.Humidity],
+                TestSchema.Chain(hourlyRetention: TimeSpan.FromDays(30))),
         });
-        await WriteAsync(At("2026-01-05T10:00Z", 1), At("2026-02-08T11:30Z", 2), At("2026-02-08T12:00Z", 3), At("2026-02-28T10:00Z", 4), At("2026-03-09T10:00Z", 5));
+        await WriteAsync(
+            At("2026-01-05T10:00Z", 1),
+            At("2026-02-08T11:30Z", 2),
+            At("2026-02-08T12:00Z", 3),
+            At("2026-02-28T10:00Z", 4),
+            At("2026-03-09T10:00Z", 5));
         var result = await Store.RetainAsync(Token);
         Assert.Equal((2, 2), (result.ChunksDropped, result.BucketsDropped));
         Assert.Equal("02-08 12:00=1, 02-28 10:00=1, 03-09 10:00=1", await CountsAsync("hourly"));
@@ -159,7 +176,9 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         var left = (await RawAsync()).Count;
         await OpenAsync(Settings with
         {
-            Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], [.. TestSchema.Chain(), new("quarterly", "15 minutes")]),
+            Schema = TestSchema.Create(
+                [TestSchema.Temperature, TestSchema.Humidity],
+                [.. TestSchema.Chain(), new("quarterly", "15 minutes")]),
         });
         await RefreshAllAsync();
         await SameAnswersAsync(before);

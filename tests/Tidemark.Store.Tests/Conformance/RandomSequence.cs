@@ -46,7 +46,8 @@ internal sealed class RandomSequence
         catch (Exception e) when (e is not OperationCanceledException)
         {
             throw new InvalidOperationException(
-                $"seed {_seed} fails (TIDEMARK_TEST_SEED={_seed} TIDEMARK_TEST_SEQUENCES=1 runs it again): {e.Message}\n{string.Join('\n', _log)}", e);
+                $"seed {_seed} fails (TIDEMARK_TEST_SEED={_seed} TIDEMARK_TEST_SEQUENCES=1 runs it again): "
+                    + $"{e.Message}\n{string.Join('\n', _log)}", e);
         }
     }
 
@@ -55,7 +56,10 @@ internal sealed class RandomSequence
         TimeSpan? hourlyRetention = Chance(0.3) ? TimeSpan.FromDays(_random.Next(6, 15)) : null;
         AggregateEntry[] entries = Chance(0.5)
             ? [.. TestSchema.Chain(hourlyRetention)]
-            : [new("quarters", "15 minutes"), new("shift", "8 hours", "quarters", hourlyRetention), new("weekly", "7 days", "shift"), new("peak_hours", "1 day", Columns: TestSchema.PeakColumns)];
+            : [new("quarters", "15 minutes"), new("shift", "8 hours", "quarters", hourlyRetention), new("weekly", "7 days", "shift"), new(
+                "peak_hours",
+                "1 day",
+                Columns: TestSchema.PeakColumns)];
         var settings = new StoreSettings
         {
             Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], entries),
@@ -65,7 +69,8 @@ internal sealed class RandomSequence
             RealTime = Chance(0.85),
             ChunkOrigin = _fixture.ChunkOrigin,
         };
-        _log.Add($"aggregates {string.Join(", ", entries.Select(e => $"{e.Name} {e.Bucket} {e.Retention}"))}; chunks {settings.ChunkInterval}, compress {settings.CompressAfter}, retention {settings.Retention}, tail {settings.RealTime}");
+        _log.Add($"aggregates {string.Join(", ", entries.Select(e => $"{e.Name} {e.Bucket} {e.Retention}"))}; chunks "
+            + $"{settings.ChunkInterval}, compress {settings.CompressAfter}, retention {settings.Retention}, tail {settings.RealTime}");
         return settings;
     }
 
@@ -93,7 +98,9 @@ internal sealed class RandomSequence
             }
         }
 
-        _log.Add($"write {string.Join(" ", Enumerable.Range(0, batch.Count).Select(row => string.Create(CultureInfo.InvariantCulture, $"{batch[row].SensorId}@{batch[row].Time}={batch[row].Values[0]};{batch[row].Values[1]}")))}");
+        var rows = Enumerable.Range(0, batch.Count).Select(row => batch[row]).Select(
+            r => string.Create(CultureInfo.InvariantCulture, $"{r.SensorId}@{r.Time}={r.Values[0]};{r.Values[1]}"));
+        _log.Add($"write {string.Join(" ", rows)}");
         await BothAsync(store => store.WriteAsync(batch, _token));
     }
 
@@ -102,8 +109,12 @@ internal sealed class RandomSequence
         var aggregate = Pick([.. _settings.Schema.Aggregates]).Name;
         var range = Chance(0.5) ? RandomRange() : (TimeRange?)null;
         _log.Add($"refresh {aggregate} {range}");
-        await BothAsync(async store => string.Join("; ", (await store.PlanRefreshAsync(aggregate, range, _token)).Select(p => $"plan {p.Aggregate} {p.New} {p.InvalidBuckets}")));
-        await BothAsync(async store => string.Join("; ", (await store.RefreshAsync(aggregate, range, null, _token)).Select(r => $"{r.Aggregate} {r.RowsWritten} {r.Watermark}")));
+        await BothAsync(async store => string.Join(
+            "; ",
+            (await store.PlanRefreshAsync(aggregate, range, _token)).Select(p => $"plan {p.Aggregate} {p.New} {p.InvalidBuckets}")));
+        await BothAsync(async store => string.Join(
+            "; ",
+            (await store.RefreshAsync(aggregate, range, null, _token)).Select(r => $"{r.Aggregate} {r.RowsWritten} {r.Watermark}")));
     }
 
     private async Task CompressAsync()
@@ -170,13 +181,15 @@ internal sealed class RandomSequence
             if (everything || Chance(0.3))
             {
                 await CompareAsync(aggregate, new AggregateQuery(aggregate.Name, null, range, FromRaw: true));
-                await CompareFleetAsync(new FleetQuery(aggregate.Name, Pick("temperature", "humidity"), Chance(0.5) ? TimeRange.All : range, Chance(0.3)));
+                await CompareFleetAsync(
+                    new FleetQuery(aggregate.Name, Pick("temperature", "humidity"), Chance(0.5) ? TimeRange.All : range, Chance(0.3)));
             }
         }
 
         if (everything)
         {
-            await BothAsync(async store => Text((await store.RawAsync(null, TimeRange.All, _token)).OrderBy(r => r.Time).ThenBy(r => r.SensorId, StringComparer.Ordinal)));
+            await BothAsync(async store => Text(
+                (await store.RawAsync(null, TimeRange.All, _token)).OrderBy(r => r.Time).ThenBy(r => r.SensorId, StringComparer.Ordinal)));
             await BothAsync(async store => Text(await store.VerifyAsync(null, null, _token)));
         }
     }
@@ -198,7 +211,9 @@ internal sealed class RandomSequence
         }
 
         Assert.True((expected.Watermark, expected.Pending) == (actual.Watermark, actual.Pending), $"{query}: {expected} but {actual}");
-        Assert.True(query.SensorId is null || actual.Rows.Zip(actual.Rows.Skip(1)).All(pair => pair.First.Bucket < pair.Second.Bucket), $"{query}: not ascending");
+        Assert.True(
+            query.SensorId is null || actual.Rows.Zip(actual.Rows.Skip(1)).All(pair => pair.First.Bucket < pair.Second.Bucket),
+            $"{query}: not ascending");
     }
 
     private async Task CompareFleetAsync(FleetQuery query)
@@ -206,8 +221,9 @@ internal sealed class RandomSequence
         var (expected, actual) = (await _expected.ReadFleetAsync(query, _token), await _actual.ReadFleetAsync(query, _token));
         Answers++;
         Assert.True(
-            expected.Count == actual.Count && expected.Zip(actual).All(p => p.First.Bucket == p.Second.Bucket && p.First.ReadingCount == p.Second.ReadingCount
-                && Comparison.IsClose(p.First.Average ?? double.NaN, p.Second.Average ?? double.NaN)),
+            expected.Count == actual.Count
+                && expected.Zip(actual).All(p => p.First.Bucket == p.Second.Bucket && p.First.ReadingCount == p.Second.ReadingCount
+                    && Comparison.IsClose(p.First.Average ?? double.NaN, p.Second.Average ?? double.NaN)),
             $"{query}: {string.Join("; ", expected)} but {string.Join("; ", actual)}");
     }
 
@@ -238,7 +254,9 @@ internal sealed class RandomSequence
             + string.Join("; ", status.Chunks.Select(c => $"{c.Range} {c.Rows} {c.Compressed}"));
 
     private static string Text(IEnumerable<Reading> readings)
-        => string.Join(" ", readings.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.SensorId}@{r.Time}={r.Values[0]:R};{r.Values[1]:R}")));
+        => string.Join(
+            " ",
+            readings.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.SensorId}@{r.Time}={r.Values[0]:R};{r.Values[1]:R}")));
 
     private Instant Now => Instant.From(_reference.Clock.GetUtcNow());
 

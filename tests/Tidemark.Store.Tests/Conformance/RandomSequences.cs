@@ -4,7 +4,8 @@ namespace Tidemark.Store.Tests.Conformance;
 
 /// <summary>
 /// Seeded random sequences of writes, refreshes, compression, retention, passing time and reopening: after each step an
-/// engine answers every read as the reference does. <c>TIDEMARK_TEST_SEED</c> is the first seed, <c>TIDEMARK_TEST_SEQUENCES</c> how many follow.
+/// engine answers every read as the reference does. <c>TIDEMARK_TEST_SEED</c> is the first seed, <c>TIDEMARK_TEST_SEQUENCES</c> how many
+/// follow.
 /// </summary>
 public abstract class RandomSequences(Func<IStoreFixture> engine, int sequences)
 {
@@ -17,7 +18,11 @@ public abstract class RandomSequences(Func<IStoreFixture> engine, int sequences)
         await Parallel.ForEachAsync(
             Enumerable.Range(first, count),
             // Some wait for the disk while others compute.
-            new ParallelOptions { MaxDegreeOfParallelism = 2 * Environment.ProcessorCount, CancellationToken = TestContext.Current.CancellationToken },
+            new ParallelOptions
+            {
+                MaxDegreeOfParallelism = 2 * Environment.ProcessorCount,
+                CancellationToken = TestContext.Current.CancellationToken
+            },
             async (seed, token) =>
             {
                 await using var fixture = engine();
@@ -31,5 +36,7 @@ public abstract class RandomSequences(Func<IStoreFixture> engine, int sequences)
     }
 
     private static int Number(string variable, int fallback)
-        => int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : fallback;
+        => int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : fallback;
 }

@@ -8,7 +8,11 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [Fact]
     public async Task One_sensors_readings_ascend_and_keep_to_the_range()
     {
-        await WriteAsync(At("2026-03-10T10:00Z", 3), At("2026-03-08T10:00Z", 1), At("2026-03-09T10:00Z", 2), At("2026-03-09T10:00Z", 9, sensor: "b"));
+        await WriteAsync(
+            At("2026-03-10T10:00Z", 3),
+            At("2026-03-08T10:00Z", 1),
+            At("2026-03-09T10:00Z", 2),
+            At("2026-03-09T10:00Z", 9, sensor: "b"));
         await WriteAsync(At("2026-03-08T09:00Z", 0));
         Assert.Equal([0, 1, 2, 3], (await RawAsync("a")).Select(r => r.Values[0]));
         Assert.Equal([1, 2], (await RawAsync("a", Range("2026-03-08T10:00Z", "2026-03-10T10:00Z"))).Select(r => r.Values[0]));
@@ -19,7 +23,9 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
     public async Task All_sensors_are_read_at_once()
     {
         await WriteAsync(At("2026-03-10T10:00Z", 1), At("2026-03-09T10:00Z", 2, sensor: "b"), At("2026-03-08T10:00Z", 3, sensor: "c"));
-        Assert.Equal([(1, "a"), (2, "b")], (await RawAsync(null, Range("2026-03-09", "2026-03-11"))).Select(r => ((int)r.Values[0], r.SensorId)).Order());
+        Assert.Equal(
+            [(1, "a"), (2, "b")],
+            (await RawAsync(null, Range("2026-03-09", "2026-03-11"))).Select(r => ((int)r.Values[0], r.SensorId)).Order());
     }
 
     [Fact]
@@ -149,7 +155,8 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
     {
         for (var part = 0; part < 4; part++)
         {
-            await WriteAsync(Enumerable.Range(part * (Many / 4), Many / 4).Select(i => new Reading(At("2026-01-01") + TimeSpan.FromSeconds(30 * i), "a", [i % 50, 0.5])));
+            await WriteAsync(Enumerable.Range(part * (Many / 4), Many / 4)
+                .Select(i => new Reading(At("2026-01-01") + TimeSpan.FromSeconds(30 * i), "a", [i % 50, 0.5])));
         }
     }
 }

@@ -3,13 +3,21 @@ namespace Tidemark.Store.Tests.Conformance;
 /// <summary>Clauses 5, 6 and 10: refresh, its plan, history and verification.</summary>
 internal sealed partial class ReferenceStore
 {
-    private sealed record Refreshed(AggregateDefinition Aggregate, IReadOnlyList<ReferenceRow> New, Instant ClosedEnd, int Again, Instant? Watermark);
+    private sealed record Refreshed(
+        AggregateDefinition Aggregate,
+        IReadOnlyList<ReferenceRow> New,
+        Instant ClosedEnd,
+        int Again,
+        Instant? Watermark);
 
     public async Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken)
     {
         var copy = await Locked(() => new ReferenceStore(state.Clone(), settings with { Schema = Schema }, clock), cancellationToken);
         return [.. WithSources(Schema.Aggregate(aggregate)).Select(a => copy.Refresh(a, Widen(aggregate, range)))
-            .Select(r => new RefreshPlan(r.Aggregate.Name, r.New.Count == 0 ? null : new TimeRange(r.New.Min(n => n.Bucket), r.ClosedEnd), r.Again))];
+            .Select(r => new RefreshPlan(
+                r.Aggregate.Name,
+                r.New.Count == 0 ? null : new TimeRange(r.New.Min(n => n.Bucket), r.ClosedEnd),
+                r.Again))];
     }
 
     public async Task<IReadOnlyList<RefreshResult>> RefreshAsync(
@@ -57,7 +65,9 @@ internal sealed partial class ReferenceStore
         return Instant.Min(aggregate.Bucket.Floor(whole), range?.To ?? Instant.MaxValue);
     }
 
-    /// <summary>What is built from a source learns that the source changed, unless its bucket is not materialised yet or partly behind a horizon.</summary>
+    /// <summary>
+    /// What is built from a source learns that the source changed, unless its bucket is not materialised yet or partly behind a horizon.
+    /// </summary>
     private void Invalidate(AggregateDefinition? source, string sensorId, Instant time)
     {
         var horizon = source is null ? state.RawHorizon : Of(source).Horizon;
@@ -71,7 +81,10 @@ internal sealed partial class ReferenceStore
         }
     }
 
-    public Task<VerifyReport> VerifyAsync(string? aggregate, IProgress<StoreProgress>? progress, CancellationToken cancellationToken) => Locked(() =>
+    public Task<VerifyReport> VerifyAsync(
+        string? aggregate,
+        IProgress<StoreProgress>? progress,
+        CancellationToken cancellationToken) => Locked(() =>
     {
         var (checkedRows, pendingRows, differences) = (0L, 0L, new List<BucketDifference>());
         foreach (var definition in aggregate is null ? Schema.Aggregates : [Schema.Aggregate(aggregate)])

@@ -5,7 +5,9 @@ internal sealed partial class ReferenceStore
 {
     public Task InitializeAsync(CancellationToken cancellationToken) => Locked(() =>
     {
-        Schema = StoredDefinition.KeepSources(Schema, [.. state.Definitions.Select(d => new StoredAggregate(d.Name, StoredDefinition.Of(d), d.Table, d.BucketColumn, d.Columns))]);
+        Schema = StoredDefinition.KeepSources(
+            Schema,
+            [.. state.Definitions.Select(d => new StoredAggregate(d.Name, StoredDefinition.Of(d), d.Table, d.BucketColumn, d.Columns))]);
         if (state.Schema is { } stored)
         {
             Reconcile(stored);
@@ -44,7 +46,8 @@ internal sealed partial class ReferenceStore
 
             if (now.Source?.Name != before.Source?.Name)
             {
-                throw Mismatch($"aggregate {before.Name} is built from {before.Source?.Name ?? "raw"}, configured is {now.Source?.Name ?? "raw"}");
+                throw Mismatch(
+                    $"aggregate {before.Name} is built from {before.Source?.Name ?? "raw"}, configured is {now.Source?.Name ?? "raw"}");
             }
 
             if (!now.ExtraColumns.SequenceEqual(before.ExtraColumns))
@@ -83,12 +86,18 @@ internal sealed partial class ReferenceStore
 
     private static StoreException Mismatch(string difference) => new(StoreErrorKind.SchemaMismatch, difference);
 
-    public Task<IReadOnlyList<JobStatus>> ReadJobsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<JobStatus>>([]);
+    public Task<IReadOnlyList<JobStatus>> ReadJobsAsync(CancellationToken cancellationToken)
+        => Task.FromResult<IReadOnlyList<JobStatus>>([]);
 
     public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken) => Locked(() =>
     {
         var chunks = state.Readings.Keys.GroupBy(k => ChunkOf(k.Time)).OrderBy(c => c.Key)
-            .Select(c => new ChunkStatus(c.Key.ToString(), new TimeRange(c.Key, ChunkEnd(c.Key)), c.Count(), 0, state.CompressedChunks.Contains(c.Key))).ToList();
+            .Select(c => new ChunkStatus(
+                c.Key.ToString(),
+                new TimeRange(c.Key, ChunkEnd(c.Key)),
+                c.Count(),
+                0,
+                state.CompressedChunks.Contains(c.Key))).ToList();
         var raw = new HypertableStatus(TelemetrySchema.RawTable, state.Readings.Count, chunks.Count, chunks.Count(c => c.Compressed), 0, 0);
         var aggregates = Schema.Aggregates.Select(a => (Definition: a, Kept: Of(a))).Select(a => new AggregateStatus(
             a.Definition.Name, a.Definition.Table, a.Definition.Bucket.ToString(), a.Definition.Source?.Name ?? "raw",

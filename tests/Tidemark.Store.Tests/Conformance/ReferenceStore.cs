@@ -65,15 +65,21 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
 
     public Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken) => Locked<IReadOnlyList<SensorInfo>>(() =>
     {
-        var totals = Rows(Schema.Finest, tail: true).GroupBy(r => r.SensorId).ToDictionary(rows => rows.Key, rows => rows.Sum(r => r.ReadingCount));
+        var totals = Rows(Schema.Finest, tail: true).GroupBy(r => r.SensorId)
+            .ToDictionary(rows => rows.Key, rows => rows.Sum(r => r.ReadingCount));
         return [.. state.Latest.Values.OrderBy(r => r.SensorId, StringComparer.Ordinal)
             .Select(r => new SensorInfo(r.SensorId, r.Time, totals.GetValueOrDefault(r.SensorId)))];
     }, cancellationToken);
 
     public Task<Reading> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
-        => Locked(() => state.Latest.TryGetValue(sensorId, out var reading) ? reading : throw StoreException.UnknownSensor(sensorId), cancellationToken);
+        => Locked(
+            () => state.Latest.TryGetValue(sensorId, out var reading) ? reading : throw StoreException.UnknownSensor(sensorId),
+            cancellationToken);
 
-    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
+        string? sensorId,
+        TimeRange range,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var snapshot = await Locked(() =>
         {
@@ -101,10 +107,16 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             .Where(r => query.Range.Contains(r.Bucket) && Matches(sensorId, r.SensorId)).OrderBy(r => r.Bucket).ToList();
         var pending = !query.FromRaw
             && Pending(aggregate).Any(pair => query.Range.Contains(pair.Bucket) && Matches(sensorId, pair.SensorId));
-        return new AggregateReader(Of(aggregate).Watermark, pending, Stream(aggregate, rows, cancellationToken), () => ValueTask.CompletedTask);
+        return new AggregateReader(
+            Of(aggregate).Watermark,
+            pending,
+            Stream(aggregate, rows, cancellationToken),
+            () => ValueTask.CompletedTask);
     }, cancellationToken);
 
-    public Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken) => Locked<IReadOnlyList<FleetPoint>>(() =>
+    public Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(
+        FleetQuery query,
+        CancellationToken cancellationToken) => Locked<IReadOnlyList<FleetPoint>>(() =>
     {
         var aggregate = Schema.Aggregate(query.Aggregate);
         var metric = Schema.MetricIndex(query.Metric);
@@ -115,7 +127,8 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
 
         return [.. (query.FromRaw ? FromRaw(aggregate) : Rows(aggregate, settings.RealTime))
             .Where(r => query.Range.Contains(r.Bucket)).GroupBy(r => r.Bucket).OrderBy(rows => rows.Key)
-            .Select(rows => (rows.Key, Sum: rows.Select(r => r.Metrics[metric]).Aggregate((a, b) => a + b), Count: rows.Sum(r => r.ReadingCount)))
+            .Select(rows => (rows.Key, Sum: rows.Select(r => r.Metrics[metric]).Aggregate((a, b) => a + b), Count: rows.Sum(
+                r => r.ReadingCount)))
             .Select(point => new FleetPoint(point.Key, point.Sum.Count == 0 ? null : point.Sum.Average, point.Count))];
     }, cancellationToken);
 
@@ -141,7 +154,9 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
 
     /// <summary>The aggregate's buckets that a late write touched, directly or through a source, and that wait for a refresh.</summary>
     private HashSet<(Instant Bucket, string SensorId)> Pending(AggregateDefinition aggregate)
-        => [.. Of(aggregate).Invalid, .. aggregate.Source is null ? [] : Pending(aggregate.Source).Select(p => (aggregate.Bucket.Floor(p.Bucket), p.SensorId))];
+        => [.. Of(aggregate).Invalid, .. aggregate.Source is null
+            ? []
+            : Pending(aggregate.Source).Select(p => (aggregate.Bucket.Floor(p.Bucket), p.SensorId))];
 
     private static async IAsyncEnumerable<AggregateBatch> Stream(
         AggregateDefinition aggregate, IReadOnlyList<ReferenceRow> rows, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -164,7 +179,8 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
         }
     }
 
-    private IEnumerable<AggregateDefinition> BuiltFrom(AggregateDefinition? source) => state.Definitions.Where(d => d.Source?.Name == source?.Name);
+    private IEnumerable<AggregateDefinition> BuiltFrom(AggregateDefinition? source)
+        => state.Definitions.Where(d => d.Source?.Name == source?.Name);
 
     private ReferenceAggregate Of(AggregateDefinition aggregate) => state.Aggregates[aggregate.Name];
 

@@ -7,7 +7,9 @@ public abstract class RefreshSuite(IStoreFixture fixture) : StoreSuite(fixture)
     public async Task Buckets_hold_their_first_microsecond_and_not_the_next_ones()
     {
         await WriteAsync(
-            At("2026-03-10T08:59:59.999999Z", 1), At("2026-03-10T09:00:00Z", 2), At("2026-03-10T09:59:59.999999Z", 3), At("2026-03-10T10:00:00Z", 4));
+            At("2026-03-10T08:59:59.999999Z", 1), At("2026-03-10T09:00:00Z", 2), At("2026-03-10T09:59:59.999999Z", 3), At(
+                "2026-03-10T10:00:00Z",
+                4));
         await RefreshAsync("hourly");
         Assert.Equal("03-10 08:00=1, 03-10 09:00=2, 03-10 10:00=1", await CountsAsync("hourly"));
         Assert.Equal(2.5, (await AnswerAsync("hourly")).Rows[1].Values[0]);
@@ -17,8 +19,12 @@ public abstract class RefreshSuite(IStoreFixture fixture) : StoreSuite(fixture)
     public async Task Months_have_their_own_lengths_and_leap_days_belong_to_february()
     {
         await WriteAsync(
-            At("2024-01-31T23:59:59.999999Z", 1), At("2024-02-01T00:00Z", 2), At("2024-02-29T12:00Z", 3), At("2024-02-29T23:59:59.999999Z", 4),
-            At("2024-03-01T00:00Z", 5), At("2025-02-28T23:59Z", 6), At("2025-03-01T00:00Z", 7), At("2025-12-31T23:59:59.999999Z", 8), At("2026-01-01T00:00Z", 9));
+            At("2024-01-31T23:59:59.999999Z", 1), At("2024-02-01T00:00Z", 2), At("2024-02-29T12:00Z", 3), At(
+                "2024-02-29T23:59:59.999999Z",
+                4),
+            At("2024-03-01T00:00Z", 5), At("2025-02-28T23:59Z", 6), At("2025-03-01T00:00Z", 7), At("2025-12-31T23:59:59.999999Z", 8), At(
+                "2026-01-01T00:00Z",
+                9));
         await RefreshAllAsync();
         await AggregatesEqualRawAsync();
         Assert.Equal(
@@ -63,10 +69,14 @@ public abstract class RefreshSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [Fact]
     public async Task A_late_reading_costs_its_own_buckets_only()
     {
-        await WriteAsync(Enumerable.Range(0, 2000).Select(i => new Reading(At("2026-01-05T00:00Z") + TimeSpan.FromMinutes(30 * i), $"s{i % 2}", [i, -i])));
+        await WriteAsync(
+            Enumerable.Range(0, 2000).Select(
+                i => new Reading(At("2026-01-05T00:00Z") + TimeSpan.FromMinutes(30 * i), $"s{i % 2}", [i, -i])));
         await RefreshAllAsync();
         await WriteAsync(At("2026-01-07T05:10Z", 99, sensor: "s1"));
-        Assert.Equal([("hourly", 1), ("daily", 1), ("monthly", 1)], (await RefreshAsync("monthly")).Select(r => (r.Aggregate, (int)r.RowsWritten)));
+        Assert.Equal(
+            [("hourly", 1), ("daily", 1), ("monthly", 1)],
+            (await RefreshAsync("monthly")).Select(r => (r.Aggregate, (int)r.RowsWritten)));
         await RefreshAllAsync();
         await AggregatesEqualRawAsync();
         await VerifyIsCleanAsync();
@@ -144,7 +154,11 @@ public abstract class RefreshSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [Fact]
     public async Task A_replaced_reading_reaches_every_level_by_its_own_refresh()
     {
-        await WriteAsync(At("2026-01-05T10:00Z", 10, 1), At("2026-01-05T10:01Z", 20, 2), At("2026-02-05T10:00Z", 1), At("2026-03-05T10:00Z", 1));
+        await WriteAsync(
+            At("2026-01-05T10:00Z", 10, 1),
+            At("2026-01-05T10:01Z", 20, 2),
+            At("2026-02-05T10:00Z", 1),
+            At("2026-03-05T10:00Z", 1));
         await RefreshAllAsync();
         await WriteAsync(At("2026-01-05T10:01Z", null, 4));
         await RefreshAsync("hourly");
@@ -228,7 +242,11 @@ public abstract class RefreshSuite(IStoreFixture fixture) : StoreSuite(fixture)
     {
         await WriteAsync(Readings(800));
         await RefreshAllAsync();
-        await WriteAsync(At("2026-01-03T05:10Z", 5, sensor: "s1"), At("2026-01-03T06:10Z", 5, sensor: "s1"), At("2026-03-08T06:10Z", 5), At("2026-03-09T10:00Z", 5));
+        await WriteAsync(
+            At("2026-01-03T05:10Z", 5, sensor: "s1"),
+            At("2026-01-03T06:10Z", 5, sensor: "s1"),
+            At("2026-03-08T06:10Z", 5),
+            At("2026-03-09T10:00Z", 5));
         var plan = await Store.PlanRefreshAsync("monthly", null, Token);
         Assert.Equal([("hourly", 2), ("daily", 1), ("monthly", 0)], plan.Select(p => (p.Aggregate, (int)p.InvalidBuckets)));
         Assert.Equal(

@@ -18,11 +18,16 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [Fact]
     public async Task Everything_survives_reopening()
     {
-        await WriteAsync(At("2026-01-08T10:00Z", 1), At("2026-02-08T10:00Z", 2, 3), At("2026-03-08T10:00Z", null, sensor: "b"), At("2026-03-10T11:00Z", 5));
+        await WriteAsync(
+            At("2026-01-08T10:00Z", 1),
+            At("2026-02-08T10:00Z", 2, 3),
+            At("2026-03-08T10:00Z", null, sensor: "b"),
+            At("2026-03-10T11:00Z", 5));
         await RefreshAllAsync();
         await WriteAsync(At("2026-02-08T10:30Z", 4));
         await Store.CompressAsync(null, Token);
-        var (sensors, raw, hourly, monthly) = (await Store.ListSensorsAsync(Token), await RawAsync(), await AnswerAsync("hourly"), await AnswerAsync("monthly"));
+        var (sensors, raw, hourly, monthly) = (await Store
+            .ListSensorsAsync(Token), await RawAsync(), await AnswerAsync("hourly"), await AnswerAsync("monthly"));
         await OpenAsync();
         Assert.Equal(sensors, await Store.ListSensorsAsync(Token));
         Assert.Equal(raw.Select(r => r.Time).Order(), (await RawAsync()).Select(r => r.Time).Order());
@@ -41,7 +46,8 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2));
         await RefreshAllAsync();
         await Store.CompressAsync(null, Token);
-        await OpenAsync(Settings with { Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity, Wind], TestSchema.Chain()) });
+        await OpenAsync(
+            Settings with { Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity, Wind], TestSchema.Chain()) });
         HasValues((await RawAsync("a"))[0].Values, 1, 2, double.NaN);
         HasValues((await Store.ReadCurrentAsync("a", Token)).Values, 1, 2, double.NaN);
         HasValues((await AnswerAsync("hourly")).Rows[0].Values, 1, 1, 1, 2, 2, 2, double.NaN, double.NaN, double.NaN);
@@ -57,7 +63,8 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
     {
         await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2));
         await RefreshAllAsync();
-        await OpenAsync(Settings with { Schema = TestSchema.Create([TestSchema.Temperature, Wind, TestSchema.Humidity], TestSchema.Chain()) });
+        await OpenAsync(
+            Settings with { Schema = TestSchema.Create([TestSchema.Temperature, Wind, TestSchema.Humidity], TestSchema.Chain()) });
         await WriteAsync(new Reading(At("2026-02-08T10:30Z"), "a", [3, 4, 5]));
         await RefreshAllAsync();
         HasValues((await AnswerAsync("hourly")).Rows[0].Values, 2, 1, 3, 4, 4, 4, 3.5, 2, 5);
@@ -71,7 +78,12 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
     {
         await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2), At("2026-03-09T10:00Z", 1, 2));
         await RefreshAllAsync();
-        await OpenAsync(Settings with { Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], [.. TestSchema.Chain(), new("weekly", "7 days", "daily")]) });
+        await OpenAsync(Settings with
+        {
+            Schema = TestSchema.Create(
+            [TestSchema.Temperature, TestSchema.Humidity],
+            [.. TestSchema.Chain(), new("weekly", "7 days", "daily")])
+        });
         Assert.Equal("02-02 00:00=1, 03-02 00:00=1, 03-09 00:00=1", await CountsAsync("weekly"));
         Assert.Null(await WatermarkAsync("weekly"));
         await RefreshAllAsync();
@@ -87,7 +99,11 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [InlineData("hourly", "daily", "monthly")]
     public async Task An_aggregate_that_was_away_learns_what_was_written_late_meanwhile(params string[] away)
     {
-        await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-02-09T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2), At("2026-03-10T10:00Z", 1, 2));
+        await WriteAsync(
+            At("2026-02-08T10:00Z", 1, 2),
+            At("2026-02-09T10:00Z", 1, 2),
+            At("2026-03-08T10:00Z", 1, 2),
+            At("2026-03-10T10:00Z", 1, 2));
         await RefreshAllAsync();
         await WithoutAsync(away);
         await WriteAsync(At("2026-02-08T10:30Z", 39, 3), At("2026-03-08T10:00Z", 5, 6));
@@ -147,7 +163,10 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
         {
             Schema = TestSchema.Create(
                 [TestSchema.Temperature, TestSchema.Humidity],
-                [new("quarters", "15 minutes"), new("hourly", "1 hour", "quarters"), new("shift", "6 hours", "hourly"), new("daily", "1 day", "shift"), .. TestSchema.Chain().Skip(2)]),
+                [new("quarters", "15 minutes"), new("hourly", "1 hour", "quarters"), new("shift", "6 hours", "hourly"), new(
+                    "daily",
+                    "1 day",
+                    "shift"), .. TestSchema.Chain().Skip(2)]),
         });
         Assert.Equal(
             ["quarters from ", "hourly from ", "shift from hourly", "daily from hourly", "monthly from daily", "peak_hours from "],
@@ -166,7 +185,8 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
         TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], [new("daily", "1 day"), .. TestSchema.Chain().Skip(2)]), "daily");
 
     [Fact]
-    public Task A_removed_metric_is_refused() => IsRefusedAsync(TestSchema.Create([TestSchema.Temperature], TestSchema.Chain()), "humidity");
+    public Task A_removed_metric_is_refused()
+        => IsRefusedAsync(TestSchema.Create([TestSchema.Temperature], TestSchema.Chain()), "humidity");
 
     [Fact]
     public Task A_renamed_metric_is_refused()
@@ -174,11 +194,15 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
 
     [Fact]
     public Task Another_bucket_is_refused() => IsRefusedAsync(
-        TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], [new("hourly", "2 hours"), .. TestSchema.Chain().Skip(1)]), "hourly");
+        TestSchema.Create(
+            [TestSchema.Temperature, TestSchema.Humidity],
+            [new("hourly", "2 hours"), .. TestSchema.Chain().Skip(1)]), "hourly");
 
     [Fact]
     public Task Other_extra_columns_are_refused() => IsRefusedAsync(
-        TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], [.. TestSchema.Chain().Take(3), new("peak_hours", "1 day", Columns: [.. TestSchema.PeakColumns.Take(2)])]), "peak_hours");
+        TestSchema.Create(
+            [TestSchema.Temperature, TestSchema.Humidity],
+            [.. TestSchema.Chain().Take(3), new("peak_hours", "1 day", Columns: [.. TestSchema.PeakColumns.Take(2)])]), "peak_hours");
 
     [Fact]
     public async Task Another_chunk_interval_is_refused_once_there_are_chunks()

@@ -13,16 +13,27 @@ public static class StoreReads
         await foreach (var batch in reader.Rows.WithCancellation(cancellationToken))
         {
             rows.AddRange(Enumerable.Range(0, batch.Count).Select(row => new AnswerRow(
-                batch.Bucket(row), batch.SensorId(row), batch.ReadingCount(row), [.. Enumerable.Range(0, batch.ColumnCount).Select(c => batch.Value(row, c))])));
+                batch.Bucket(row), batch.SensorId(row), batch.ReadingCount(row), [.. Enumerable.Range(0, batch.ColumnCount)
+                    .Select(c => batch.Value(row, c))])));
         }
 
         return new Answer(reader.Watermark, reader.Pending, rows);
     }
 
-    public static Task<Answer> AnswerAsync(this ITelemetryStore store, string aggregate, CancellationToken cancellationToken, string? sensorId = null, TimeRange? range = null, bool fromRaw = false)
+    public static Task<Answer> AnswerAsync(
+        this ITelemetryStore store,
+        string aggregate,
+        CancellationToken cancellationToken,
+        string? sensorId = null,
+        TimeRange? range = null,
+        bool fromRaw = false)
         => store.AnswerAsync(new AggregateQuery(aggregate, sensorId, range ?? TimeRange.All, fromRaw), cancellationToken);
 
-    public static async Task<IReadOnlyList<Reading>> RawAsync(this ITelemetryStore store, string? sensorId, TimeRange range, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<Reading>> RawAsync(
+        this ITelemetryStore store,
+        string? sensorId,
+        TimeRange range,
+        CancellationToken cancellationToken)
     {
         var readings = new List<Reading>();
         await foreach (var batch in store.ReadRawAsync(sensorId, range, cancellationToken))

@@ -7,16 +7,19 @@ public static class TestSchema
     public static readonly Metric Humidity = Metric("humidity");
 
     /// <summary>The extra columns' expressions as delegates over a bucket's readings, for the reference.</summary>
-    public static readonly IReadOnlyDictionary<string, Func<IReadOnlyList<Reading>, double>> Expressions = new Dictionary<string, Func<IReadOnlyList<Reading>, double>>
-    {
-        ["MAX(temperature)"] = readings => Fold(readings, Math.Max),
-        ["MIN(temperature)"] = readings => Fold(readings, Math.Min),
-        ["MAX(temperature) - MIN(temperature)"] = readings => Fold(readings, Math.Max) - Fold(readings, Math.Min),
-    };
+    public static readonly IReadOnlyDictionary<string, Func<IReadOnlyList<Reading>, double>> Expressions
+        = new Dictionary<string, Func<IReadOnlyList<Reading>, double>>
+        {
+            ["MAX(temperature)"] = readings => Fold(readings, Math.Max),
+            ["MIN(temperature)"] = readings => Fold(readings, Math.Min),
+            ["MAX(temperature) - MIN(temperature)"] = readings => Fold(readings, Math.Max) - Fold(readings, Math.Min),
+        };
 
     public static readonly IReadOnlyList<ExtraColumn> PeakColumns =
     [
-        new("max_temp", "MAX(temperature)"), new("min_temp", "MIN(temperature)"), new("temperature_range", "MAX(temperature) - MIN(temperature)"),
+        new("max_temp", "MAX(temperature)"), new("min_temp", "MIN(temperature)"), new(
+            "temperature_range",
+            "MAX(temperature) - MIN(temperature)"),
     ];
 
     public static readonly TelemetrySchema Default = Create([Temperature, Humidity], Chain());

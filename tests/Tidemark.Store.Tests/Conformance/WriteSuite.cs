@@ -48,7 +48,9 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [Fact]
     public async Task The_last_of_a_batch_wins_and_counts_once()
     {
-        Assert.Equal(new WriteResult(1, 0, 0), await WriteAsync(At("2026-03-10T10:00Z", 1), At("2026-03-10T10:00Z", 2), At("2026-03-10T10:00Z", 3)));
+        Assert.Equal(
+            new WriteResult(1, 0, 0),
+            await WriteAsync(At("2026-03-10T10:00Z", 1), At("2026-03-10T10:00Z", 2), At("2026-03-10T10:00Z", 3)));
         Assert.Equal(3, Assert.Single(await RawAsync()).Values[0]);
     }
 
@@ -81,7 +83,10 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [Fact]
     public async Task Sensors_at_one_instant_are_apart()
     {
-        await WriteAsync(At("2026-03-10T10:00Z", 1, sensor: "a"), At("2026-03-10T10:00Z", 2, sensor: "b"), At("2026-03-10T10:00Z", 3, sensor: "A"));
+        await WriteAsync(
+            At("2026-03-10T10:00Z", 1, sensor: "a"),
+            At("2026-03-10T10:00Z", 2, sensor: "b"),
+            At("2026-03-10T10:00Z", 3, sensor: "A"));
         Assert.Equal([3, 1, 2], (await RawAsync()).OrderBy(r => r.SensorId, StringComparer.Ordinal).Select(r => r.Values[0]));
     }
 
@@ -124,7 +129,8 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
     public async Task Writes_at_once_all_arrive()
     {
         var results = await Task.WhenAll(Enumerable.Range(0, 20).Select(writer => Task.Run(
-            () => WriteAsync(Enumerable.Range(0, 50).Select(i => new Reading(At("2026-03-10T10:00Z") + TimeSpan.FromSeconds(i), $"s{writer % 4}", [writer, i]))), Token)));
+            () => WriteAsync(Enumerable.Range(0, 50)
+                .Select(i => new Reading(At("2026-03-10T10:00Z") + TimeSpan.FromSeconds(i), $"s{writer % 4}", [writer, i]))), Token)));
         var total = results.Aggregate((a, b) => a + b);
         Assert.Equal((200, 1000), (total.Written, total.Written + total.Replaced + total.Unchanged));
 
@@ -135,7 +141,18 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
     }
 
     [Theory]
-    [InlineData("it's"), InlineData("a/b"), InlineData("50%"), InlineData("a%2Fb"), InlineData("..."), InlineData("Grünstraße 5 – Küche"), InlineData("温度計"), InlineData("🌡️"), InlineData("a b"), InlineData("?x=1&y#z"), InlineData("\"; DROP TABLE sensor_data; --"), InlineData("e\u0301")]
+    [InlineData("it's"),
+        InlineData("a/b"),
+        InlineData("50%"),
+        InlineData("a%2Fb"),
+        InlineData("..."),
+        InlineData("Grünstraße 5 – Küche"),
+        InlineData("温度計"),
+        InlineData("🌡️"),
+        InlineData("a b"),
+        InlineData("?x=1&y#z"),
+        InlineData("\"; DROP TABLE sensor_data; --"),
+        InlineData("e\u0301")]
     public async Task Any_valid_id_is_kept_as_it_is(string sensor)
     {
         Assert.Null(SensorId.Check(sensor));

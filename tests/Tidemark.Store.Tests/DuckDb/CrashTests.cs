@@ -27,10 +27,14 @@ public sealed class CrashTests : IDisposable
             acknowledged += Math.Max(0, last - committed);
             var before = committed;
             committed = await CheckAsync();
-            Assert.True(committed >= Math.Max(last, before), $"batch {Math.Max(last, before)} was acknowledged, but {committed} is the last one there");
+            Assert.True(
+                committed >= Math.Max(last, before),
+                $"batch {Math.Max(last, before)} was acknowledged, but {committed} is the last one there");
 
             // At most the batch that was under way is there without having been acknowledged.
-            Assert.True(committed <= Math.Max(last, before) + 1, $"batch {committed} is there, but {last} was the last one sent and acknowledged");
+            Assert.True(
+                committed <= Math.Max(last, before) + 1,
+                $"batch {committed} is there, but {last} was the last one sent and acknowledged");
         }
 
         await using (var store = await OpenAsync())
@@ -47,7 +51,8 @@ public sealed class CrashTests : IDisposable
 
         Assert.True(acknowledged > Kills, $"only {acknowledged} batches were acknowledged in {Kills} runs");
         TestContext.Current.TestOutputHelper!.WriteLine(
-            $"{Kills} kills: {acknowledged * CrashWriter.BatchSize} acknowledged readings of {acknowledged} batches checked, none lost; {committed + 1 - acknowledged} batches committed unacknowledged; {verified} buckets verified");
+            $"{Kills} kills: {acknowledged * CrashWriter.BatchSize} acknowledged readings of {acknowledged} batches checked, none lost; "
+                + $"{committed + 1 - acknowledged} batches committed unacknowledged; {verified} buckets verified");
     }
 
     [Fact]
@@ -98,7 +103,8 @@ public sealed class CrashTests : IDisposable
     {
         await using var store = await OpenAsync();
         var readings = await store.RawAsync(null, TimeRange.All, Token);
-        var batches = readings.Where(r => r.SensorId != CrashWriter.Counter).GroupBy(r => (int)r.Values[0]).ToDictionary(b => b.Key, b => b.Select(r => (int)r.Values[1]).Order());
+        var batches = readings.Where(r => r.SensorId != CrashWriter.Counter).GroupBy(r => (int)r.Values[0])
+            .ToDictionary(b => b.Key, b => b.Select(r => (int)r.Values[1]).Order());
         Assert.Equal(Enumerable.Range(0, batches.Count), batches.Keys.Order());
         Assert.All(batches.Values, batch => Assert.Equal(Enumerable.Range(0, CrashWriter.BatchSize), batch));
         if (batches.Count > 0)

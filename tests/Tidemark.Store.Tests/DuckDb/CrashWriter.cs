@@ -33,7 +33,10 @@ internal static class CrashWriter
     public static Process Start(string folder, int first)
     {
         var executable = Path.Combine(AppContext.BaseDirectory, $"Tidemark.Store.Tests{(OperatingSystem.IsWindows() ? ".exe" : "")}");
-        return Process.Start(new ProcessStartInfo(executable, [Command, folder, first.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
+        return Process.Start(new ProcessStartInfo(executable, [Command, folder, first.ToString(CultureInfo.InvariantCulture)])
+        {
+            RedirectStandardOutput = true
+        })!;
     }
 
     public static async Task<int> RunAsync(string folder, int first)

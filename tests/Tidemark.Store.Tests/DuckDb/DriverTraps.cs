@@ -59,7 +59,8 @@ public sealed class DriverTraps : IAsyncLifetime
         Execute($"UPDATE internal.aggregates SET watermark = {Instant.Utc(2026, 3, 9).Micros} WHERE name = 'endless'");
         _store = await _fixture.OpenAsync(Endless, Token);
         using var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(500));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _store.VerifyAsync("endless", null, stop.Token).WaitAsync(TimeSpan.FromMinutes(1), Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => _store.VerifyAsync("endless", null, stop.Token).WaitAsync(TimeSpan.FromMinutes(1), Token));
     }
 
     [Fact]
@@ -72,7 +73,8 @@ public sealed class DriverTraps : IAsyncLifetime
         {
             string[] spellings =
             [
-                _fixture.Folder + "/", _fixture.Folder + "//", Path.Combine(_fixture.Folder, "..", Path.GetFileName(_fixture.Folder)), Path.Combine(_fixture.Folder, "."),
+                _fixture.Folder + "/", _fixture.Folder + "//", Path.Combine(_fixture.Folder, "..", Path.GetFileName(_fixture.Folder)), Path
+                    .Combine(_fixture.Folder, "."),
                 Path.GetRelativePath(Environment.CurrentDirectory, _fixture.Folder), link, link + "/",
             ];
             foreach (var spelling in spellings)
@@ -148,7 +150,9 @@ public sealed class DriverTraps : IAsyncLifetime
     {
         Schema = TestSchema.Create(
             [TestSchema.Temperature, TestSchema.Humidity],
-            [.. TestSchema.Chain(), new("endless", "1 day", Columns: [new("busy", "max(temperature) + (SELECT count(*) FROM range(200000) a, range(200000) b WHERE (a.range * b.range) % 7 = 3)")])]),
+            [.. TestSchema.Chain(), new("endless", "1 day", Columns: [new(
+                "busy",
+                "max(temperature) + (SELECT count(*) FROM range(200000) a, range(200000) b WHERE (a.range * b.range) % 7 = 3)")])]),
     };
 
     private async Task UseEndlessAggregateAsync()

@@ -22,7 +22,8 @@ public sealed class DuckDbRawRead() : RawReadSuite(new DuckDbFixture())
         var first = Start.Micros - ((Many + 1) * stepMicros);
         foreach (var odd in (int[])[1, 0])
         {
-            await WriteAsync(Enumerable.Range(0, Many).Where(i => i % 2 == odd).Select(i => new Reading(new Instant(first + (i * stepMicros)), "a", [i, double.NaN])));
+            await WriteAsync(Enumerable.Range(0, Many).Where(i => i % 2 == odd)
+                .Select(i => new Reading(new Instant(first + (i * stepMicros)), "a", [i, double.NaN])));
         }
 
         var (next, largest) = (0, 0);

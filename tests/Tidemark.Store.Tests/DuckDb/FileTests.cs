@@ -79,11 +79,21 @@ public sealed class FileTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData("UPDATE internal.agg_hourly SET max_temperature = 77 WHERE bucket = '2026-03-08 10:00:00'", "hourly", "max_temperature 77, from raw 3")]
-    [InlineData("UPDATE internal.agg_daily SET sum_temperature = sum_temperature * (1 + 1e-6) WHERE bucket = '2026-03-08'", "daily", "avg_temperature")]
-    [InlineData("UPDATE internal.agg_hourly SET reading_count = 1 WHERE bucket = '2026-03-08 10:00:00'", "hourly", "reading_count 1, from raw 2")]
+    [InlineData(
+        "UPDATE internal.agg_hourly SET max_temperature = 77 WHERE bucket = '2026-03-08 10:00:00'",
+        "hourly",
+        "max_temperature 77, from raw 3")]
+    [InlineData(
+        "UPDATE internal.agg_daily SET sum_temperature = sum_temperature * (1 + 1e-6) WHERE bucket = '2026-03-08'",
+        "daily",
+        "avg_temperature")]
+    [InlineData(
+        "UPDATE internal.agg_hourly SET reading_count = 1 WHERE bucket = '2026-03-08 10:00:00'",
+        "hourly",
+        "reading_count 1, from raw 2")]
     [InlineData("DELETE FROM internal.agg_peak_hours WHERE bucket = '2026-03-08'", "peak_hours", "max_temp null, from raw 3")]
-    [InlineData("INSERT INTO internal.agg_hourly SELECT sensor, bucket - INTERVAL 1 HOUR, * EXCLUDE (sensor, bucket) FROM internal.agg_hourly WHERE bucket = '2026-03-08 10:00:00'", "hourly", "reading_count 2, from raw null")]
+    [InlineData("INSERT INTO internal.agg_hourly SELECT sensor, bucket - INTERVAL 1 HOUR, * EXCLUDE (sensor, bucket) FROM "
+        + "internal.agg_hourly WHERE bucket = '2026-03-08 10:00:00'", "hourly", "reading_count 2, from raw null")]
     public async Task Verify_names_a_bucket_that_was_changed_behind_its_back(string sql, string aggregate, string difference)
     {
         await WriteHealthyAsync();

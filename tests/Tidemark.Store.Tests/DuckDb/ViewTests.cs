@@ -27,7 +27,9 @@ public sealed class ViewTests : IDisposable
 
         using var connection = new DuckDBConnection($"Data Source={Path.Combine(_folder, DuckDbStore.FileName)}");
         connection.Open();
-        Assert.Equal((hour + TimeSpan.FromMinutes(1.5)).ToDateTime(), Scalar(connection, "SELECT max(time) FROM sensor_data WHERE sensor_id = 'boiler'"));
+        Assert.Equal(
+            (hour + TimeSpan.FromMinutes(1.5)).ToDateTime(),
+            Scalar(connection, "SELECT max(time) FROM sensor_data WHERE sensor_id = 'boiler'"));
         Assert.Equal(21.0, Scalar(connection, "SELECT avg_temperature FROM sensor_data_hourly WHERE sensor_id = 'boiler'"));
         Assert.Equal(50.0, Scalar(connection, "SELECT avg_humidity FROM sensor_data_hourly"));
         Assert.Equal(hour.ToDateTime(), Scalar(connection, "SELECT bucket FROM sensor_data_hourly"));

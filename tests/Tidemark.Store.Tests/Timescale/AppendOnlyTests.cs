@@ -81,7 +81,9 @@ public sealed class AppendOnlyTests : IAsyncLifetime
         await store.RetainAsync(Token);
         var batch = Batch("a", First, 2);
         batch.ImportId = "late";
-        Assert.Equal(StoreErrorKind.OlderThanRetention, (await Assert.ThrowsAsync<StoreException>(() => store.WriteAsync(batch, Token))).Kind);
+        Assert.Equal(
+            StoreErrorKind.OlderThanRetention,
+            (await Assert.ThrowsAsync<StoreException>(() => store.WriteAsync(batch, Token))).Kind);
         var valid = Batch("a", First + TimeSpan.FromDays(20), 2);
         valid.ImportId = "late";
         Assert.Equal(1, (await store.WriteAsync(valid, Token)).Written);
@@ -181,7 +183,9 @@ public sealed class AppendOnlyTests : IAsyncLifetime
 
             Assert.Equal(sent.Count, (await store.ListSensorsAsync(Token)).Sum(s => s.TotalReadings));
             var fleet = await store.ReadFleetAsync(new FleetQuery("daily", "temperature", TimeRange.All), Token);
-            Assert.Equal(Naive(store.Schema.Aggregate("daily"), sent).Select(r => (r.Bucket, r.Count)), fleet.Select(p => (p.Bucket, p.ReadingCount)));
+            Assert.Equal(
+                Naive(store.Schema.Aggregate("daily"), sent).Select(r => (r.Bucket, r.Count)),
+                fleet.Select(p => (p.Bucket, p.ReadingCount)));
         }
     }
 
@@ -204,7 +208,9 @@ public sealed class AppendOnlyTests : IAsyncLifetime
     public async Task Over_http_every_write_answer_tells_and_a_body_with_an_import_id_is_taken_once()
     {
         await using var served = await ServedStore.StartAsync(
-            await TimescaleStore.OpenAsync(_fixture.Options(new StoreSettings(), _database.ConnectionString) with { AppendOnly = true }, Token), _fixture.Clock);
+            await TimescaleStore.OpenAsync(
+                _fixture.Options(new StoreSettings(), _database.ConnectionString) with { AppendOnly = true },
+                Token), _fixture.Clock);
         async Task<string> PostAsync(string path, string reading = """{"sensor_id":"a","time":"2026-03-08T10:00:00Z","temperature":1}""")
         {
             using var body = new StringContent(reading, Encoding.UTF8, "application/json");
@@ -212,11 +218,20 @@ public sealed class AppendOnlyTests : IAsyncLifetime
             return await answer.Content.ReadAsStringAsync(Token);
         }
 
-        Assert.Equal("""{"written":1,"replaced":0,"unchanged":0,"refused":0,"refusals":[],"append_only":true}""", await PostAsync("/api/readings"));
+        Assert.Equal(
+            """{"written":1,"replaced":0,"unchanged":0,"refused":0,"refusals":[],"append_only":true}""",
+            await PostAsync("/api/readings"));
         Assert.Contains("\"written\":1,", await PostAsync("/api/readings?import_id=x"), StringComparison.Ordinal);
-        Assert.Equal("""{"written":0,"replaced":0,"unchanged":1,"refused":0,"refusals":[],"append_only":true}""", await PostAsync("/api/readings?import_id=x"));
-        Assert.Contains("import_id has 151 characters", await PostAsync($"/api/readings?import_id={new string('x', 151)}"), StringComparison.Ordinal);
-        foreach (var answer in new[] { await PostAsync("/api/readings?import_id=a%00b"), await PostAsync($"/api/admin/readings?import_id={new string('x', 201)}", "[\"a\",1772964000000000,1,null]\n") })
+        Assert.Equal(
+            """{"written":0,"replaced":0,"unchanged":1,"refused":0,"refusals":[],"append_only":true}""",
+            await PostAsync("/api/readings?import_id=x"));
+        Assert.Contains(
+            "import_id has 151 characters",
+            await PostAsync($"/api/readings?import_id={new string('x', 151)}"),
+            StringComparison.Ordinal);
+        foreach (var answer in new[] {
+            await PostAsync("/api/readings?import_id=a%00b"),
+            await PostAsync($"/api/admin/readings?import_id={new string('x', 201)}", "[\"a\",1772964000000000,1,null]\n") })
         {
             Assert.Contains("\"status\":400", answer, StringComparison.Ordinal);
             Assert.Contains("an import id has more than 200 characters or a control character", answer, StringComparison.Ordinal);
@@ -234,14 +249,19 @@ public sealed class AppendOnlyTests : IAsyncLifetime
             foreach (var sensor in (string[])["a", "b", "ü"])
             {
                 // Whole values: sums don't depend on their order.
-                batch.Add(sensor, from + TimeSpan.FromMinutes(random.Next(8) == 0 ? random.Next(perSensor) : i), [random.Next(100), random.Next(5) == 0 ? double.NaN : 50]);
+                batch.Add(
+                    sensor,
+                    from + TimeSpan.FromMinutes(random.Next(8) == 0 ? random.Next(perSensor) : i),
+                    [random.Next(100), random.Next(5) == 0 ? double.NaN : 50]);
             }
         }
 
         return batch;
     }
 
-    private static List<(Instant Bucket, long Count, double Average, double Minimum, double Maximum)> Naive(AggregateDefinition aggregate, IEnumerable<Reading> readings)
+    private static List<(Instant Bucket, long Count, double Average, double Minimum, double Maximum)> Naive(
+        AggregateDefinition aggregate,
+        IEnumerable<Reading> readings)
         => [.. readings.GroupBy(r => aggregate.Bucket.Floor(r.Time)).OrderBy(g => g.Key)
             .Select(g => (g.Key, (long)g.Count(), g.Average(r => r.Values[0]), g.Min(r => r.Values[0]), g.Max(r => r.Values[0])))];
 
@@ -267,9 +287,15 @@ public sealed class AppendOnlyTests : IAsyncLifetime
         }
     }
 
-    private async Task<ITelemetryStore> OpenAsync(StoreSettings? settings = null, bool appendOnly = true, TimescaleDatabase? database = null)
+    private async Task<ITelemetryStore> OpenAsync(
+        StoreSettings? settings = null,
+        bool appendOnly = true,
+        TimescaleDatabase? database = null)
     {
-        var options = _fixture.Options(settings ?? new StoreSettings(), (database ?? _database).ConnectionString) with { AppendOnly = appendOnly };
+        var options = _fixture.Options(
+            settings ?? new StoreSettings(),
+            (database ?? _database).ConnectionString) with
+        { AppendOnly = appendOnly };
         var store = await TimescaleStore.OpenAsync(options, Token);
         try
         {

@@ -172,14 +172,19 @@ public sealed class BridgeTests : IAsyncLifetime
         await second.AskAsync(WireClient.Query("SET SESSION AUTHORIZATION plain"));
         foreach (var (client, name) in ((WireClient, string)[])[(first, "first"), (second, "second")])
         {
-            var sql = $"SELECT '{name}', current_setting('application_name'), current_setting('timezone'), current_setting('work_mem'), session_user";
+            var sql = $"SELECT '{name}', current_setting('application_name'), current_setting('timezone'), current_setting('work_mem'), "
+                + "session_user";
             await client.AskAsync(WireClient.Parse("same", sql), WireClient.Sync);
         }
 
         for (var i = 0; i < 3; i++)
         {
-            Assert.Equal("2D(first,first,Europe/Berlin,4MB,postgres)C(SELECT 1)Z(I)", await first.AskAsync(WireClient.Execute("same"), WireClient.Sync));
-            Assert.Equal("2D(second,second,UTC,1MB,plain)C(SELECT 1)Z(I)", await second.AskAsync(WireClient.Execute("same"), WireClient.Sync));
+            Assert.Equal(
+                "2D(first,first,Europe/Berlin,4MB,postgres)C(SELECT 1)Z(I)",
+                await first.AskAsync(WireClient.Execute("same"), WireClient.Sync));
+            Assert.Equal(
+                "2D(second,second,UTC,1MB,plain)C(SELECT 1)Z(I)",
+                await second.AskAsync(WireClient.Execute("same"), WireClient.Sync));
         }
 
         await first.AskAsync(WireClient.Query("DISCARD ALL"));
@@ -232,10 +237,13 @@ public sealed class BridgeTests : IAsyncLifetime
         for (var i = 0; i < 3; i++)
         {
             using var client = await WireClient.OpenAsync(_server);
-            Assert.Equal("TD(0)C(SELECT 1)Z(I)", await client.AskAsync(WireClient.Query("SELECT count(*) FROM pg_class WHERE relname IN ('t', 'u')")));
+            Assert.Equal(
+                "TD(0)C(SELECT 1)Z(I)",
+                await client.AskAsync(WireClient.Query("SELECT count(*) FROM pg_class WHERE relname IN ('t', 'u')")));
             string[] work =
             [
-                "CREATE ROLE plain; CREATE TEMP TABLE u (); CREATE TABLE t (time timestamptz NOT NULL, i int); SELECT create_hypertable('t', 'time')",
+                "CREATE ROLE plain; CREATE TEMP TABLE u (); CREATE TABLE t (time timestamptz NOT NULL, i int); SELECT "
+                    + "create_hypertable('t', 'time')",
                 "INSERT INTO t SELECT '2026-03-01Z'::timestamptz + i * INTERVAL '1 minute', i FROM generate_series(1, 50000) i",
                 "CREATE MATERIALIZED VIEW v WITH (timescaledb.continuous) AS SELECT time_bucket('1 day', time), max(i) FROM t GROUP BY 1",
                 "ALTER TABLE t SET (timescaledb.compress); SELECT count(compress_chunk(c)) FROM show_chunks('t') c",

@@ -20,7 +20,8 @@ public sealed class ConnectionStringTests
     [Fact]
     public void Parameters_of_libpq_are_understood()
     {
-        var parsed = ConnectionString.Parse("postgresql://db/iot?sslmode=verify-full&connect_timeout=7&application_name=gateway&target_session_attrs=primary");
+        var parsed = ConnectionString.Parse(
+            "postgresql://db/iot?sslmode=verify-full&connect_timeout=7&application_name=gateway&target_session_attrs=primary");
         Assert.Equal((Npgsql.SslMode.VerifyFull, 7, "gateway"), (parsed.SslMode, parsed.Timeout, parsed.ApplicationName));
     }
 

@@ -9,7 +9,8 @@ using Tidemark.Timescale;
 namespace Tidemark.Store.Tests.Timescale;
 
 /// <summary>
-/// A database that goes away under load: what was acknowledged is there afterwards, everything else got 503, and the API recovers by itself.
+/// A database that goes away under load: what was acknowledged is there afterwards, everything else got 503, and the API recovers by
+/// itself.
 /// </summary>
 public sealed class DatabaseOutageTests
 {
@@ -75,10 +76,17 @@ public sealed class DatabaseOutageTests
     {
         await using var served = await ServedStore.StartAsync(
             await TimescaleStore.OpenAsync(
-                new TimescaleOptions { Connection = connection, Schema = OptionsLoader.Load(null, []).Schema, Maintenance = MaintenanceOwner.External, Copy = copy }, CancellationToken.None),
+                new TimescaleOptions
+                {
+                    Connection = connection,
+                    Schema = OptionsLoader.Load(null, []).Schema,
+                    Maintenance = MaintenanceOwner.External,
+                    Copy = copy
+                }, CancellationToken.None),
             TimeProvider.System);
         using var stop = new CancellationTokenSource();
-        var writers = Enumerable.Range(0, Writers).Select(w => Task.Run(() => WriteAsync(served.Client, $"writer-{w}", stop.Token))).ToArray();
+        var writers = Enumerable.Range(0, Writers).Select(w => Task.Run(() => WriteAsync(served.Client, $"writer-{w}", stop.Token)))
+            .ToArray();
         var reader = Task.Run(() => ReadAsync(served.Client, stop.Token));
         await UntilAsync(() => _acknowledged.Count >= 20 * ReadingsPerWrite, "no load");
 
@@ -100,15 +108,20 @@ public sealed class DatabaseOutageTests
         await Task.WhenAll([.. writers, reader]);
         Assert.Empty(_unexpected);
         await AllAreThereAsync(served.Store);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{_acknowledged.Count:N0} acknowledged readings checked, {_refused} requests refused with 503");
+        TestContext.Current.TestOutputHelper?
+            .WriteLine($"{_acknowledged.Count:N0} acknowledged readings checked, {_refused} requests refused with 503");
     }
 
     private async Task WriteAsync(HttpClient client, string sensor, CancellationToken stop)
     {
         for (var request = 0; !stop.IsCancellationRequested; request++)
         {
-            var readings = Enumerable.Range(request * ReadingsPerWrite, ReadingsPerWrite).Select(i => (Sensor: sensor, Time: First + TimeSpan.FromSeconds(i), Value: i % 50.0)).ToList();
-            var body = string.Join('\n', readings.Select(r => $$"""{"sensor_id":"{{r.Sensor}}","time":"{{r.Time}}","temperature":{{r.Value}}}"""));
+            var readings = Enumerable.Range(request * ReadingsPerWrite, ReadingsPerWrite)
+                .Select(i => (Sensor: sensor, Time: First + TimeSpan.FromSeconds(i), Value: i % 50.0))
+                .ToList();
+            var body = string.Join(
+                '\n',
+                readings.Select(r => $$"""{"sensor_id":"{{r.Sensor}}","time":"{{r.Time}}","temperature":{{r.Value}}}"""));
             using var content = new StringContent(body, Encoding.UTF8, "application/x-ndjson");
             using var answer = await client.PostAsync("/api/readings", content, CancellationToken.None);
             if (answer.IsSuccessStatusCode)
@@ -129,7 +142,8 @@ public sealed class DatabaseOutageTests
     {
         while (!stop.IsCancellationRequested)
         {
-            foreach (var path in (string[])["/api/sensors/writer-0/hourly?from=2026-11-01T00:00:00Z", "/api/sensors/writer-0/current", "/api/sensors"])
+            string[] paths = ["/api/sensors/writer-0/hourly?from=2026-11-01T00:00:00Z", "/api/sensors/writer-0/current", "/api/sensors"];
+            foreach (var path in paths)
             {
                 using var answer = await client.GetAsync(path, CancellationToken.None);
                 if (answer.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.NotFound))

@@ -28,10 +28,19 @@ public sealed class EnginesAgreeTests
         try
         {
             await using var embedded = await ServedStore.StartAsync(
-                await DuckDbStore.OpenAsync(new DuckDbOptions { Folder = folder, Schema = schema, Clock = clock }, CancellationToken.None), clock);
+                await DuckDbStore.OpenAsync(
+                    new DuckDbOptions { Folder = folder, Schema = schema, Clock = clock },
+                    CancellationToken.None), clock);
             await using var served = await ServedStore.StartAsync(
                 await TimescaleStore.OpenAsync(
-                    new TimescaleOptions { Connection = database.ConnectionString, Schema = schema, Clock = clock, Maintenance = MaintenanceOwner.External, Copy = database.IsReal }, CancellationToken.None),
+                    new TimescaleOptions
+                    {
+                        Connection = database.ConnectionString,
+                        Schema = schema,
+                        Clock = clock,
+                        Maintenance = MaintenanceOwner.External,
+                        Copy = database.IsReal
+                    }, CancellationToken.None),
                 clock);
             ITelemetryStore[] stores = [embedded.Store, served.Store];
             var readings = await FillAsync(stores, schema, database.IsReal ? TimeSpan.FromMinutes(1) : TimeSpan.FromMinutes(30));
@@ -53,7 +62,9 @@ public sealed class EnginesAgreeTests
     /// <summary>Nine tenths are refreshed and compressed; the rest comes late to it or beyond it.</summary>
     private static async Task<long> FillAsync(ITelemetryStore[] stores, TelemetrySchema schema, TimeSpan interval)
     {
-        var generator = new Generator(schema, new GeneratorPlan { Sensors = 10, Interval = interval, Seed = 7, Late = 0.01, Duplicates = 0.01, Gaps = 0.02 });
+        var generator = new Generator(
+            schema,
+            new GeneratorPlan { Sensors = 10, Interval = interval, Seed = 7, Late = 0.01, Duplicates = 0.01, Gaps = 0.02 });
         var (from, to) = (Instant.From(Now.AddDays(-365)), Instant.From(Now));
         var batches = generator.Readings(from, to, 50_000).Select(Copy).ToList();
         var early = batches.Count * 9 / 10;
@@ -97,13 +108,16 @@ public sealed class EnginesAgreeTests
     {
         string[] ofSensor =
         [
-            "current", "raw", "raw?period=1w", "raw?from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z", "hourly", "hourly?period=1y", "hourly?from=2026-02-28T23:00:00Z&to=2026-03-01T02:00:00Z",
-            "daily", "daily?period=1y", "monthly", "monthly?period=2y", "weekly", "raw?period=0d", "hourly?from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z",
+            "current", "raw", "raw?period=1w", "raw?from=2026-03-01T00:00:00Z&to=2026-03-02T00:00:00Z", "hourly", "hourly?period=1y",
+            "hourly?from=2026-02-28T23:00:00Z&to=2026-03-01T02:00:00Z",
+            "daily", "daily?period=1y", "monthly", "monthly?period=2y", "weekly", "raw?period=0d",
+            "hourly?from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z",
         ];
         string[] paths =
         [
             "/", "/api/health", "/api/sensors", "/api/stats/performance?sensor_id=sensor_003", "/api/sensors/nobody/hourly",
-            "/api/fleet/hourly?metric=temperature&period=30d", "/api/fleet/daily?metric=humidity&period=1y", "/api/fleet/daily?metric=pressure&period=1y&source=raw",
+            "/api/fleet/hourly?metric=temperature&period=30d", "/api/fleet/daily?metric=humidity&period=1y",
+            "/api/fleet/daily?metric=pressure&period=1y&source=raw",
             .. from sensor in Enumerable.Range(1, 10) from path in ofSensor select $"/api/sensors/sensor_{sensor:000}/{path}",
         ];
         foreach (var path in paths)
@@ -126,7 +140,8 @@ public sealed class EnginesAgreeTests
         if (a is JsonObject x && b is JsonObject y)
         {
             return x.Select(m => m.Key).SequenceEqual(y.Select(m => m.Key))
-                ? x.Where(m => !Own.Contains(m.Key)).Select(m => Difference($"{path} {m.Key}", m.Value, y[m.Key])).FirstOrDefault(d => d is not null)
+                ? x.Where(m => !Own.Contains(m.Key)).Select(m => Difference($"{path} {m.Key}", m.Value, y[m.Key]))
+                    .FirstOrDefault(d => d is not null)
                 : $"{path}: {a.ToJsonString()} but {b.ToJsonString()}";
         }
 
@@ -140,6 +155,7 @@ public sealed class EnginesAgreeTests
     }
 
     private static bool IsClose(string a, string b)
-        => double.TryParse(a, System.Globalization.CultureInfo.InvariantCulture, out var x) && double.TryParse(b, System.Globalization.CultureInfo.InvariantCulture, out var y)
+        => double.TryParse(a, System.Globalization.CultureInfo.InvariantCulture, out var x)
+            && double.TryParse(b, System.Globalization.CultureInfo.InvariantCulture, out var y)
             && Math.Abs(x - y) <= 1e-9 * Math.Max(1, Math.Abs(x));
 }

@@ -44,7 +44,8 @@ public sealed class FullDiskTests
         Assert.Equal(HttpStatusCode.OK, (await PostAsync(served, 0, 50_000)).Status);
         await database.FillAsync();
 
-        using var answer = await served.Client.PostAsync("/api/admin/refresh", new StringContent("""{"aggregate":"hourly"}""", Encoding.UTF8, "application/json"), Token);
+        using var answer = await served.Client
+            .PostAsync("/api/admin/refresh", new StringContent("""{"aggregate":"hourly"}""", Encoding.UTF8, "application/json"), Token);
         Assert.Contains(Line, await answer.Content.ReadAsStringAsync(Token), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
 
@@ -65,13 +66,21 @@ public sealed class FullDiskTests
 
     private static async Task<ServedStore> StartAsync(SmallTablespace database) => await ServedStore.StartAsync(
         await TimescaleStore.OpenAsync(
-            new TimescaleOptions { Connection = database.ConnectionString, Schema = OptionsLoader.Load(null, []).Schema, Maintenance = MaintenanceOwner.External }, Token),
+            new TimescaleOptions
+            {
+                Connection = database.ConnectionString,
+                Schema = OptionsLoader.Load(null, []).Schema,
+                Maintenance = MaintenanceOwner.External
+            }, Token),
         new FakeTimeProvider(new DateTimeOffset(2026, 12, 31, 0, 0, 0, TimeSpan.Zero)));
 
     /// <summary>Sends a reading a minute of one sensor.</summary>
     private static async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(ServedStore served, int first, int count)
     {
-        var lines = Enumerable.Range(first, count).Select(i => $$"""{"sensor_id":"a","time":"{{First + TimeSpan.FromMinutes(i)}}","temperature":{{i % 50}},"humidity":50,"pressure":1000}""");
+        var lines = Enumerable.Range(
+            first,
+            count).Select(
+                i => $$"""{"sensor_id":"a","time":"{{First + TimeSpan.FromMinutes(i)}}","temperature":{{i % 50}},"humidity":50}""");
         using var content = new StringContent(string.Join('\n', lines), Encoding.UTF8, "application/x-ndjson");
         using var answer = await served.Client.PostAsync("/api/readings", content, Token);
         return (answer.StatusCode, JsonNode.Parse(await answer.Content.ReadAsStringAsync(Token))!);

@@ -38,20 +38,27 @@ public sealed class MaintenanceHealthTests : IAsyncLifetime
         Assert.Equal(Ok, await MaintenanceAsync(served));
         Assert.All(await served.Store.ReadJobsAsync(Token), job => Assert.NotNull(job.NextRun));
 
-        await ExecuteAsync("SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression'");
-        await ExecuteAsync("SELECT alter_job(job_id, next_start => now() - INTERVAL '1 day') FROM timescaledb_information.jobs WHERE proc_schema = 'tidemark'");
+        await ExecuteAsync(
+            "SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression'");
+        await ExecuteAsync("SELECT alter_job(job_id, next_start => now() - INTERVAL '1 day') FROM timescaledb_information.jobs WHERE "
+            + "proc_schema = 'tidemark'");
         const string Late = """{"state":"late","problems":["compress has stopped","forget has stopped"]}""";
         Assert.Equal(Late, await MaintenanceAsync(served));
         var (_, status) = await served.GetAsync("/api/status");
-        var told = status["jobs"]!.AsArray().Where(j => j!["state"]!.GetValue<string>() == "stopped").Select(j => j!["last_outcome"]!.GetValue<string>()).ToList();
+        var told = status["jobs"]!.AsArray().Where(j => j!["state"]!.GetValue<string>() == "stopped")
+            .Select(j => j!["last_outcome"]!.GetValue<string>())
+            .ToList();
         Assert.StartsWith("stopped: it is not scheduled, start it with alter_job(", told[0], StringComparison.Ordinal);
         Assert.StartsWith("stopped: it was due at 20", told[1], StringComparison.Ordinal);
 
         // A server over this one's store tells of the same.
-        await using var behind = await ServedStore.StartAsync(await HttpTelemetryStore.ConnectAsync(served.Client.BaseAddress!, null, Token), _clock);
+        await using var behind = await ServedStore.StartAsync(
+            await HttpTelemetryStore.ConnectAsync(served.Client.BaseAddress!, null, Token),
+            _clock);
         Assert.Equal(Late, await MaintenanceAsync(behind));
 
-        await ExecuteAsync("SELECT alter_job(job_id, scheduled => true, next_start => now() + INTERVAL '1 hour') FROM timescaledb_information.jobs WHERE job_id >= 1000");
+        await ExecuteAsync("SELECT alter_job(job_id, scheduled => true, next_start => now() + INTERVAL '1 hour') FROM "
+            + "timescaledb_information.jobs WHERE job_id >= 1000");
         Assert.Equal(Ok, await MaintenanceAsync(served));
     }
 
@@ -60,12 +67,16 @@ public sealed class MaintenanceHealthTests : IAsyncLifetime
     {
         TimescaleDatabase.SkipWithoutServer();
         await using var served = await StartAsync(MaintenanceOwner.Database);
-        await ExecuteAsync("SELECT alter_job(job_id, next_start => now() + INTERVAL '1 hour') FROM timescaledb_information.jobs WHERE proc_schema <> 'tidemark' AND job_id >= 1000");
-        await ExecuteAsync("CREATE OR REPLACE PROCEDURE tidemark.forget(job_id integer DEFAULT NULL, config jsonb DEFAULT NULL) LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RAISE 'out of luck'; END $$");
+        await ExecuteAsync("SELECT alter_job(job_id, next_start => now() + INTERVAL '1 hour') FROM timescaledb_information.jobs WHERE "
+            + "proc_schema <> 'tidemark' AND job_id >= 1000");
+        await ExecuteAsync("CREATE OR REPLACE PROCEDURE tidemark.forget(job_id integer DEFAULT NULL, config jsonb DEFAULT NULL) LANGUAGE "
+            + "plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RAISE 'out of luck'; END $$");
         await SchedulerAsync(start: true);
-        await UntilAsync("SELECT job_status = 'Running' FROM timescaledb_information.job_stats JOIN timescaledb_information.jobs USING (job_id) WHERE proc_schema = 'tidemark'");
+        await UntilAsync("SELECT job_status = 'Running' FROM timescaledb_information.job_stats JOIN timescaledb_information.jobs USING "
+            + "(job_id) WHERE proc_schema = 'tidemark'");
         Assert.Equal(Ok, await MaintenanceAsync(served));
-        await UntilAsync("SELECT last_run_status = 'Failed' FROM timescaledb_information.job_stats JOIN timescaledb_information.jobs USING (job_id) WHERE proc_schema = 'tidemark'");
+        await UntilAsync("SELECT last_run_status = 'Failed' FROM timescaledb_information.job_stats JOIN timescaledb_information.jobs "
+            + "USING (job_id) WHERE proc_schema = 'tidemark'");
         Assert.Equal("""{"state":"late","problems":["forget failed"]}""", await MaintenanceAsync(served));
         Assert.Equal("failed: out of luck", (await served.Store.ReadJobsAsync(Token)).Single(j => j.State == JobState.Failed).LastOutcome);
     }
@@ -73,7 +84,10 @@ public sealed class MaintenanceHealthTests : IAsyncLifetime
     [Fact]
     public async Task The_servers_own_schedule_counts_until_it_works_again()
     {
-        await using var served = await StartAsync(MaintenanceOwner.Server, new("maintenance", "server"), new("schedule:refresh", "* * * * *"));
+        await using var served = await StartAsync(
+            MaintenanceOwner.Server,
+            new("maintenance", "server"),
+            new("schedule:refresh", "* * * * *"));
         Assert.Equal(Ok, await MaintenanceAsync(served));
         await ExecuteAsync(
             "CREATE FUNCTION tidemark.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$",
@@ -86,7 +100,13 @@ public sealed class MaintenanceHealthTests : IAsyncLifetime
     private async Task<ServedStore> StartAsync(MaintenanceOwner owner, params KeyValuePair<string, string?>[] settings)
         => await ServedStore.StartAsync(
             await TimescaleStore.OpenAsync(
-                new TimescaleOptions { Connection = _database.ConnectionString, Schema = OptionsLoader.Load(null, []).Schema, Maintenance = owner, Retention = TimeSpan.FromDays(400) }, Token),
+                new TimescaleOptions
+                {
+                    Connection = _database.ConnectionString,
+                    Schema = OptionsLoader.Load(null, []).Schema,
+                    Maintenance = owner,
+                    Retention = TimeSpan.FromDays(400)
+                }, Token),
             _clock,
             settings);
 

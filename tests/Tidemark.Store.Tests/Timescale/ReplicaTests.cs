@@ -11,7 +11,8 @@ namespace Tidemark.Store.Tests.Timescale;
 /// </summary>
 public sealed class ReplicaTests : IAsyncLifetime
 {
-    private static readonly string? Standby = Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE_STANDBY") is { Length: > 0 } standby ? standby : null;
+    private static readonly string? Standby = Environment.GetEnvironmentVariable(
+        "TIDEMARK_TEST_TIMESCALE_STANDBY") is { Length: > 0 } standby ? standby : null;
     private static readonly TelemetrySchema Schema = OptionsLoader.Load(null, []).Schema;
 
     private TimescaleDatabase _database = null!;
@@ -24,11 +25,14 @@ public sealed class ReplicaTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         TimescaleDatabase.SkipWithoutServer();
-        Assert.SkipWhen(Standby is null, "needs a standby of the TimescaleDB server: set TIDEMARK_TEST_TIMESCALE_STANDBY to its connection string");
+        Assert.SkipWhen(
+            Standby is null,
+            "needs a standby of the TimescaleDB server: set TIDEMARK_TEST_TIMESCALE_STANDBY to its connection string");
         _database = await TimescaleDatabase.CreateAsync();
         var primary = new NpgsqlConnectionStringBuilder(_database.ConnectionString);
         var standby = new NpgsqlConnectionStringBuilder(Standby) { Database = primary.Database };
-        _standby = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(standby.ConnectionString) { Database = "postgres", Pooling = false });
+        _standby = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(standby.ConnectionString) { Database = "postgres", Pooling = false });
         primary.Host = $"{standby.Host}:{standby.Port},{primary.Host}:{primary.Port}";
         _hosts = primary.ConnectionString;
         _store = await OpenAsync(_database);
@@ -86,7 +90,9 @@ public sealed class ReplicaTests : IAsyncLifetime
         Assert.Equal(100, await CountAsync());
         await using (var connection = await _standby.OpenConnectionAsync(Token))
         {
-            await using var parting = new NpgsqlCommand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidemark'", connection);
+            await using var parting = new NpgsqlCommand(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidemark'",
+                connection);
             await parting.ExecuteNonQueryAsync(Token);
         }
 
@@ -138,9 +144,17 @@ public sealed class ReplicaTests : IAsyncLifetime
 
     private async Task<ITelemetryStore> OpenAsync(TimescaleDatabase database)
     {
-        var settings = new NpgsqlConnectionStringBuilder(_hosts) { Database = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database };
+        var settings = new NpgsqlConnectionStringBuilder(_hosts)
+        {
+            Database = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database
+        };
         var store = await TimescaleStore.OpenAsync(
-            new TimescaleOptions { Connection = settings.ConnectionString, Schema = Schema, Maintenance = MaintenanceOwner.External }, Token);
+            new TimescaleOptions
+            {
+                Connection = settings.ConnectionString,
+                Schema = Schema,
+                Maintenance = MaintenanceOwner.External
+            }, Token);
         await store.InitializeAsync(Token);
         return store;
     }
@@ -207,7 +221,8 @@ public sealed class ReplicaTests : IAsyncLifetime
     {
         // The statistics of a backend are told when it has been idle for a second at the latest.
         await Task.Delay(TimeSpan.FromSeconds(1.5), Token);
-        await using var command = _standby.CreateCommand($"SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '{new NpgsqlConnectionStringBuilder(_database.ConnectionString).Database}'");
+        await using var command = _standby.CreateCommand("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = "
+            + $"'{new NpgsqlConnectionStringBuilder(_database.ConnectionString).Database}'");
         return (long)(await command.ExecuteScalarAsync(Token))!;
     }
 }

@@ -23,7 +23,10 @@ internal sealed class ServedStore : IAsyncDisposable
     /// <param name="store">Open; disposed with this.</param>
     /// <param name="clock">The server's.</param>
     /// <param name="settings">The configuration beside the address.</param>
-    public static async Task<ServedStore> StartAsync(ITelemetryStore store, TimeProvider clock, params KeyValuePair<string, string?>[] settings)
+    public static async Task<ServedStore> StartAsync(
+        ITelemetryStore store,
+        TimeProvider clock,
+        params KeyValuePair<string, string?>[] settings)
     {
         await store.InitializeAsync(CancellationToken.None);
         var options = OptionsLoader.Load(null, new Dictionary<string, string?>

@@ -3,7 +3,8 @@ using Npgsql;
 namespace Tidemark.Store.Tests.Timescale;
 
 /// <summary>
-/// A database whose tables are on a small file system of its own, while the server's log of writes stays where it is. Needs root on the server's own
+/// A database whose tables are on a small file system of its own, while the server's log of writes stays where it is. Needs root on the
+/// server's own
 /// machine; the test is skipped elsewhere.
 /// </summary>
 internal sealed class SmallTablespace : IAsyncDisposable
@@ -19,7 +20,8 @@ internal sealed class SmallTablespace : IAsyncDisposable
         _disk = SmallDisk.Mount(_path, "128m");
     }
 
-    public string ConnectionString => new NpgsqlConnectionStringBuilder(_server.ConnectionString) { Database = _name, Pooling = true }.ConnectionString;
+    public string ConnectionString
+        => new NpgsqlConnectionStringBuilder(_server.ConnectionString) { Database = _name, Pooling = true }.ConnectionString;
 
     public static async Task<SmallTablespace> CreateAsync()
     {
@@ -28,7 +30,9 @@ internal sealed class SmallTablespace : IAsyncDisposable
         try
         {
             var data = (string)(await small.ScalarAsync("SHOW data_directory"))!;
-            Assert.SkipUnless(Directory.Exists(data), "the TimescaleDB server isn't on this machine: a small file system can't be mounted for it");
+            Assert.SkipUnless(
+                Directory.Exists(data),
+                "the TimescaleDB server isn't on this machine: a small file system can't be mounted for it");
             small._disk.GiveTo(data);
             await small.ScalarAsync($"CREATE TABLESPACE {small._name} LOCATION '{small._path}'");
             await small.ScalarAsync($"CREATE DATABASE {small._name} TEMPLATE template0 TABLESPACE {small._name}");

@@ -12,9 +12,12 @@ namespace Tidemark.Store.Tests.Timescale;
 /// </summary>
 internal sealed class TimescaleDatabase : IAsyncDisposable
 {
-    private static readonly string? Server = Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE") is { Length: > 0 } server ? server : null;
+    private static readonly string? Server = Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE") is { Length: > 0 } server
+        ? server
+        : null;
 
-    // On a server databases are emptied and used again: creating one takes longer than a test, and dropping one waits for every session there is.
+    // On a server databases are emptied and used again: creating one takes longer than a test, and dropping one waits for every session
+    // there is.
     private static readonly ConcurrentBag<string> Idle = [];
     private static readonly ConcurrentBag<string> Created = [];
 
@@ -81,12 +84,14 @@ internal sealed class TimescaleDatabase : IAsyncDisposable
 
     private Task EmptyAsync() => ExecuteAsync(
         ConnectionString,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND "
+            + "backend_type = 'client backend'",
         """
         DO $$
         DECLARE name text;
         BEGIN
-            FOR name IN SELECT format('%I.%I', user_view_schema, user_view_name) FROM _timescaledb_catalog.continuous_agg ORDER BY mat_hypertable_id DESC LOOP
+            FOR name IN SELECT format('%I.%I', user_view_schema, user_view_name) FROM _timescaledb_catalog.continuous_agg
+                ORDER BY mat_hypertable_id DESC LOOP
                 EXECUTE 'DROP MATERIALIZED VIEW ' || name;
             END LOOP;
             FOR name IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'tidemark') LOOP

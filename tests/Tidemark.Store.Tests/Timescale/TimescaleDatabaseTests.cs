@@ -28,7 +28,10 @@ public sealed class TimescaleDatabaseTests : IAsyncLifetime
         Assert.Equal("timescale", await ScalarAsync("SHOW timescaledb.license"));
         var version = (string)(await ScalarAsync("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'"))!;
         Assert.InRange(new Version(version.Split('-')[0]), new Version(2, 23), new Version(3, 0));
-        Assert.InRange(int.Parse((string)(await ScalarAsync("SHOW server_version_num"))!, System.Globalization.CultureInfo.InvariantCulture), 150000, 999999);
+        Assert.InRange(
+            int.Parse((string)(await ScalarAsync("SHOW server_version_num"))!, System.Globalization.CultureInfo.InvariantCulture),
+            150000,
+            999999);
     }
 
     [Fact]
@@ -42,11 +45,13 @@ public sealed class TimescaleDatabaseTests : IAsyncLifetime
             """);
         await ExecuteAsync("""
             CREATE MATERIALIZED VIEW hourly WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
-            SELECT time_bucket(INTERVAL '1 hour', time) AS bucket, sensor, sum(value) AS sum, count(*) AS count FROM s GROUP BY 1, 2 WITH NO DATA
+            SELECT time_bucket(INTERVAL '1 hour', time) AS bucket, sensor, sum(value) AS sum, count(*) AS count FROM s
+                GROUP BY 1, 2 WITH NO DATA
             """);
         await ExecuteAsync("""
             CREATE MATERIALIZED VIEW monthly WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
-            SELECT time_bucket(INTERVAL '1 month', bucket) AS month, sensor, sum(sum) AS sum, sum(count) AS count FROM hourly GROUP BY 1, 2 WITH NO DATA
+            SELECT time_bucket(INTERVAL '1 month', bucket) AS month, sensor, sum(sum) AS sum, sum(count) AS count FROM hourly
+                GROUP BY 1, 2 WITH NO DATA
             """);
         const string Months = "SELECT string_agg(format('%s %s', count, sum), ', ' ORDER BY month) FROM monthly WHERE sensor = 's0'";
         const string Expected = "960 1380960, 960 4145760";
@@ -91,10 +96,12 @@ public sealed class TimescaleDatabaseTests : IAsyncLifetime
             await using var database = await TimescaleDatabase.CreateAsync();
             await using var source = NpgsqlDataSource.Create(database.ConnectionString);
             await using var command = source.CreateCommand("""
-                SELECT (SELECT count(*) FROM timescaledb_information.hypertables) + (SELECT count(*) FROM timescaledb_information.jobs WHERE job_id >= 1000)
+                SELECT (SELECT count(*) FROM timescaledb_information.hypertables) + (SELECT count(*) FROM timescaledb_information.jobs
+                    WHERE job_id >= 1000)
                 """);
             Assert.Equal(0L, await command.ExecuteScalarAsync(Token));
-            command.CommandText = "CREATE TABLE s (time timestamptz NOT NULL); SELECT create_hypertable('s', 'time'); SELECT add_retention_policy('s', INTERVAL '7 days')";
+            command.CommandText = "CREATE TABLE s (time timestamptz NOT NULL); SELECT create_hypertable('s', 'time'); SELECT "
+                + "add_retention_policy('s', INTERVAL '7 days')";
             await command.ExecuteNonQueryAsync(Token);
         }
     }

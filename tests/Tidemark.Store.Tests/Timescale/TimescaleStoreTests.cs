@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using Tidemark.Configuration;
 using Tidemark.Store.Tests.Conformance;
@@ -30,9 +31,15 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
     {
         await using var store = await OpenAsync(new StoreSettings { Retention = TimeSpan.FromDays(60) }, MaintenanceOwner.Database);
         var jobs = (await store.ReadStatusAsync(Token)).Jobs.Select(j => j.Name);
-        Assert.Equal(["compress", "forget", "refresh daily", "refresh fleet", "refresh hourly", "refresh monthly", "refresh peak_hours", "retain"], jobs);
+        Assert.Equal(
+            ["compress", "forget", "refresh daily", "refresh fleet", "refresh hourly", "refresh monthly", "refresh peak_hours", "retain"],
+            jobs);
         var hour = BucketWidth.Fixed(TimeSpan.FromHours(1)).Floor(Now);
-        await store.WriteAsync(Batch((hour - TimeSpan.FromDays(40), "a", 1), (hour - TimeSpan.FromDays(3), "a", 1), (hour - TimeSpan.FromMinutes(1), "a", 2), (hour, "a", 3)), Token);
+        await store.WriteAsync(Batch(
+            (hour - TimeSpan.FromDays(40), "a", 1),
+            (hour - TimeSpan.FromDays(3), "a", 1),
+            (hour - TimeSpan.FromMinutes(1), "a", 2),
+            (hour, "a", 3)), Token);
         await RunJobsAsync();
         Assert.Equal(hour, (await AnswerAsync(store, "hourly")).Watermark);
         Assert.Equal([1, 1, 1, 1], (await AnswerAsync(store, "hourly")).Rows.Select(r => r.ReadingCount));
@@ -81,11 +88,13 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         await store.WriteAsync(Series(OldChunk, 4000), Token);
         await store.CompressAsync(null, Token);
         // The WebAssembly build is of a version that allows no more.
-        var most = (int)(await ScalarAsync("SELECT least(2500, max_val::integer) FROM pg_settings WHERE name = 'timescaledb.compression_batch_size_limit'"))!;
+        var most = (int)(await ScalarAsync(
+            "SELECT least(2500, max_val::integer) FROM pg_settings WHERE name = 'timescaledb.compression_batch_size_limit'"))!;
         Assert.Equal(most, await LargestBatchAsync());
         Assert.Equal(
             $"{{timescaledb.compression_batch_size_limit={most}}}",
-            await ScalarAsync("SELECT setconfig::text FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE datname = current_database()"));
+            await ScalarAsync("SELECT setconfig::text FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE datname = "
+                + "current_database()"));
     }
 
     [Fact]
@@ -94,7 +103,8 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         await using var store = await OpenAsync(new StoreSettings { Retention = TimeSpan.FromDays(60) }, MaintenanceOwner.Database);
         var horizon = (await store.ReadRawHorizonAsync(Token))!.Value;
         Assert.InRange(Now - horizon, TimeSpan.FromDays(60), TimeSpan.FromDays(61));
-        var error = await Assert.ThrowsAsync<StoreException>(() => store.WriteAsync(Batch((new Instant(horizon.Micros - 1), "a", 1)), Token));
+        var error = await Assert.ThrowsAsync<StoreException>(
+            () => store.WriteAsync(Batch((new Instant(horizon.Micros - 1), "a", 1)), Token));
         Assert.Equal(StoreErrorKind.OlderThanRetention, error.Kind);
     }
 
@@ -124,18 +134,25 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
     public async Task Late_changes_by_SQL_are_pending_until_each_aggregate_is_refreshed()
     {
         await using var store = await OpenAsync(new StoreSettings());
-        await store.WriteAsync(Batch((At("2026-03-01T10:00Z"), "a", 1), (At("2026-03-01T10:00Z"), "b", 1), (At("2026-03-02T10:00Z"), "a", 1), (At("2026-03-05T10:00Z"), "a", 1)), Token);
+        await store.WriteAsync(Batch(
+            (At("2026-03-01T10:00Z"), "a", 1),
+            (At("2026-03-01T10:00Z"), "b", 1),
+            (At("2026-03-02T10:00Z"), "a", 1),
+            (At("2026-03-05T10:00Z"), "a", 1)), Token);
         await RefreshAsync(store);
         var day = new TimeRange(At("2026-03-01"), At("2026-03-02"));
         async Task<string> PendingAsync(TimeRange range, string sensor = "a")
-            => string.Join(' ', await Task.WhenAll(((string[])["hourly", "daily", "peak_hours"]).Select(async a => $"{a}:{(await store.AnswerAsync(a, Token, sensor, range)).Pending}")));
+            => string.Join(' ', await Task.WhenAll(((string[])["hourly", "daily", "peak_hours"]).Select(
+                async a => $"{a}:{(await store.AnswerAsync(a, Token, sensor, range)).Pending}")));
 
         const string None = "hourly:False daily:False peak_hours:False";
         const string All = "hourly:True daily:True peak_hours:True";
         await store.WriteAsync(Batch((At("2026-03-01T10:10Z"), "a", 1)), Token);
         Assert.Equal((All, None), (await PendingAsync(day), await PendingAsync(day, "b")));
         await RefreshAsync(store);
-        foreach (var sql in (string[])["INSERT INTO sensor_data VALUES ('2026-03-01 10:30Z', 'a', 5)", "UPDATE sensor_data SET temperature = 9 WHERE sensor_id = 'a' AND time = '2026-03-01 10:30Z'", "DELETE FROM sensor_data WHERE time = '2026-03-01 10:30Z'"])
+        foreach (var sql in (string[])["INSERT INTO sensor_data VALUES ('2026-03-01 10:30Z', 'a', 5)", "UPDATE sensor_data SET "
+            + "temperature = 9 WHERE sensor_id = 'a' AND time = '2026-03-01 10:30Z'", "DELETE FROM sensor_data WHERE time = "
+            + "'2026-03-01 10:30Z'"])
         {
             Assert.Equal(None, await PendingAsync(day));
             await ExecuteAsync(sql);
@@ -146,14 +163,17 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         }
 
         Assert.Equal(None, await PendingAsync(TimeRange.All));
-        Assert.Equal((0, 0), ((await store.VerifyAsync(null, null, Token)).DifferenceCount, (await store.VerifyAsync(null, null, Token)).BucketsPending));
+        Assert.Equal(
+            (0, 0),
+            ((await store.VerifyAsync(null, null, Token)).DifferenceCount, (await store.VerifyAsync(null, null, Token)).BucketsPending));
     }
 
     [Fact]
     public async Task A_bulk_load_over_readings_that_SQL_wrote_replaces_them()
     {
         await using var store = await OpenAsync(new StoreSettings());
-        await ExecuteAsync("INSERT INTO sensor_data SELECT '2026-03-01'::timestamptz + i * interval '1 minute', 'a', 5 FROM generate_series(0, 9) i");
+        await ExecuteAsync(
+            "INSERT INTO sensor_data SELECT '2026-03-01'::timestamptz + i * interval '1 minute', 'a', 5 FROM generate_series(0, 9) i");
         var readings = Enumerable.Range(0, 5000).Select(i => (At("2026-03-01") + TimeSpan.FromMinutes(i), "a", 1.0)).ToArray();
         await store.WriteAsync(Batch(readings), Token);
         Assert.Equal(5000, (await store.RawAsync("a", TimeRange.All, Token)).Count);
@@ -164,10 +184,13 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
     public async Task The_exercises_database_is_taken_over_with_duplicates_put_aside()
     {
         await MakeExerciseAsync();
-        await ExecuteAsync("INSERT INTO sensor_data VALUES ('2026-03-01 10:00Z', 'a', 1, 2), ('2026-03-01 10:00Z', 'a', 9, 9), ('2026-03-02 10:00Z', 'b', 3, 4)");
+        await ExecuteAsync("INSERT INTO sensor_data VALUES ('2026-03-01 10:00Z', 'a', 1, 2), ('2026-03-01 10:00Z', 'a', 9, 9), "
+            + "('2026-03-02 10:00Z', 'b', 3, 4)");
         await ExecuteAsync("CALL refresh_continuous_aggregate('sensor_data_hourly', NULL, NULL)");
         await using var store = await OpenAsync(new StoreSettings { ChunkInterval = TimeSpan.FromDays(7) });
-        Assert.Equal([("a", 9), ("b", 3)], (await store.RawAsync(null, TimeRange.All, Token)).OrderBy(r => r.Time).Select(r => (r.SensorId, (int)r.Values[0])));
+        Assert.Equal(
+            [("a", 9), ("b", 3)],
+            (await store.RawAsync(null, TimeRange.All, Token)).OrderBy(r => r.Time).Select(r => (r.SensorId, (int)r.Values[0])));
         Assert.Equal(1L, await ScalarAsync("SELECT count(*) FROM tidemark.duplicates"));
         Assert.Equal(3, (await store.ReadCurrentAsync("b", Token)).Values[0]);
         await RefreshAsync(store);
@@ -199,8 +222,12 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
 
     [Theory]
     [InlineData("CREATE TABLE sensor_data (id int, payload jsonb)", "'time' is missing")]
-    [InlineData("CREATE TABLE sensor_data (time timestamptz NOT NULL, sensor_id int, temperature float8, humidity float8)", "'sensor_id' is integer")]
-    [InlineData("CREATE TABLE sensor_data (time timestamptz NOT NULL, sensor_id varchar(50), temperature float8, humidity float8, note text)", "'note'")]
+    [InlineData(
+        "CREATE TABLE sensor_data (time timestamptz NOT NULL, sensor_id int, temperature float8, humidity float8)",
+        "'sensor_id' is integer")]
+    [InlineData(
+        "CREATE TABLE sensor_data (time timestamptz NOT NULL, sensor_id varchar(50), temperature float8, humidity float8, note text)",
+        "'note'")]
     public async Task A_table_of_something_else_is_refused(string sql, string named)
     {
         await ExecuteAsync(sql);
@@ -216,8 +243,12 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         await using var store = await OpenAsync(new StoreSettings(), MaintenanceOwner.Database);
         await store.WriteAsync(Batch((At("2026-03-01T10:00Z"), "a", 1), (At("2026-03-03T10:00Z"), "a", 3)), Token);
         await RefreshAsync(store);
-        Assert.Equal(1L, await ScalarAsync("SELECT count(*) FROM timescaledb_information.hypertables WHERE hypertable_name = 'sensor_data'"));
-        Assert.Equal(4L, await ScalarAsync("SELECT count(*) FROM timescaledb_information.continuous_aggregates WHERE view_schema = 'public'"));
+        Assert.Equal(
+            1L,
+            await ScalarAsync("SELECT count(*) FROM timescaledb_information.hypertables WHERE hypertable_name = 'sensor_data'"));
+        Assert.Equal(
+            4L,
+            await ScalarAsync("SELECT count(*) FROM timescaledb_information.continuous_aggregates WHERE view_schema = 'public'"));
         Assert.Equal(2L, await ScalarAsync("SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'sensor_data'"));
         Assert.Equal(4.0, await ScalarAsync("SELECT sum(avg_temperature) FROM sensor_data_hourly WHERE bucket > '2026-01-01'"));
         Assert.Equal(2.0, await ScalarAsync("SELECT avg_temperature FROM sensor_data_monthly"));
@@ -231,7 +262,9 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         await using var one = await OpenAsync(new StoreSettings());
         await using var other = await OpenAsync(new StoreSettings());
         var writes = Enumerable.Range(0, 20).Select(i => Task.Run(
-            () => (i % 2 == 0 ? one : other).WriteAsync(Batch([.. Enumerable.Range(0, 30).Select(n => (At("2026-03-01") + TimeSpan.FromSeconds(n), $"s{n % 3}", (double)i))]), Token), Token));
+            () => (i % 2 == 0 ? one : other).WriteAsync(
+                Batch([.. Enumerable.Range(0, 30).Select(n => (At("2026-03-01") + TimeSpan.FromSeconds(n), $"s{n % 3}", (double)i))]),
+                Token), Token));
         var total = (await Task.WhenAll(writes)).Aggregate((a, b) => a + b);
         Assert.Equal((30, 600), (total.Written, total.Written + total.Replaced + total.Unchanged));
         Assert.Equal(30, (await other.RawAsync(null, TimeRange.All, Token)).Count);
@@ -245,9 +278,11 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         for (var i = 0; i < 3; i++)
         {
             await store.WriteAsync(Batch((At("2026-03-01") + TimeSpan.FromHours(i), "a", i)), Token);
-            await ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tidemark'");
+            await ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+                + "application_name = 'tidemark'");
             Assert.Equal(i, (await store.ReadCurrentAsync("a", Token)).Values[0]);
-            await ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tidemark'");
+            await ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+                + "application_name = 'tidemark'");
         }
 
         Assert.Equal(3, (await AnswerAsync(store, "hourly")).Rows.Count);
@@ -256,7 +291,8 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
     [Fact]
     public async Task A_server_that_is_not_there_is_unavailable_and_named()
     {
-        var error = await Assert.ThrowsAsync<StoreException>(() => TimescaleStore.OpenAsync(_fixture.Options(new StoreSettings(), "postgresql://tide:s3cret@127.0.0.1:1/db"), Token));
+        var error = await Assert.ThrowsAsync<StoreException>(
+            () => TimescaleStore.OpenAsync(_fixture.Options(new StoreSettings(), "postgresql://tide:s3cret@127.0.0.1:1/db"), Token));
         Assert.Equal(StoreErrorKind.Unavailable, error.Kind);
         Assert.StartsWith("postgresql://127.0.0.1:1/db can't be reached", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", error.ToString(), StringComparison.Ordinal);
@@ -280,7 +316,8 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         Assert.DoesNotContain('\n', error.Message);
     }
 
-    private static Instant At(string time) => Instant.From(DateTimeOffset.Parse(time, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal));
+    private static Instant At(string time)
+        => Instant.From(DateTimeOffset.Parse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal));
 
     private static ReadingBatch Batch(params (Instant Time, string Sensor, double Temperature)[] readings)
     {
@@ -310,9 +347,14 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         }
     }
 
-    private async Task<ITelemetryStore> OpenAsync(StoreSettings settings, MaintenanceOwner owner = MaintenanceOwner.External, string? keepAs = null)
+    private async Task<ITelemetryStore> OpenAsync(
+        StoreSettings settings,
+        MaintenanceOwner owner = MaintenanceOwner.External,
+        string? keepAs = null)
     {
-        var store = await TimescaleStore.OpenAsync(_fixture.Options(settings, _database.ConnectionString) with { Maintenance = owner, KeepAggregatesAs = keepAs }, Token);
+        var store = await TimescaleStore.OpenAsync(
+            _fixture.Options(settings, _database.ConnectionString) with { Maintenance = owner, KeepAggregatesAs = keepAs },
+            Token);
         try
         {
             await store.InitializeAsync(Token);
@@ -331,7 +373,8 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         "SELECT create_hypertable('sensor_data', 'time')",
         """
         CREATE MATERIALIZED VIEW sensor_data_hourly WITH (timescaledb.continuous) AS
-        SELECT time_bucket('1 hour', time) AS bucket, sensor_id, avg(temperature) AS avg_temperature, min(temperature) AS min_temperature, max(temperature) AS max_temperature,
+        SELECT time_bucket('1 hour', time) AS bucket, sensor_id, avg(temperature) AS avg_temperature, min(temperature) AS min_temperature,
+            max(temperature) AS max_temperature,
             avg(humidity) AS avg_humidity, count(*) AS reading_count
         FROM sensor_data GROUP BY bucket, sensor_id WITH NO DATA
         """);
@@ -342,7 +385,8 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
 
     private async Task<int> LargestBatchAsync()
     {
-        var table = await ScalarAsync("SELECT format('%I.%I', c.schema_name, c.table_name) FROM _timescaledb_catalog.chunk c JOIN _timescaledb_catalog.chunk r ON r.compressed_chunk_id = c.id ORDER BY c.id LIMIT 1");
+        var table = await ScalarAsync("SELECT format('%I.%I', c.schema_name, c.table_name) FROM _timescaledb_catalog.chunk c JOIN "
+            + "_timescaledb_catalog.chunk r ON r.compressed_chunk_id = c.id ORDER BY c.id LIMIT 1");
         return (int)(await ScalarAsync($"SELECT max(_ts_meta_count) FROM {table}"))!;
     }
 
@@ -360,7 +404,8 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
     {
         foreach (var name in new[] { "policy_refresh_continuous_aggregate", "forget" })
         {
-            var ids = (int[])(await ScalarAsync($"SELECT array_agg(job_id ORDER BY job_id) FROM timescaledb_information.jobs WHERE proc_name = '{name}'"))!;
+            var ids = (int[])(await ScalarAsync(
+                $"SELECT array_agg(job_id ORDER BY job_id) FROM timescaledb_information.jobs WHERE proc_name = '{name}'"))!;
             foreach (var id in ids)
             {
                 await RunJobAsync(id);

@@ -36,21 +36,26 @@ internal sealed class WasmTimescale : IAsyncDisposable
 
     /// <summary>Why it can't be started here, null if it can.</summary>
     public static string? Unavailable { get; } =
-        !File.Exists(Path.Combine(Folder, "seed.tar")) ? "the TimescaleDB of the tests is not installed: install Node.js 18 or later with npm and build again"
-        : !IsNodeThere() ? "TimescaleDB runs in Node.js here and 'node' was not found: install Node.js 18 or later"
+        !File.Exists(Path.Combine(Folder, "seed.tar"))
+            ? "the TimescaleDB of the tests is not installed: install Node.js 18 or later with npm and build again"
+            : !IsNodeThere() ? "TimescaleDB runs in Node.js here and 'node' was not found: install Node.js 18 or later"
         : null;
 
     public int Port { get; private set; }
 
     public int ProcessId => _process.Id;
 
-    public string ConnectionString => $"Host=127.0.0.1;Port={Port};Username=postgres;Database={Database};SSL Mode=Disable;No Reset On Close=true;Maximum Pool Size=8;Timeout=60;Command Timeout=120";
+    public string ConnectionString => $"Host=127.0.0.1;Port={Port};Username=postgres;Database={Database};SSL Mode=Disable;No Reset On "
+        + "Close=true;Maximum Pool Size=8;Timeout=60;Command Timeout=120";
 
-    /// <param name="folder">Where the database is kept; none for one in memory. Acknowledged commits survive a kill of the process, not of the machine.</param>
+    /// <param name="folder">Where the database is kept; none for one in memory. Acknowledged commits survive a kill of the process, not of
+    /// the machine.</param>
     /// <param name="port">Zero for a free one.</param>
     public static async Task<WasmTimescale> StartAsync(string? folder = null, int port = 0)
     {
-        string[] arguments = [Path.Combine(Folder, "server.mjs"), port.ToString(CultureInfo.InvariantCulture), .. folder is null ? Array.Empty<string>() : [folder]];
+        string[] arguments = [Path.Combine(Folder, "server.mjs"), port.ToString(CultureInfo.InvariantCulture), .. folder is null
+            ? Array.Empty<string>()
+            : [folder]];
         var server = new WasmTimescale(Process.Start(new ProcessStartInfo("node", arguments)
         {
             RedirectStandardInput = true,

@@ -69,7 +69,9 @@ public sealed class WasmTimescaleTests : IAsyncLifetime
             batch.BatchCommands.Add(new NpgsqlBatchCommand("INSERT INTO t VALUES ($1)") { Parameters = { new() { Value = i } } });
         }
 
-        Assert.Equal(PostgresErrorCodes.UniqueViolation, (await Assert.ThrowsAsync<PostgresException>(() => batch.ExecuteNonQueryAsync(Token))).SqlState);
+        Assert.Equal(
+            PostgresErrorCodes.UniqueViolation,
+            (await Assert.ThrowsAsync<PostgresException>(() => batch.ExecuteNonQueryAsync(Token))).SqlState);
         Assert.Equal(0L, await ScalarAsync("SELECT count(*) FROM t"));
     }
 
@@ -83,7 +85,10 @@ public sealed class WasmTimescaleTests : IAsyncLifetime
         await Task.WhenAll(Enumerable.Range(0, 6).Select(async worker =>
         {
             await using var connection = await _source.OpenConnectionAsync(Token);
-            await using var insert = new NpgsqlCommand("INSERT INTO t VALUES ($1, $2)", connection) { Parameters = { new() { Value = worker }, new() { Value = 0 } } };
+            await using var insert = new NpgsqlCommand("INSERT INTO t VALUES ($1, $2)", connection)
+            {
+                Parameters = { new() { Value = worker }, new() { Value = 0 } }
+            };
             await insert.PrepareAsync(Token);
             for (var i = 0; i < 20; i++)
             {
@@ -103,7 +108,9 @@ public sealed class WasmTimescaleTests : IAsyncLifetime
         await ExecuteAsync("CREATE TABLE t (time timestamptz NOT NULL, sensor text, value float8); SELECT create_hypertable('t', 'time')");
         await using var connection = await _source.OpenConnectionAsync(Token);
         var begin = new DateTime(2026, 3, 1, 0, 0, 0, DateTimeKind.Utc);
-        await using (var import = await connection.BeginBinaryImportAsync("""COPY "t" ("time", "value") FROM STDIN (FORMAT BINARY)""", Token))
+        await using (var import = await connection.BeginBinaryImportAsync(
+            """COPY "t" ("time", "value") FROM STDIN (FORMAT BINARY)""",
+            Token))
         {
             for (var i = 0; i < 50_000; i++)
             {
@@ -124,10 +131,16 @@ public sealed class WasmTimescaleTests : IAsyncLifetime
             Assert.Equal(PostgresErrorCodes.InvalidDatetimeFormat, Assert.Throws<PostgresException>(text.Dispose).SqlState);
         }
 
-        Assert.Equal(PostgresErrorCodes.UndefinedTable, (await Assert.ThrowsAsync<PostgresException>(() => connection.BeginTextImportAsync("COPY u FROM STDIN", Token))).SqlState);
-        Assert.Equal(PostgresErrorCodes.FeatureNotSupported, (await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync("BEGIN; COPY t FROM STDIN"))).SqlState);
+        Assert.Equal(
+            PostgresErrorCodes.UndefinedTable,
+            (await Assert.ThrowsAsync<PostgresException>(() => connection.BeginTextImportAsync("COPY u FROM STDIN", Token))).SqlState);
+        Assert.Equal(
+            PostgresErrorCodes.FeatureNotSupported,
+            (await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync("BEGIN; COPY t FROM STDIN"))).SqlState);
         Assert.Equal(50_000L, await ScalarAsync("SELECT count(*) FROM t"));
-        await using var export = await connection.BeginBinaryExportAsync("COPY (SELECT value FROM t ORDER BY value) TO STDOUT (FORMAT BINARY)", Token);
+        await using var export = await connection.BeginBinaryExportAsync(
+            "COPY (SELECT value FROM t ORDER BY value) TO STDOUT (FORMAT BINARY)",
+            Token);
         for (var i = 0; await export.StartRowAsync(Token) == 1; i++)
         {
             Assert.Equal(i, await export.ReadAsync<double>(Token));
@@ -149,14 +162,19 @@ public sealed class WasmTimescaleTests : IAsyncLifetime
                 port = server.Port;
                 await using var source = NpgsqlDataSource.Create(server.ConnectionString);
                 await using var connection = await source.OpenConnectionAsync(Token);
-                await ScalarAsync(connection, "CREATE TABLE IF NOT EXISTS t (time timestamptz NOT NULL, i int); SELECT create_hypertable('t', 'time', if_not_exists => true); ALTER TABLE t SET (timescaledb.compress)");
+                await ScalarAsync(connection, "CREATE TABLE IF NOT EXISTS t (time timestamptz NOT NULL, i int); SELECT "
+                    + "create_hypertable('t', 'time', if_not_exists => true); ALTER TABLE t SET (timescaledb.compress)");
                 Assert.Equal((long)acknowledged, await ScalarAsync(connection, "SELECT count(*) FROM t"));
                 for (var i = 0; i < 50; i++)
                 {
-                    await ScalarAsync(connection, $"INSERT INTO t VALUES ('2026-03-01'::timestamptz + {acknowledged++} * INTERVAL '1 hour', {i})");
+                    await ScalarAsync(
+                        connection,
+                        $"INSERT INTO t VALUES ('2026-03-01'::timestamptz + {acknowledged++} * INTERVAL '1 hour', {i})");
                 }
 
-                await ScalarAsync(connection, open ? "BEGIN; DELETE FROM t" : "SELECT count(compress_chunk(c, true)) FROM show_chunks('t') c");
+                await ScalarAsync(
+                    connection,
+                    open ? "BEGIN; DELETE FROM t" : "SELECT count(compress_chunk(c, true)) FROM show_chunks('t') c");
                 await server.KillAsync();
                 await Assert.ThrowsAnyAsync<NpgsqlException>(() => ScalarAsync(connection, "COMMIT"));
             }

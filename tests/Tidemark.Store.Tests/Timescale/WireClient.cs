@@ -40,7 +40,8 @@ internal sealed class WireClient : IDisposable
     /// <summary>Binds text values to a statement and executes it.</summary>
     public static byte[] Execute(string name, params string[] values) =>
     [
-        .. Message('B', [0, .. Text(name), 0, 0, 0, (byte)values.Length, .. values.Select(Encoding.UTF8.GetBytes).SelectMany(v => (byte[])[.. Number(v.Length), .. v]), 0, 0]),
+        .. Message('B', [0, .. Text(name), 0, 0, 0, (byte)values.Length, .. values.Select(Encoding.UTF8.GetBytes)
+            .SelectMany(v => (byte[])[.. Number(v.Length), .. v]), 0, 0]),
         .. Message('E', [0, 0, 0, 0, 0]),
     ];
 

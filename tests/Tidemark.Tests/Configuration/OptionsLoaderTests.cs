@@ -12,7 +12,11 @@ public class OptionsLoaderTests
         var options = Load("{}");
         Assert.Equal(["temperature", "humidity", "pressure"], options.Schema.Metrics.Select(m => m.Name));
         Assert.Equal(
-            [("hourly", "sensor_data_hourly", "1 hour", null), ("daily", "sensor_data_daily", "1 day", "hourly"), ("monthly", "sensor_data_monthly", "1 month", "daily")],
+            [
+                ("hourly", "sensor_data_hourly", "1 hour", null),
+                ("daily", "sensor_data_daily", "1 day", "hourly"),
+                ("monthly", "sensor_data_monthly", "1 month", "daily"),
+            ],
             options.Schema.Aggregates.Select(a => (a.Name, a.Table, a.Bucket.ToString(), a.Source?.Name)));
         Assert.Equal(
             (TimeSpan.FromDays(7), TimeSpan.FromDays(7), null, TimeSpan.FromHours(1), true),
@@ -25,18 +29,25 @@ public class OptionsLoaderTests
     [InlineData("duckdb:./x", null, MaintenanceOwner.Server), InlineData("postgresql://h/db", null, MaintenanceOwner.Database)]
     [InlineData("postgresql://h/db", "server", MaintenanceOwner.Server), InlineData("duckdb:./x", "external", MaintenanceOwner.External)]
     public void The_database_owns_maintenance_where_it_has_jobs(string store, string? maintenance, MaintenanceOwner owner)
-        => Assert.Equal(owner, Load($$"""{ "store": "{{store}}"{{(maintenance is null ? "" : $", \"maintenance\": \"{maintenance}\"")}} }""").Maintenance);
+        => Assert.Equal(
+            owner,
+            Load($$"""{ "store": "{{store}}"{{(maintenance is null ? "" : $", \"maintenance\": \"{maintenance}\"")}} }""").Maintenance);
 
     [Theory]
     [InlineData("duckdb:./x", "database"), InlineData("postgresql://h/db", "cron"), InlineData("postgresql://h/db", "1")]
     public void An_owner_that_can_not_be_is_refused(string store, string maintenance)
-        => Assert.StartsWith("maintenance:", Assert.Single(Assert.Throws<OptionsException>(() => Load($$"""{ "store": "{{store}}", "maintenance": "{{maintenance}}" }""")).Errors), StringComparison.Ordinal);
+    {
+        var refused = Assert.Throws<OptionsException>(() => Load($$"""{ "store": "{{store}}", "maintenance": "{{maintenance}}" }"""));
+        Assert.StartsWith("maintenance:", Assert.Single(refused.Errors), StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Proxies_are_trusted_by_the_networks_named_and_by_default_none_is()
     {
         Assert.Empty(Load("{}").Server.TrustedProxies);
-        Assert.Equal(["10.77.1.0/28", "fd00::/64"], Load("""{ "server": { "trusted_proxies": "10.77.1.0/28; fd00::/64" } }""").Server.TrustedProxies.Select(n => $"{n}"));
+        Assert.Equal(
+            ["10.77.1.0/28", "fd00::/64"],
+            Load("""{ "server": { "trusted_proxies": "10.77.1.0/28; fd00::/64" } }""").Server.TrustedProxies.Select(n => $"{n}"));
     }
 
     [Theory]
@@ -44,7 +55,8 @@ public class OptionsLoaderTests
     public void Proxies_that_are_no_network_or_everyone_are_refused(string text)
         => Assert.StartsWith(
             $"server:trusted_proxies: '{text}' is not a network",
-            Assert.Single(Assert.Throws<OptionsException>(() => Load($$"""{ "server": { "trusted_proxies": "10.77.1.0/28;{{text}}" } }""")).Errors),
+            Assert.Single(
+                Assert.Throws<OptionsException>(() => Load($$"""{ "server": { "trusted_proxies": "10.77.1.0/28;{{text}}" } }""")).Errors),
             StringComparison.Ordinal);
 
     [Fact]
@@ -55,7 +67,8 @@ public class OptionsLoaderTests
               "aggregates": [
                 { "name": "hourly", "bucket": "1 hour" },
                 { "name": "peak_hours", "table": "peak_hours", "bucket": "1 day", "bucket_column": "day", "retention": "90d",
-                  "columns": { "max_temp": "MAX(temperature)", "min_temp": "MIN(temperature)", "temperature_range": "MAX(temperature) - MIN(temperature)" } },
+                  "columns": { "max_temp": "MAX(temperature)", "min_temp": "MIN(temperature)",
+                  "temperature_range": "MAX(temperature) - MIN(temperature)" } },
                 { "name": "daily", "bucket": "1 day" }
               ]
             }
@@ -74,11 +87,16 @@ public class OptionsLoaderTests
     {
         var schema = Load("""
             { "aggregates": [
-              { "name": "monthly", "bucket": "1 month" }, { "name": "weekly", "bucket": "1 week" }, { "name": "seven", "bucket": "7 hours" },
-              { "name": "daily", "bucket": "1 day" }, { "name": "quarters", "bucket": "15 minutes" }, { "name": "yearly", "bucket": "1 year" } ] }
+              { "name": "monthly", "bucket": "1 month" }, { "name": "weekly", "bucket": "1 week" },
+              { "name": "seven", "bucket": "7 hours" },
+              { "name": "daily", "bucket": "1 day" }, { "name": "quarters", "bucket": "15 minutes" },
+              { "name": "yearly", "bucket": "1 year" } ] }
             """).Schema;
         Assert.Equal(
-            [("quarters", null), ("seven", "quarters"), ("daily", "quarters"), ("weekly", "daily"), ("monthly", "daily"), ("yearly", "monthly")],
+            [
+                ("quarters", null), ("seven", "quarters"), ("daily", "quarters"), ("weekly", "daily"), ("monthly", "daily"),
+                ("yearly", "monthly"),
+            ],
             schema.Aggregates.Select(a => (a.Name, a.Source?.Name)));
         Assert.Equal("quarters", schema.Finest.Name);
     }
@@ -88,22 +106,30 @@ public class OptionsLoaderTests
     {
         var errors = Errors("""
             {
-              "store": "ftp://nowhere", "chunk_interval": "1m", "compress_after": "soon", "max_skew": "0s", "real_time": "maybe", "colour": "blue",
+              "store": "ftp://nowhere", "chunk_interval": "1m", "compress_after": "soon", "max_skew": "0s", "real_time": "maybe",
+              "colour": "blue",
               "schedule": { "refresh": "often" }, "server": { "max_body": "64MB", "max_rows": "-1", "port": 80 },
               "metrics": [
-                { "name": "Wind" }, { "name": "time" }, { "name": "rain", "min": 5, "max": 1 }, { "name": "rain" }, { "name": "sun", "min": "low" },
+                { "name": "Wind" }, { "name": "time" }, { "name": "rain", "min": 5, "max": 1 }, { "name": "rain" },
+                { "name": "sun", "min": "low" },
                 { "name": "uv", "min": 0, "max": 10, "shape": { "low": -1, "high": 5 } } ],
               "aggregates": [
-                { "name": "raw", "bucket": "1 hour" }, { "name": "daily", "bucket": "1d" }, { "name": "weekly", "bucket": "1 week", "retention": "long" },
-                { "name": "weekly", "bucket": "2 weeks" }, { "name": "peaks", "bucket": "1 day", "columns": { "avg_rain": "AVG(rain)", "2nd": "1" } } ]
+                { "name": "raw", "bucket": "1 hour" }, { "name": "daily", "bucket": "1d" },
+                { "name": "weekly", "bucket": "1 week", "retention": "long" },
+                { "name": "weekly", "bucket": "2 weeks" },
+                { "name": "peaks", "bucket": "1 day", "columns": { "avg_rain": "AVG(rain)", "2nd": "1" } } ]
             }
             """);
         string[] named =
         [
-            "store:", "chunk_interval: '1m'", "compress_after: 'soon'", "max_skew: '0s'", "real_time: 'maybe'", "colour: there is no such setting", "schedule:refresh: 'often'",
-            "server:max_body: '64MB'", "server:max_rows: '-1'", "server:port: there is no such setting", "metrics:0: name 'Wind'", "metrics:1: the name 'time' is reserved",
-            "metrics:2: min 5", "metrics:3: there are two metrics 'rain'", "metrics:4:min: 'low' is not a number", "metrics:5:shape: low -1",
-            "aggregates:0: the name 'raw' is reserved", "aggregates:1:bucket: '1d'", "aggregates:2:retention: 'long'", "aggregates:3: the name 'weekly'",
+            "store:", "chunk_interval: '1m'", "compress_after: 'soon'", "max_skew: '0s'", "real_time: 'maybe'", "colour: there is no "
+                + "such setting", "schedule:refresh: 'often'",
+            "server:max_body: '64MB'", "server:max_rows: '-1'", "server:port: there is no such setting", "metrics:0: name 'Wind'",
+            "metrics:1: the name 'time' is reserved",
+            "metrics:2: min 5", "metrics:3: there are two metrics 'rain'", "metrics:4:min: 'low' is not a number",
+            "metrics:5:shape: low -1",
+            "aggregates:0: the name 'raw' is reserved", "aggregates:1:bucket: '1d'", "aggregates:2:retention: 'long'", "aggregates:3: the "
+                + "name 'weekly'",
             "aggregates:4:columns: 'avg_rain'", "aggregates:4: '2nd' is not",
         ];
         Assert.All(named, start => Assert.Contains(errors, e => e.StartsWith(start, StringComparison.Ordinal)));
@@ -113,7 +139,12 @@ public class OptionsLoaderTests
     [Fact]
     public void Never_switches_off_what_has_a_default()
     {
-        var options = Load("""{ "compress_after": "never", "retention": "never", "schedule": { "refresh": "never", "compress": "never", "retain": "0 3 * * *" } }""");
+        var options = Load("""
+            {
+              "compress_after": "never", "retention": "never",
+              "schedule": { "refresh": "never", "compress": "never", "retain": "0 3 * * *" }
+            }
+            """);
         Assert.Null(options.CompressAfter);
         Assert.Null(options.Retention);
         Assert.Equal((null, null, "0 3 * * *"), (options.Schedule.Refresh, options.Schedule.Compress, options.Schedule.Retain));
@@ -131,7 +162,9 @@ public class OptionsLoaderTests
         }
         else
         {
-            Assert.Equal(["retention: 26h is too short for aggregate hourly: two buckets, a chunk and the refresh lag need 27h"], Errors(json));
+            Assert.Equal(
+                ["retention: 26h is too short for aggregate hourly: two buckets, a chunk and the refresh lag need 27h"],
+                Errors(json));
         }
     }
 

@@ -20,7 +20,14 @@ public class StoreUriTests
     }
 
     [Theory]
-    [InlineData(null), InlineData(""), InlineData(" "), InlineData("duckdb:"), InlineData("./data"), InlineData("ftp://host"), InlineData("mysql://host/db"), InlineData("DuckDB:./data")]
+    [InlineData(null),
+        InlineData(""),
+        InlineData(" "),
+        InlineData("duckdb:"),
+        InlineData("./data"),
+        InlineData("ftp://host"),
+        InlineData("mysql://host/db"),
+        InlineData("DuckDB:./data")]
     public void Anything_else_is_refused(string? text) => Assert.False(StoreUri.TryParse(text, out _));
 
     [Theory]

@@ -62,8 +62,10 @@ public class GeneratorTests
     public void Afternoons_are_warmer_than_nights_and_July_than_January()
     {
         var winter = Draw(Plan);
-        var summer = new Generator(Schema, Plan).Readings(Instant.Utc(2026, 7, 1), Instant.Utc(2026, 7, 31), 5000).SelectMany(Rows).ToList();
-        Assert.True(Average(winter, 0, r => r.Time.ToDateTime().Hour is >= 14 and < 18) > Average(winter, 0, r => r.Time.ToDateTime().Hour is >= 2 and < 6) + 3);
+        var summer = new Generator(Schema, Plan).Readings(Instant.Utc(2026, 7, 1), Instant.Utc(2026, 7, 31), 5000).SelectMany(Rows)
+            .ToList();
+        Assert.True(Average(winter, 0, r => r.Time.ToDateTime()
+            .Hour is >= 14 and < 18) > Average(winter, 0, r => r.Time.ToDateTime().Hour is >= 2 and < 6) + 3);
         Assert.True(Average(summer, 0, _ => true) > Average(winter, 0, _ => true) + 2);
     }
 
@@ -78,7 +80,8 @@ public class GeneratorTests
 
     [Fact]
     public void Sensors_have_an_offset_of_their_own()
-        => Assert.True(Math.Abs(Average(Draw(Plan), 0, r => r.SensorId == "sensor_001") - Average(Draw(Plan), 0, r => r.SensorId == "sensor_002")) > 0.1);
+        => Assert.True(Math.Abs(
+            Average(Draw(Plan), 0, r => r.SensorId == "sensor_001") - Average(Draw(Plan), 0, r => r.SensorId == "sensor_002")) > 0.1);
 
     [Fact]
     public void Gaps_leave_out_their_share()
@@ -89,7 +92,9 @@ public class GeneratorTests
     {
         var readings = Draw(Plan with { Duplicates = 0.1 });
         Assert.InRange(readings.Count / 86_402.0, 1.09, 1.11);
-        Assert.All(readings.GroupBy(r => (r.Time, r.SensorId)).Where(g => g.Count() > 1), g => Assert.True(g.Count() == 2 && g.First().Values.SequenceEqual(g.Last().Values)));
+        Assert.All(
+            readings.GroupBy(r => (r.Time, r.SensorId)).Where(g => g.Count() > 1),
+            g => Assert.True(g.Count() == 2 && g.First().Values.SequenceEqual(g.Last().Values)));
     }
 
     [Fact]
@@ -97,7 +102,9 @@ public class GeneratorTests
     {
         var readings = Draw(Plan with { Late = 0.1 });
         Assert.InRange(LateCount(readings) / 86_402.0, 0.09, 0.11);
-        Assert.True(Same([.. Draw(Plan).OrderBy(r => r.Time).ThenBy(r => r.SensorId, StringComparer.Ordinal)], [.. readings.OrderBy(r => r.Time).ThenBy(r => r.SensorId, StringComparer.Ordinal)]));
+        Assert.True(Same(
+            [.. Draw(Plan).OrderBy(r => r.Time).ThenBy(r => r.SensorId, StringComparer.Ordinal)],
+            [.. readings.OrderBy(r => r.Time).ThenBy(r => r.SensorId, StringComparer.Ordinal)]));
     }
 
     private static int LateCount(List<Reading> readings)
@@ -115,8 +122,10 @@ public class GeneratorTests
 
     private static List<Reading> Rows(ReadingBatch batch) => [.. Enumerable.Range(0, batch.Count).Select(row => batch[row])];
 
-    private static double Average(IEnumerable<Reading> readings, int metric, Func<Reading, bool> where) => readings.Where(where).Average(r => r.Values[metric]);
+    private static double Average(IEnumerable<Reading> readings, int metric, Func<Reading, bool> where)
+        => readings.Where(where).Average(r => r.Values[metric]);
 
     private static bool Same(IReadOnlyList<Reading> a, IReadOnlyList<Reading> b)
-        => a.Count == b.Count && a.Zip(b).All(p => p.First.Time == p.Second.Time && p.First.SensorId == p.Second.SensorId && p.First.Values.SequenceEqual(p.Second.Values));
+        => a.Count == b.Count && a.Zip(b).All(
+            p => p.First.Time == p.Second.Time && p.First.SensorId == p.Second.SensorId && p.First.Values.SequenceEqual(p.Second.Values));
 }

@@ -15,7 +15,10 @@ public class JsonReadingParserTests
     public void A_reading_is_read_in_any_order_and_what_is_missing_is_null()
     {
         var error = _parser.TryParse(
-            """ {"pressure":1013.25,"time":"2026-11-22T10:00:00.1234567+01:00","temperature":null,"sensor_id":"Büro/1"} """u8, out var id, out var time, _values);
+            """ {"pressure":1013.25,"time":"2026-11-22T10:00:00.1234567+01:00","temperature":null,"sensor_id":"Büro/1"} """u8,
+            out var id,
+            out var time,
+            _values);
         Assert.Null(error);
         Assert.Equal("Büro/1", id);
         Assert.Equal("2026-11-22T09:00:00.123456Z", time.ToString());
@@ -30,7 +33,10 @@ public class JsonReadingParserTests
     }
 
     [Theory]
-    [InlineData("1527863043000.0"), InlineData("1.527863043e12"), InlineData("15278630430E2"), InlineData("\"2018-06-01T14:24:03.000000999Z\"")]
+    [InlineData("1527863043000.0"),
+        InlineData("1.527863043e12"),
+        InlineData("15278630430E2"),
+        InlineData("\"2018-06-01T14:24:03.000000999Z\"")]
     public void A_time_may_be_written_as_other_programs_do(string text)
     {
         Assert.Null(_parser.TryParse(Encoding.UTF8.GetBytes($$"""{"sensor_id":"a","time":{{text}}}"""), out _, out var time, _values));
@@ -50,7 +56,9 @@ public class JsonReadingParserTests
     [InlineData("""{"sensor_id":"a","time":null}""", "time is missing")]
     [InlineData("""{"sensor_id":7,"time":0}""", "sensor_id is a number, not a string")]
     [InlineData("""{"sensor_id":"a","time":1.5}""", "time 1.5 is not a whole number of epoch milliseconds between the years 1 and 9999")]
-    [InlineData("""{"sensor_id":"a","time":"2026-11-22T10:00:00"}""", "time '2026-11-22T10:00:00' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds")]
+    [InlineData(
+        """{"sensor_id":"a","time":"2026-11-22T10:00:00"}""",
+        "time '2026-11-22T10:00:00' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds")]
     [InlineData("""{"sensor_id":"a","time":true}""", "time is true, not RFC 3339 text or a number of epoch milliseconds")]
     [InlineData("""{"sensor_id":"a","time":0,"temperature":"21"}""", "temperature is a string, not a number")]
     [InlineData("""{"sensor_id":"a","time":0,"temperature":false}""", "temperature is false, not a number")]
@@ -63,7 +71,9 @@ public class JsonReadingParserTests
     [InlineData("""{"sensor_id":"a","time":0,"sensor\u005fid":"a"}""", "sensor_id stands twice in the object")]
     [InlineData("[1]", "a reading is an object, not an array")]
     [InlineData("""{"sensor_id":"a","time":0,"temperature":NaN}""", "not valid JSON: 'N' is an invalid start of a value (byte 41)")]
-    [InlineData("""{"sensor_id":"a","time":0} x""", "not valid JSON: 'x' is invalid after a single JSON value. Expected end of data (byte 28)")]
+    [InlineData(
+        """{"sensor_id":"a","time":0} x""",
+        "not valid JSON: 'x' is invalid after a single JSON value. Expected end of data (byte 28)")]
     [InlineData("""{"sensor_id":"\ud800","time":0}""", "not valid JSON: a text is not valid UTF-8")]
     public void What_is_wrong_is_said_in_one_line(string json, string error) => Assert.Equal(error, Parse(json));
 
@@ -73,5 +83,7 @@ public class JsonReadingParserTests
 
     [Fact]
     public void Invalid_UTF8_is_refused()
-        => Assert.StartsWith("not valid JSON: ", _parser.TryParse([.. """{"sensor_id":"a"""u8, 0xFF, .. """b","time":0}"""u8], out _, out _, _values));
+        => Assert.StartsWith(
+            "not valid JSON: ",
+            _parser.TryParse([.. """{"sensor_id":"a"""u8, 0xFF, .. """b","time":0}"""u8], out _, out _, _values));
 }

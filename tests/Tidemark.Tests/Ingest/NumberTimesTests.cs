@@ -13,8 +13,11 @@ public class NumberTimesTests
     [InlineData(1527863043000000, "time 1527863043000000 looks like microseconds, not milliseconds: say so with time_unit=us")]
     [InlineData(1527863043000000000, "time 1527863043000000000 looks like nanoseconds, not milliseconds: say so with time_unit=ns")]
     [InlineData(1527863043.25, "time 1527863043.25 looks like seconds, not milliseconds: say so with time_unit=s")]
-    [InlineData(202004050650, "time 202004050650 as milliseconds is 1976-05-27T00:14:10.650000Z, not between 1990 and now: send RFC 3339, or say the unit with time_unit=ms")]
-    [InlineData(0, "time 0 as milliseconds is 1970-01-01T00:00:00Z, not between 1990 and now: send RFC 3339, or say the unit with time_unit=ms")]
+    [InlineData(202004050650, "time 202004050650 as milliseconds is 1976-05-27T00:14:10.650000Z, not between 1990 and now: send RFC 3339, "
+        + "or say the unit with time_unit=ms")]
+    [InlineData(
+        0,
+        "time 0 as milliseconds is 1970-01-01T00:00:00Z, not between 1990 and now: send RFC 3339, or say the unit with time_unit=ms")]
     [InlineData(1.5, "time 1.5 is not a whole number of epoch milliseconds between the years 1 and 9999")]
     public void A_number_whose_unit_nobody_says_must_give_a_likely_time(double number, string? error)
     {
@@ -39,7 +42,9 @@ public class NumberTimesTests
     public void With_a_unit_what_is_no_time_is_refused()
     {
         Assert.Equal("time 1 is not a number of epoch seconds between the years 1 and 9999", Times("s").Read(decimal.MaxValue, "1", out _));
-        Assert.Equal("time 1.5 is not a whole number of epoch nanoseconds between the years 1 and 9999", Times("ns").Read(1.5m, "1.5", out _));
+        Assert.Equal(
+            "time 1.5 is not a whole number of epoch nanoseconds between the years 1 and 9999",
+            Times("ns").Read(1.5m, "1.5", out _));
     }
 
     private NumberTimes Times(string? unit) => new(TimeUnit.Find(unit), TimeSpan.FromHours(1), _clock, "time_unit=");

@@ -20,7 +20,9 @@ public class ReadingValidatorTests
         var validator = Validator();
         var latest = Now + TimeSpan.FromHours(1);
         Assert.Null(validator.Check("a", latest, [1, 1, 1]));
-        Assert.Equal("time 2026-03-10T13:00:00.000001Z is more than 3600 s ahead of the server's clock", validator.Check("a", new Instant(latest.Micros + 1), [1, 1, 1]));
+        Assert.Equal(
+            "time 2026-03-10T13:00:00.000001Z is more than 3600 s ahead of the server's clock",
+            validator.Check("a", new Instant(latest.Micros + 1), [1, 1, 1]));
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Null(validator.Check("a", new Instant(latest.Micros + 1), [1, 1, 1]));
     }
@@ -53,8 +55,12 @@ public class ReadingValidatorTests
     public void Infinities_are_refused(double value) => Assert.Equal("temperature is infinite", Validator().Check("a", Now, [value, 1, 1]));
 
     [Theory]
-    [InlineData(-0.5, "humidity -0.5 is outside 0 to 100"), InlineData(100.25, "humidity 100.25 is outside 0 to 100"), InlineData(0, null), InlineData(100, null)]
-    public void A_value_outside_its_range_is_refused(double value, string? error) => Assert.Equal(error, Validator().Check("a", Now, [1, value, 1]));
+    [InlineData(-0.5, "humidity -0.5 is outside 0 to 100"),
+        InlineData(100.25, "humidity 100.25 is outside 0 to 100"),
+        InlineData(0, null),
+        InlineData(100, null)]
+    public void A_value_outside_its_range_is_refused(double value, string? error)
+        => Assert.Equal(error, Validator().Check("a", Now, [1, value, 1]));
 
     [Fact]
     public void An_invalid_id_is_refused_each_time_it_comes()
@@ -74,7 +80,10 @@ public class ReadingValidatorTests
 
     private static TelemetrySchema Schema()
     {
-        Metric[] metrics = [DefaultSchema.Metrics[0], DefaultSchema.Metrics[1] with { Minimum = 0, Maximum = 100 }, DefaultSchema.Metrics[2]];
-        return new TelemetrySchema(metrics, [new AggregateDefinition("hourly", "h", "bucket", BucketWidth.Fixed(TimeSpan.FromHours(1)), null, [], null, metrics)]);
+        Metric[] metrics = [DefaultSchema.Metrics[0], DefaultSchema.Metrics[1] with { Minimum = 0, Maximum = 100 }, DefaultSchema.Metrics[
+            2]];
+        return new TelemetrySchema(
+            metrics,
+            [new AggregateDefinition("hourly", "h", "bucket", BucketWidth.Fixed(TimeSpan.FromHours(1)), null, [], null, metrics)]);
     }
 }

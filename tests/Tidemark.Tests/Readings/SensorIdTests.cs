@@ -3,7 +3,16 @@ namespace Tidemark.Tests.Readings;
 public class SensorIdTests
 {
     [Theory]
-    [InlineData("a"), InlineData("sensor_001"), InlineData("it's"), InlineData("a/b"), InlineData("50%"), InlineData("..."), InlineData(" "), InlineData("Küche"), InlineData("温度計"), InlineData("\"")]
+    [InlineData("a"),
+        InlineData("sensor_001"),
+        InlineData("it's"),
+        InlineData("a/b"),
+        InlineData("50%"),
+        InlineData("..."),
+        InlineData(" "),
+        InlineData("Küche"),
+        InlineData("温度計"),
+        InlineData("\"")]
     public void An_id_within_the_rules_is_accepted(string id) => Assert.Null(SensorId.Check(id));
 
     [Theory]

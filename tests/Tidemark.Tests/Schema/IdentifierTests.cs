@@ -7,7 +7,16 @@ public class IdentifierTests
     public void A_name_within_the_rules_is_quoted(string name) => Assert.Equal($"\"{name}\"", Identifier.Quote(name));
 
     [Theory]
-    [InlineData(""), InlineData("A"), InlineData("1a"), InlineData("_a"), InlineData("a-b"), InlineData("a b"), InlineData("a\""), InlineData("a\n"), InlineData("ä"), InlineData("a234567890123456789012345678901234567890123456789")]
+    [InlineData(""),
+        InlineData("A"),
+        InlineData("1a"),
+        InlineData("_a"),
+        InlineData("a-b"),
+        InlineData("a b"),
+        InlineData("a\""),
+        InlineData("a\n"),
+        InlineData("ä"),
+        InlineData("a234567890123456789012345678901234567890123456789")]
     public void Another_never_enters_SQL(string name)
     {
         Assert.False(Identifier.IsValid(name));

@@ -62,7 +62,14 @@ public class BucketWidthTests
     }
 
     [Theory]
-    [InlineData(null), InlineData(""), InlineData("1"), InlineData("hour"), InlineData("0 hours"), InlineData("-1 hour"), InlineData("1.5 hours"), InlineData("1 hour 2 minutes")]
+    [InlineData(null),
+        InlineData(""),
+        InlineData("1"),
+        InlineData("hour"),
+        InlineData("0 hours"),
+        InlineData("-1 hour"),
+        InlineData("1.5 hours"),
+        InlineData("1 hour 2 minutes")]
     [InlineData("1 second"), InlineData("1 fortnight"), InlineData("1h"), InlineData("10001 days"), InlineData("99999999999 days")]
     public void A_malformed_width_is_refused(string? text) => Assert.False(BucketWidth.TryParse(text, out _));
 
@@ -75,8 +82,16 @@ public class BucketWidthTests
     }
 
     [Theory]
-    [InlineData("1 hour", "1 day", true), InlineData("1 day", "1 month", true), InlineData("1 month", "1 year", true), InlineData("15 minutes", "1 hour", true), InlineData("8 hours", "1 month", true)]
-    [InlineData("1 hour", "1 hour", false), InlineData("1 day", "1 hour", false), InlineData("7 hours", "1 day", false), InlineData("1 week", "1 month", false), InlineData("7 hours", "1 month", false)]
+    [InlineData("1 hour", "1 day", true),
+        InlineData("1 day", "1 month", true),
+        InlineData("1 month", "1 year", true),
+        InlineData("15 minutes", "1 hour", true),
+        InlineData("8 hours", "1 month", true)]
+    [InlineData("1 hour", "1 hour", false),
+        InlineData("1 day", "1 hour", false),
+        InlineData("7 hours", "1 day", false),
+        InlineData("1 week", "1 month", false),
+        InlineData("7 hours", "1 month", false)]
     [InlineData("1 month", "30 days", false), InlineData("2 months", "3 months", false), InlineData("1 year", "1 month", false)]
     public void A_width_divides_what_is_made_of_several_whole_buckets_of_it(string finer, string coarser, bool divides)
         => Assert.Equal(divides, Parse(finer).Divides(Parse(coarser)));

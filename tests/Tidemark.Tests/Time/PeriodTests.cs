@@ -3,7 +3,15 @@ namespace Tidemark.Tests.Time;
 public class PeriodTests
 {
     [Theory]
-    [InlineData("0d"), InlineData("-1d"), InlineData("1x"), InlineData("1.5h"), InlineData(""), InlineData("d"), InlineData("1"), InlineData(" 1d"), InlineData("1D")]
+    [InlineData("0d"),
+        InlineData("-1d"),
+        InlineData("1x"),
+        InlineData("1.5h"),
+        InlineData(""),
+        InlineData("d"),
+        InlineData("1"),
+        InlineData(" 1d"),
+        InlineData("1D")]
     public void A_malformed_period_is_refused_with_its_form(string text)
     {
         Assert.False(Period.TryParse(text, out _, out var error));

@@ -38,7 +38,9 @@ public class TimeRangeTests
         var march = new TimeRange(One, Instant.Utc(2026, 4, 1));
         Assert.Equal(march, march.Widen(month));
         Assert.Equal(march, new TimeRange(Two, Three).Widen(month));
-        Assert.Equal(march with { From = Instant.Utc(2026, 2, 1) }, new TimeRange(new Instant(One.Micros - 1), new Instant(One.Micros + 1)).Widen(month));
+        Assert.Equal(
+            march with { From = Instant.Utc(2026, 2, 1) },
+            new TimeRange(new Instant(One.Micros - 1), new Instant(One.Micros + 1)).Widen(month));
         Assert.Equal(TimeRange.All, TimeRange.All.Widen(month));
     }
 }
