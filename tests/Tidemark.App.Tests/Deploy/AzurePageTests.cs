@@ -30,8 +30,15 @@ public sealed partial class AzurePageTests
     [Fact]
     public void Its_variables_and_outputs_are_Terraform_s()
     {
-        var declared = Declaration().Matches(Repository.Read("deploy/azure/variables.tf") + Repository.Read("deploy/azure/outputs.tf")).Select(m => m.Groups[1].Value).ToHashSet();
-        foreach (var name in new[] { "subscription_id", "dns_label", "ssh_public_key", "admin_cidrs", "monthly_budget", "alert_emails", "vm_size", "data_disk_gb", "data_disk_type", "backup_days", "night_shutdown", "patch_day", "patch_time", "domain", "encryption_at_host", "address" })
+        var files = Repository.Read("deploy/azure/variables.tf") + Repository.Read("deploy/azure/outputs.tf");
+        var declared = Declaration().Matches(files).Select(m => m.Groups[1].Value).ToHashSet();
+        string[] variables =
+        [
+            "subscription_id", "dns_label", "ssh_public_key", "admin_cidrs", "monthly_budget", "alert_emails", "vm_size",
+            "data_disk_gb", "data_disk_type", "backup_days", "night_shutdown", "patch_day", "patch_time", "domain",
+            "encryption_at_host", "address",
+        ];
+        foreach (var name in variables)
         {
             Assert.Contains(name, Page, StringComparison.Ordinal);
             Assert.Contains(name, declared);
@@ -46,11 +53,13 @@ public sealed partial class AzurePageTests
     {
         Assert.Contains("`prevent_destroy`", Page, StringComparison.Ordinal);
         Assert.Contains("Instance cannot be destroyed", Page, StringComparison.Ordinal);
-        foreach (var (kept, file) in new[] { ("azurerm_managed_disk.data", "main.tf"), ("azurerm_storage_account.backups", "backups.tf"), ("azurerm_resource_group.vm", "main.tf") })
+        foreach (var (kept, file) in new[] { ("azurerm_managed_disk.data", "main.tf"), ("azurerm_storage_account.backups", "backups.tf"),
+            ("azurerm_resource_group.vm", "main.tf") })
         {
             Assert.Contains(kept, Page, StringComparison.Ordinal);
             Assert.Contains($"`{file}`", Page, StringComparison.Ordinal);
-            Assert.Contains($"resource \"{kept.Replace(".", "\" \"", StringComparison.Ordinal)}\"", Repository.Read($"deploy/azure/{file}"), StringComparison.Ordinal);
+            var resource = $"resource \"{kept.Replace(".", "\" \"", StringComparison.Ordinal)}\"";
+            Assert.Contains(resource, Repository.Read($"deploy/azure/{file}"), StringComparison.Ordinal);
         }
     }
 
@@ -80,7 +89,9 @@ public sealed partial class AzurePageTests
         var root = Directory.CreateTempSubdirectory("tidemark-home-");
         try
         {
-            var (home, bin, backups) = (root.CreateSubdirectory("home").FullName, root.CreateSubdirectory("bin").FullName, root.CreateSubdirectory("backups").FullName);
+            var home = root.CreateSubdirectory("home").FullName;
+            var bin = root.CreateSubdirectory("bin").FullName;
+            var backups = root.CreateSubdirectory("backups").FullName;
             foreach (var name in new[] { "20260101T000000Z", "20260102T000000Z" })
             {
                 File.WriteAllText(Path.Combine(backups, $"iotdata-{name}-timescaledb-2.32.0.dump"), name);
@@ -92,7 +103,11 @@ public sealed partial class AzurePageTests
             var lines = CleanUp().Match(Page).Groups[1].Value.Replace("/srv/tidemark/backups", backups, StringComparison.Ordinal);
             var result = await Tool.RunAsync("sh", ["-eu"], home, lines, [("PATH", $"{bin}:{Environment.GetEnvironmentVariable("PATH")}")]);
             Assert.True(result.ExitCode == 0, result.Error);
-            string[] files = ["iotdata-20260102T000000Z-timescaledb-2.32.0.dump", "iotdata-20260102T000000Z-timescaledb-2.32.0.settings.tar"];
+            string[] files =
+            [
+                "iotdata-20260102T000000Z-timescaledb-2.32.0.dump",
+                "iotdata-20260102T000000Z-timescaledb-2.32.0.settings.tar",
+            ];
             Assert.Equal(files, Directory.GetFiles(home).Select(Path.GetFileName).Order(StringComparer.Ordinal));
             Assert.All(files, f => Assert.Equal("20260102T000000Z", File.ReadAllText(Path.Combine(home, f))));
 
@@ -112,7 +127,10 @@ public sealed partial class AzurePageTests
     public void It_names_no_price() => Assert.DoesNotMatch(@"[$€£]\s?\d|\d\s?(USD|EUR|dollars?|euros?)\b", Page);
 
     private static string Default(string variable)
-        => Regex.Match(Repository.Read("deploy/azure/variables.tf"), $"variable \"{variable}\" {{.*?default += ([^\n]+)", RegexOptions.Singleline).Groups[1].Value;
+    {
+        var pattern = $"variable \"{variable}\" {{.*?default += ([^\n]+)";
+        return Regex.Match(Repository.Read("deploy/azure/variables.tf"), pattern, RegexOptions.Singleline).Groups[1].Value;
+    }
 
     [GeneratedRegex(@"deploy/azure/([a-z-]+\.sh)\b")]
     private static partial Regex Script();

@@ -75,13 +75,16 @@ public sealed partial class OperationsPageTests : IDisposable
         Assert.Equal(exitCode, (await Tool.RunAsync("sh", ["-c", check], _folder.Path, null, [])).ExitCode);
     }
 
-    /// <summary>No tag can be looked up where this is built: who meets one that isn't there needs the way out, by variables that count.</summary>
+    /// <summary>
+    /// No tag can be looked up where this is built: who meets one that isn't there needs the way out, by variables that count.
+    /// </summary>
     [Fact]
     public void Its_way_out_of_a_missing_image_names_variables_that_count()
     {
         var row = Assert.Single(Page.Split('\n'), l => l.StartsWith("| `manifest unknown`", StringComparison.Ordinal));
         Assert.Contains("any community image from 2.23 on", row, StringComparison.Ordinal);
-        var files = Repository.Read("deploy/docker/compose.yaml") + Repository.Read("deploy/docker/compose.production.yaml") + Repository.Read("deploy/docker/Dockerfile");
+        var files = Repository.Read("deploy/docker/compose.yaml") + Repository.Read("deploy/docker/compose.production.yaml")
+            + Repository.Read("deploy/docker/Dockerfile");
         var variables = ImageVariable().Matches(row).Select(m => m.Value).ToList();
         Assert.Equal(["TIMESCALEDB_IMAGE", "CADDY_IMAGE", "SDK_IMAGE", "RUNTIME_IMAGE"], variables);
         Assert.All(variables, v => Assert.Matches($@"\$\{{{v}(:-|\}})", files));

@@ -4,7 +4,9 @@ using System.Xml.Linq;
 
 namespace Tidemark.App.Tests.Deploy;
 
-/// <summary>Exact versions of images and packages, which nobody raises by accident: they fit each other, and renovate.json watches them.</summary>
+/// <summary>
+/// Exact versions of images and packages, which nobody raises by accident: they fit each other, and renovate.json watches them.
+/// </summary>
 public sealed partial class PinTests
 {
     /// <summary>Both are of one release; an older runtime lacks the fixes that the packages have.</summary>
@@ -20,7 +22,10 @@ public sealed partial class PinTests
     /// <summary>Before 2.11.2 it has known vulnerabilities.</summary>
     [Fact]
     public void The_proxy_has_its_fixes()
-        => Assert.True(Version.Parse(ProxyImage().Match(Repository.Read("deploy/docker/compose.production.yaml")).Groups[1].Value) >= new Version(2, 11, 2));
+    {
+        var image = ProxyImage().Match(Repository.Read("deploy/docker/compose.production.yaml"));
+        Assert.True(Version.Parse(image.Groups[1].Value) >= new Version(2, 11, 2));
+    }
 
     [Theory]
     [InlineData("docker-compose", "deploy/docker/compose.yaml")]

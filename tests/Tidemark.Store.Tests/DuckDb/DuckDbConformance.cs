@@ -47,4 +47,4 @@ public sealed class DuckDbHistory() : HistorySuite(new DuckDbFixture());
 public sealed class DuckDbCompression() : CompressionSuite(new DuckDbFixture());
 
 public sealed class DuckDbSchema() : SchemaSuite(new DuckDbFixture());
-public sealed class DuckDbRandom() : RandomSequences(() => new DuckDbFixture(), 1000);
+public sealed class DuckDbRandom() : RandomSequences(() => new DuckDbFixture(), 100, 1000);

@@ -18,4 +18,4 @@ public sealed class HttpCompression() : CompressionSuite(new HttpFixture());
 
 public sealed class HttpSchema() : SchemaSuite(new HttpFixture());
 
-public sealed class HttpRandom() : RandomSequences(() => new HttpFixture(), 10);
+public sealed class HttpRandom() : RandomSequences(() => new HttpFixture(), 10, 100);

@@ -18,4 +18,4 @@ public sealed class TimescaleCompression() : CompressionSuite(new TimescaleFixtu
 
 public sealed class TimescaleSchema() : SchemaSuite(new TimescaleFixture());
 
-public sealed class TimescaleRandom() : RandomSequences(() => new TimescaleFixture(), 100);
+public sealed class TimescaleRandom() : RandomSequences(() => new TimescaleFixture(), 10, 100);
