@@ -1,18 +1,26 @@
+using DuckDB.NET.Data;
+
 namespace Tidemark.DuckDb;
 
 public sealed partial class DuckDbStore
 {
-    /// <summary>Rows of an aggregate with what is known of them, all of one state of the store.</summary>
+    /// <summary>
+    /// Rows of an aggregate with what is known of them, all of one state of the store. One sensor's come ascending, those of a long range
+    /// in slices of buckets that hold at most <see cref="MostValues"/> values.
+    /// </summary>
     private sealed class AggregateRead(
-        DuckDbStore store,
-        AggregateDefinition aggregate,
-        AggregateQuery query,
-        int? key,
-        CancellationToken cancellationToken)
+        DuckDbStore store, AggregateDefinition aggregate, AggregateQuery query, int? key, CancellationToken cancellationToken)
         : OpenRead(store, cancellationToken)
     {
+        // A long read begins with little, so that its first rows come soon.
+        private const int FirstRows = 1024;
+
         private readonly TimeRange _buckets = new(aggregate.Bucket.Ceiling(query.Range.From), aggregate.Bucket.Ceiling(query.Range.To));
+        private readonly int _mostRows = Math.Max(256, MostValues / (2 + aggregate.Columns.Count));
         private AggregateBatch? _ready;
+        private StoreState _state = StoreState.Empty;
+        private Slices _slices = new(default, 0);
+        private bool _isLong;
 
         public Instant? Watermark { get; private set; }
 
@@ -23,7 +31,7 @@ public sealed partial class DuckDbStore
         /// <returns>The next batch, null at the end.</returns>
         public AggregateBatch? Next() => Guard(() =>
         {
-            var batch = _ready ?? Fetch();
+            var batch = _ready ?? (key is { } sensor ? NextOfSensor(sensor) : NextOfAll());
             _ready = null;
             return batch is { Count: > 0 } ? batch : null;
         });
@@ -31,70 +39,156 @@ public sealed partial class DuckDbStore
         private bool Open(StoreState state)
         {
             Close();
+            _state = state;
             Watermark = state.Aggregate(aggregate).Watermark;
             var mayBePending = !query.FromRaw && state.Aggregates.Any(a => a.HasInvalidations);
-            if (key is { } sensor && !query.FromRaw && aggregate.ExtraColumns.Count == 0)
-            {
-                // One sensor's rows are few: pages, a plain statement for the tail and sums here take less than one statement that does it
-                // all.
-                Pending = mayBePending && IsPending(Session, state, aggregate, query.Range, key);
-                _ready = Partials(state, aggregate, _buckets, sensor).ToBatch(query.SensorId!);
-                return true;
-            }
-
-            if (mayBePending)
+            _isLong = key is { } one && MayHold(one) > _mostRows;
+            if (_isLong || (key is null && mayBePending))
             {
                 BeginTransaction();
-                Pending = IsPending(Session, state, aggregate, query.Range, key);
             }
 
-            var sql = Store._sql.Select(state, aggregate, _buckets, key is not null, query.FromRaw, Store._options.RealTime);
-            Rows = key is null ? Session.Query(sql, streaming: true) : Session.QueryPrepared($"{sql} ORDER BY 1", key);
+            Pending = mayBePending && IsPending(Session, state, aggregate, query.Range, key);
+            if (key is { } sensor)
+            {
+                _slices = _isLong
+                    ? new Slices(_buckets with { From = First(aggregate, _buckets, sensor) }, FirstRows * Width)
+                    : new Slices(_buckets, long.MaxValue);
+                _ready = NextOfSensor(sensor);
+            }
+            else
+            {
+                Rows = Session.Query(Sql(_buckets), streaming: true);
+            }
+
             return true;
         }
 
-        /// <summary>Materialised rows below the watermark and, beyond, those of the source, recursively.</summary>
-        private PartialRows Partials(StoreState state, AggregateDefinition part, TimeRange range, int sensor)
+        private long Width => (long)aggregate.Bucket.Approximate.TotalMicroseconds;
+
+        /// <summary>How many buckets the answer may have, as far as the sensor's readings go.</summary>
+        private long MayHold(int sensor)
         {
-            var rows = new PartialRows(Store.Schema.Metrics.Count, part.Bucket);
-            var watermark = state.Aggregate(part).Watermark ?? Instant.MinValue;
-            var materialised = range.Intersect(new TimeRange(Instant.MinValue, watermark));
-            if (!materialised.IsEmpty)
+            var end = Math.Min(_buckets.To.Micros, Store._sensors.Latest(sensor)!.TimeMicros + 1);
+            return (end - _buckets.From.Micros) / Width;
+        }
+
+        /// <summary>The bucket of the range before which the sensor has nothing.</summary>
+        private Instant First(AggregateDefinition part, TimeRange range, int sensor)
+        {
+            var (kept, tail) = query.FromRaw ? (default, range) : Parts(part, range);
+            if (!kept.IsEmpty
+                && Session.Scalar(DuckDbSql.FirstBucket(part), sensor, kept.From.ToDateTime(), kept.To.ToDateTime()) is long bucket)
             {
-                if (!Store._pages.TryAdd(rows, Session, state.Aggregate(part), materialised, sensor))
+                return aggregate.Bucket.Floor(new Instant(bucket));
+            }
+
+            if (part.Source is { } source && !query.FromRaw)
+            {
+                return tail.IsEmpty ? range.To : First(source, tail, sensor);
+            }
+
+            return _state.ChunksIn(tail).FirstOrDefault() is { } chunk
+                ? Instant.Max(range.From, aggregate.Bucket.Floor(chunk.Range.From))
+                : range.To;
+        }
+
+        private AggregateBatch? NextOfSensor(int sensor)
+        {
+            while (!_slices.Rest.IsEmpty)
+            {
+                var slice = _slices.Next;
+                slice = slice with { To = Instant.Min(aggregate.Bucket.Ceiling(slice.To), _slices.Rest.To) };
+                if (Fill(slice, sensor) is not { } batch)
                 {
-                    Store.AddStored(rows, Session, part, materialised, sensor);
+                    _slices.Narrow(slice);
+                    continue;
+                }
+
+                _slices.Take(slice, isSparse: batch.Count < _mostRows / 2);
+                if (batch.Count > 0)
+                {
+                    return batch;
                 }
             }
 
-            var tail = range.Intersect(new TimeRange(watermark, Instant.MaxValue));
-            var last = new Instant(Store._sensors.Latest(sensor)!.TimeMicros);
-            if (!Store._options.RealTime || tail.IsEmpty || last < tail.From)
+            return null;
+        }
+
+        /// <returns>Null when the slice holds more than a batch may have.</returns>
+        private AggregateBatch? Fill(TimeRange slice, int sensor)
+        {
+            if (!query.FromRaw && aggregate.ExtraColumns.Count == 0)
             {
-                return rows;
+                // One sensor's rows are few: pages, a plain statement for the tail and sums here take less than one statement for all.
+                var partials = new PartialRows(Store.Schema.Metrics.Count, aggregate.Bucket);
+                return AddPartials(partials, aggregate, slice, sensor) ? partials.ToBatch(query.SensorId!) : null;
+            }
+
+            // The text of a slice is used once.
+            using var rows = _isLong
+                ? Session.Query($"{Sql(slice)} ORDER BY 1 LIMIT {_mostRows + 1}", streaming: false, sensor)
+                : Session.QueryPrepared($"{Sql(slice)} ORDER BY 1", sensor);
+            var batch = new AggregateBatch(aggregate.Columns.Count, 256);
+            while (rows.Read())
+            {
+                if (_isLong && batch.Count == _mostRows)
+                {
+                    return null;
+                }
+
+                Add(batch, rows);
+            }
+
+            return batch;
+        }
+
+        /// <summary>Adds materialised rows below the watermark and, beyond, those of the source, recursively.</summary>
+        /// <returns>False when they are more than a batch may have.</returns>
+        private bool AddPartials(PartialRows rows, AggregateDefinition part, TimeRange range, int sensor)
+        {
+            // Pages in memory are of the present state, which a long read leaves behind.
+            var most = _isLong ? _mostRows : int.MaxValue;
+            var (materialised, tail) = Parts(part, range);
+            if (!materialised.IsEmpty
+                && (_isLong || !Store._pages.TryAdd(rows, Session, _state.Aggregate(part), materialised, sensor))
+                && !Store.AddStored(rows, Session, part, materialised, sensor, most))
+            {
+                return false;
+            }
+
+            var last = new Instant(Store._sensors.Latest(sensor)!.TimeMicros);
+            if (tail.IsEmpty || last < tail.From)
+            {
+                return true;
             }
 
             if (part.Source is { } source)
             {
-                Partials(state, source, tail, sensor).AddTo(rows, tail);
-            }
-            else if (!Store._pages.TryAddTail(rows, Session, state, part, tail, sensor, last))
-            {
-                Store.AddRaw(rows, Session, state, tail, sensor);
+                return AddPartials(rows, source, tail, sensor);
             }
 
-            return rows;
+            return (!_isLong && Store._pages.TryAddTail(rows, Session, _state, part, tail, sensor, last))
+                || Store.AddRaw(rows, Session, _state, tail, sensor, most);
         }
 
-        private AggregateBatch? Fetch()
+        /// <summary>What is materialised of the range, and what is computed.</summary>
+        private (TimeRange Materialised, TimeRange Tail) Parts(AggregateDefinition part, TimeRange range)
+        {
+            var watermark = _state.Aggregate(part).Watermark ?? Instant.MinValue;
+            return (
+                range.Intersect(new TimeRange(Instant.MinValue, watermark)),
+                Store._options.RealTime ? range.Intersect(new TimeRange(watermark, Instant.MaxValue)) : default);
+        }
+
+        private AggregateBatch? NextOfAll()
         {
             if (Rows is null)
             {
                 return null;
             }
 
-            var columns = aggregate.Columns.Count;
-            var batch = new AggregateBatch(columns, 256);
+            var batch = new AggregateBatch(aggregate.Columns.Count, 256);
             while (batch.Count < BatchRows)
             {
                 if (!Rows.Read())
@@ -104,19 +198,28 @@ public sealed partial class DuckDbStore
                     break;
                 }
 
-                var row = batch.Add(new Instant(Rows.GetInt64(0)), query.SensorId ?? Store._sensors.Id(Rows.GetInt32(1)), Rows.GetInt64(2));
-                for (var column = 0; column < columns; column++)
-                {
-                    batch.Set(row, column, Rows.DoubleOrNaN(3 + column));
-                }
+                Add(batch, Rows);
             }
 
             return batch;
         }
 
+        private string Sql(TimeRange range)
+            => Store._sql.Select(_state, aggregate, range, key is not null, query.FromRaw, Store._options.RealTime);
+
+        private void Add(AggregateBatch batch, DuckDBDataReader rows)
+        {
+            var row = batch.Add(new Instant(rows.GetInt64(0)), query.SensorId ?? Store._sensors.Id(rows.GetInt32(1)), rows.GetInt64(2));
+            for (var column = 0; column < aggregate.Columns.Count; column++)
+            {
+                batch.Set(row, column, rows.DoubleOrNaN(3 + column));
+            }
+        }
+
         private void Close()
         {
             _ready = null;
+            _slices = new Slices(default, 0);
             Rows?.Dispose();
             Rows = null;
             EndTransaction();

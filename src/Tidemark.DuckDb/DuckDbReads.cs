@@ -4,6 +4,9 @@ namespace Tidemark.DuckDb;
 
 public sealed partial class DuckDbStore
 {
+    // Of one sensor's rows, whatever they are, no more is in memory at once for one reader.
+    private const int MostValues = 131_072;
+
     /// <summary>A read that is open between batches: it holds a session, and through a transaction one snapshot, but no thread.</summary>
     private abstract class OpenRead(DuckDbStore store, CancellationToken cancellationToken) : IDisposable
     {
@@ -64,8 +67,8 @@ public sealed partial class DuckDbStore
     }
 
     /// <summary>
-    /// Raw readings of one snapshot. One sensor's come in slices of time that hold at most <see cref="MostValues"/> values:
-    /// a slice that holds more is read no further and cut in two. So memory is bounded however dense the readings are.
+    /// Raw readings of one snapshot. One sensor's come in slices of time that hold at most <see cref="MostValues"/> values, so that memory
+    /// is bounded however dense the readings are.
     /// </summary>
     private sealed class RawRead(DuckDbStore store, string? sensorId, int? key, TimeRange range, CancellationToken cancellationToken)
         : OpenRead(store, cancellationToken)
@@ -73,20 +76,16 @@ public sealed partial class DuckDbStore
         // One statement reads so many chunks of one sensor: a day or a week needs no transaction.
         private const int ChunksAtOnce = 8;
 
-        private const int MostValues = 131_072;
+        // A long read begins with little, so that its first rows come soon.
+        private const int FirstRows = 2048;
 
         private readonly int _mostRows = Math.Max(256, MostValues / (1 + store.Schema.Metrics.Count));
-        private readonly Stack<Slice> _slices = new();
         private bool _opened;
         private ReadingBatch? _ready;
-
-        // What is wider is cut before it is read; known once a slice held too much.
-        private long _widest = long.MaxValue;
-
-        private readonly record struct Slice(Chunk[] Chunks, TimeRange Range)
-        {
-            public long Width => Range.To.Micros - Range.From.Micros;
-        }
+        private Chunk[] _chunks = [];
+        private int _chunk;
+        private Slices _slices = new(default, 0);
+        private int _limit;
 
         /// <returns>The next batch, null at the end.</returns>
         public ReadingBatch? Next() => Guard(() =>
@@ -105,12 +104,17 @@ public sealed partial class DuckDbStore
         private bool Open(StoreState state)
         {
             Close();
-            foreach (var chunks in state.ChunksIn(range).Chunk(key is null ? 1 : ChunksAtOnce).Reverse())
+            _chunks = [.. state.ChunksIn(range)];
+            if (_chunks.Length == 0)
             {
-                _slices.Push(new Slice(chunks, range.Intersect(new TimeRange(chunks[0].Range.From, chunks[^1].Range.To))));
+                return true;
             }
 
-            if (_slices.Count > 1)
+            var isLong = _chunks.Length > (key is null ? 1 : ChunksAtOnce);
+            var held = range.Intersect(new TimeRange(_chunks[0].Range.From, _chunks[^1].Range.To));
+            _slices = new Slices(held, isLong ? _chunks[0].Range.To.Micros - held.From.Micros : long.MaxValue);
+            _limit = isLong ? FirstRows : _mostRows;
+            if (isLong)
             {
                 BeginTransaction();
             }
@@ -124,16 +128,16 @@ public sealed partial class DuckDbStore
             Rows?.Dispose();
             Rows = null;
             _ready = null;
-            _slices.Clear();
-            _widest = long.MaxValue;
+            (_chunks, _chunk) = ([], 0);
+            _slices = new Slices(default, 0);
             EndTransaction();
         }
 
         private ReadingBatch? NextOfAll()
         {
-            while (Rows is not null || _slices.Count > 0)
+            while (Rows is not null || _chunk < _chunks.Length)
             {
-                Rows ??= Session.Query(Store._sql.RawOfAll(_slices.Pop().Chunks[0], range), streaming: true);
+                Rows ??= Session.Query(Store._sql.RawOfAll(_chunks[_chunk++], range), streaming: true);
                 var batch = FillOfAll(Rows);
                 if (batch.Count < BatchRows)
                 {
@@ -152,13 +156,10 @@ public sealed partial class DuckDbStore
 
         private ReadingBatch? NextOfSensor()
         {
-            while (_slices.TryPop(out var slice))
+            while (!_slices.Rest.IsEmpty)
             {
-                if (slice.Width > Math.Max(1, _widest))
-                {
-                    Cut(slice);
-                }
-                else if (FillOfSensor(slice) is not { } batch)
+                var (slice, chunks) = NextSlice();
+                if (FillOfSensor(slice, chunks) is not { } batch)
                 {
                     // Nothing was answered yet when there is no transaction, so the snapshot may begin here.
                     if (!InTransaction)
@@ -166,38 +167,33 @@ public sealed partial class DuckDbStore
                         BeginTransaction();
                     }
 
-                    _widest = slice.Width / 2;
-                    Cut(slice);
+                    continue;
                 }
-                else
-                {
-                    if (batch.Count < _mostRows / 4 && _widest < long.MaxValue / 4)
-                    {
-                        _widest *= 2;
-                    }
 
-                    if (batch.Count > 0)
-                    {
-                        return batch;
-                    }
+                _slices.Take(slice, isSparse: batch.Count < _limit / 2);
+                if (batch.Count > 0)
+                {
+                    _limit = Math.Min(_mostRows, 4 * _limit);
+                    return batch;
                 }
             }
 
             return null;
         }
 
-        /// <summary>Two halves in the place of a slice, the earlier one on top.</summary>
-        private void Cut(Slice slice)
+        /// <summary>The next slice and the chunks that it lies in, of whole minutes where it spans several.</summary>
+        private (TimeRange Slice, Chunk[] Chunks) NextSlice()
         {
-            var middle = new Instant(slice.Range.From.Micros + (slice.Width / 2));
-            foreach (var half in (ReadOnlySpan<TimeRange>)[slice.Range with { From = middle }, slice.Range with { To = middle }])
+            var slice = _slices.Next;
+            var minute = DuckDbSql.Minute(slice.To) * DuckDbSql.MicrosPerMinute;
+            if (slice.To < _slices.Rest.To && minute > slice.From.Micros)
             {
-                var chunks = slice.Chunks.Where(c => c.Range.Overlaps(half)).ToArray();
-                if (chunks.Length > 0)
-                {
-                    _slices.Push(new Slice(chunks, half));
-                }
+                slice = slice with { To = new Instant(minute) };
             }
+
+            Chunk[] chunks = [.. _chunks.Where(c => c.Range.Overlaps(slice)).Take(ChunksAtOnce)];
+            var ends = chunks.Length == ChunksAtOnce ? chunks[^1].Range.To : slice.To;
+            return (slice with { To = Instant.Min(slice.To, ends) }, chunks);
         }
 
         private ReadingBatch FillOfAll(DuckDBDataReader rows)
@@ -214,11 +210,16 @@ public sealed partial class DuckDbStore
         }
 
         /// <summary>All rows of the slice, ascending: chunks come in order, rows inside one unless late ones were appended.</summary>
-        /// <returns>Null when the slice holds more than a batch may have.</returns>
-        private ReadingBatch? FillOfSensor(Slice slice)
+        /// <returns>Null when the slice holds more than a batch may have; the next one is narrower then.</returns>
+        private ReadingBatch? FillOfSensor(TimeRange slice, Chunk[] chunks)
         {
-            var (from, to) = (DuckDbSql.Minute(slice.Range.From), DuckDbSql.Minute(new Instant(slice.Range.To.Micros - 1)));
             var batch = new ReadingBatch(Store.Schema.Metrics.Count, 256);
+            if (chunks.Length == 0)
+            {
+                return batch;
+            }
+
+            var (from, to) = (DuckDbSql.Minute(slice.From), DuckDbSql.Minute(new Instant(slice.To.Micros - 1)));
             Span<double> values = stackalloc double[batch.MetricCount];
             var ascending = true;
             var last = long.MinValue;
@@ -226,16 +227,17 @@ public sealed partial class DuckDbStore
 
             // A minute is the finest that the statement tells apart: of a slice inside one all rows of the minute are streamed past.
             using var rows = from == to
-                ? Session.Query(Store._sql.RawOfSensor(slice.Chunks), streaming: true, key!.Value, from, to)
-                : Session.QueryPrepared($"{Store._sql.RawOfSensor(slice.Chunks)} LIMIT {_mostRows + 1}", key!.Value, from, to);
+                ? Session.Query(Store._sql.RawOfSensor(chunks), streaming: true, key!.Value, from, to)
+                : Session.QueryPrepared($"{Store._sql.RawOfSensor(chunks)} LIMIT {_limit + 1}", key!.Value, from, to);
             while (rows.Read())
             {
                 read++;
                 var time = rows.GetInt64(0);
-                if (time >= slice.Range.From.Micros && time < slice.Range.To.Micros)
+                if (time >= slice.From.Micros && time < slice.To.Micros)
                 {
-                    if (batch.Count == _mostRows)
+                    if (batch.Count == _limit)
                     {
+                        _slices.Narrow(slice, Most(batch) - slice.From.Micros);
                         return null;
                     }
 
@@ -246,12 +248,21 @@ public sealed partial class DuckDbStore
                 }
             }
 
-            if (from != to && read > _mostRows)
+            if (from != to && read > _limit)
             {
+                _slices.Narrow(slice);
                 return null;
             }
 
             return ascending ? batch : Sorted(batch);
+        }
+
+        /// <summary>Behind most of the batch's times.</summary>
+        private static long Most(ReadingBatch batch)
+        {
+            var times = batch.TimesMicros.ToArray();
+            Array.Sort(times);
+            return times[times.Length * 3 / 4];
         }
 
         private static ReadingBatch Sorted(ReadingBatch batch)

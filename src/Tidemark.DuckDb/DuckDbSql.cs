@@ -144,6 +144,10 @@ internal sealed class DuckDbSql(TelemetrySchema schema)
     public string PartialsOfSensor(AggregateDefinition aggregate)
         => $"SELECT {PartialsOf(aggregate)} WHERE sensor = $1 AND bucket >= $2 AND bucket < $3";
 
+    /// <summary>The first bucket that one sensor has materialised in a range: its micros. Parameters: sensor, from, to.</summary>
+    public static string FirstBucket(AggregateDefinition aggregate)
+        => $"SELECT epoch_us(min(bucket)) FROM {Table(aggregate)} WHERE sensor = $1 AND bucket >= $2 AND bucket < $3";
+
     /// <summary>
     /// Materialised partials of neighbouring sensors: sensor, then as <see cref="PartialsOfSensor"/>. Parameters: first sensor, the one
     /// after the last, from, to.

@@ -70,7 +70,7 @@ public sealed partial class DuckDbStore
         RequireInitialized();
         var key = sensorId is null ? (int?)null : RequireSensor(sensorId);
         using var read = new RawRead(this, sensorId, key, range, cancellationToken);
-        while (await _readers.Run(read.Next) is { } batch)
+        await foreach (var batch in Batches(read.Next))
         {
             yield return batch;
         }
@@ -85,7 +85,7 @@ public sealed partial class DuckDbStore
         try
         {
             await _readers.Run(read.Open);
-            return new AggregateReader(read.Watermark, read.Pending, Rows(read), () =>
+            return new AggregateReader(read.Watermark, read.Pending, Batches(read.Next), () =>
             {
                 read.Dispose();
                 return default;
@@ -124,9 +124,10 @@ public sealed partial class DuckDbStore
             cancellationToken);
     }
 
-    private async IAsyncEnumerable<AggregateBatch> Rows(AggregateRead read)
+    private async IAsyncEnumerable<T> Batches<T>(Func<T?> next)
+        where T : class
     {
-        while (await _readers.Run(read.Next) is { } batch)
+        for (var threads = _readers; await threads.Run(next) is { } batch; threads = _streams)
         {
             yield return batch;
         }

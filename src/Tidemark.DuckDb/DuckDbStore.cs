@@ -27,6 +27,9 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private readonly ConcurrentBag<Session> _idleSessions = [];
     private readonly BlockingScheduler _writer = new("tidemark-writer", 1);
     private readonly BlockingScheduler _readers = new("tidemark-reader", Math.Max(4, 2 * Environment.ProcessorCount));
+
+    // What is left of a long read once it has begun: what is asked now finds a thread without waiting for it.
+    private readonly BlockingScheduler _streams = new("tidemark-stream", Math.Max(2, Environment.ProcessorCount));
     private readonly Session _session;
     private StoreState _state = StoreState.Empty;
 
@@ -131,6 +134,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
         {
             _writer.Dispose();
             _readers.Dispose();
+            _streams.Dispose();
         });
         while (_idleSessions.TryTake(out var session))
         {

@@ -89,7 +89,9 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
     public AggregateBatch ToBatch(string sensorId)
     {
         var batch = new AggregateBatch(3 * metrics, Math.Max(1, _buckets.Count));
-        foreach (var row in Enumerable.Range(0, _buckets.Count).OrderBy(row => _buckets[row]))
+        var (buckets, rows) = (_buckets.ToArray(), Enumerable.Range(0, _buckets.Count).ToArray());
+        Array.Sort(buckets, rows);
+        foreach (var row in rows)
         {
             var target = batch.Add(new Instant(_buckets[row]), sensorId, _readings[row]);
             for (var m = 0; m < metrics; m++)

@@ -78,10 +78,16 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
     }
 
     /// <summary>Runs a statement that is used again and again with other values.</summary>
-    public DuckDBDataReader QueryPrepared(string sql, params ReadOnlySpan<object> parameters) => Prepared(sql, parameters).ExecuteReader();
+    public DuckDBDataReader QueryPrepared(string sql, params ReadOnlySpan<object> parameters)
+        => Prepared(sql, streaming: false, parameters).ExecuteReader();
+
+    /// <summary>The same for rows that may be many: they aren't materialised.</summary>
+    public DuckDBDataReader StreamPrepared(string sql, params ReadOnlySpan<object> parameters)
+        => Prepared(sql, streaming: true, parameters).ExecuteReader();
 
     /// <summary>Runs a statement without rows that is used again and again with other values.</summary>
-    public void ExecutePrepared(string sql, params ReadOnlySpan<object> parameters) => Prepared(sql, parameters).ExecuteNonQuery();
+    public void ExecutePrepared(string sql, params ReadOnlySpan<object> parameters)
+        => Prepared(sql, streaming: false, parameters).ExecuteNonQuery();
 
     /// <summary>Ends what runs here now, from any thread; it throws there.</summary>
     public void Interrupt() => NativeMethods.Startup.DuckDBInterrupt(Connection.NativeConnection);
@@ -104,7 +110,7 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
         _prepared.Clear();
     }
 
-    private DuckDBCommand Prepared(string sql, ReadOnlySpan<object> parameters)
+    private DuckDBCommand Prepared(string sql, bool streaming, ReadOnlySpan<object> parameters)
     {
         if (!_prepared.TryGetValue(sql, out var command))
         {
@@ -123,6 +129,7 @@ internal sealed class Session(DuckDBConnection connection) : IDisposable
             command.Parameters[i].Value = parameters[i];
         }
 
+        command.UseStreamingMode = streaming;
         return command;
     }
 

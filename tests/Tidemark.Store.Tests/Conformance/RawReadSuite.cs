@@ -107,18 +107,19 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
         });
     }
 
-    [Fact]
-    public async Task A_slow_reader_sees_one_snapshot_and_blocks_no_writer()
+    [Theory]
+    [InlineData(null), InlineData("a")]
+    public async Task A_slow_reader_sees_one_snapshot_and_blocks_no_writer(string? sensor)
     {
         await WriteManyAsync();
-        await using var stream = Store.ReadRawAsync(null, TimeRange.All, Token).GetAsyncEnumerator(Token);
+        await using var stream = Store.ReadRawAsync(sensor, TimeRange.All, Token).GetAsyncEnumerator(Token);
         Assert.True(await stream.MoveNextAsync());
         var seen = stream.Current.Count;
 
         // All of this finishes while the stream stands still; only a deadlock needs the bound.
         var work = Task.Run(async () =>
         {
-            await WriteAsync(At("2026-03-09T10:00Z", 1), At("2026-01-01T00:00Z", 77));
+            await WriteAsync(At("2026-03-09T10:00Z", 1), At("2026-01-01T00:00Z", 77), At("2026-02-10T00:00Z", 77));
             await RefreshAllAsync();
             await Store.CompressAsync(null, Token);
         }, Token);
@@ -149,6 +150,76 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
 
         await WriteAsync(At("2026-03-09T10:00Z", 1));
         Assert.Equal(1, (await Store.ReadCurrentAsync("a", Token)).Values[0]);
+    }
+
+    [Theory]
+    [InlineData("minutes", false), InlineData("minutes", true), InlineData("peaks", false), InlineData("peaks", true)]
+    public async Task A_long_answer_of_an_aggregate_is_whole_and_ascends(string aggregate, bool fromRaw)
+    {
+        await WriteMinutesAsync();
+        var rows = (await AnswerAsync(aggregate, "a", fromRaw: fromRaw)).Rows;
+        Assert.Equal(
+            Minutes.Select(i => (Minute(i), 1L, i % 50.0, i % 50.0)),
+            rows.Select(r => (r.Bucket, r.ReadingCount, r.Values[0], r.Values[2])));
+
+        // However a border cuts, it cuts between two buckets.
+        rows = (await AnswerAsync(aggregate, "a", new TimeRange(Minute(7) + TimeSpan.FromSeconds(1), Minute(30_007)), fromRaw)).Rows;
+        Assert.Equal(Enumerable.Range(8, 29_999).Select(Minute), rows.Select(r => r.Bucket));
+    }
+
+    [Theory]
+    [InlineData("minutes"), InlineData("peaks")]
+    public async Task A_slow_reader_of_an_aggregate_sees_one_snapshot_and_blocks_no_writer(string aggregate)
+    {
+        await WriteMinutesAsync();
+        await using var reader = await Store.ReadAggregateAsync(new AggregateQuery(aggregate, "a", TimeRange.All), Token);
+        await using var stream = reader.Rows.GetAsyncEnumerator(Token);
+        Assert.True(await stream.MoveNextAsync());
+        var seen = stream.Current.Count;
+        Assert.InRange(seen, 1, Minutes.Count() - 1);
+        var work = Task.Run(async () =>
+        {
+            await WriteAsync(new[] { 10, 20_000, 39_999 }.Select(i => new Reading(Minute(i), "a", [77, 77])));
+            await RefreshAllAsync();
+            await Store.CompressAsync(null, Token);
+        }, Token);
+        await work.WaitAsync(TimeSpan.FromMinutes(2), Token);
+        while (await stream.MoveNextAsync())
+        {
+            seen += stream.Current.Count;
+            Assert.All(Enumerable.Range(0, stream.Current.Count), row => Assert.NotEqual(77, stream.Current.Value(row, 2)));
+        }
+
+        Assert.Equal(Minutes.Count(), seen);
+        Assert.Equal(3, (await AnswerAsync(aggregate, "a")).Rows.Count(r => r.Values[2] == 77));
+    }
+
+    // Some lie years before the others.
+    private static IEnumerable<int> Minutes => Enumerable.Range(0, 40_000).Prepend(-1_000_000).Prepend(-3_000_000);
+
+    private static Instant Minute(int i) => At("2026-02-01") + TimeSpan.FromMinutes(i);
+
+    /// <summary>A reading a minute: the odd ones early, the even ones late, two thirds materialised.</summary>
+    private async Task WriteMinutesAsync()
+    {
+        await OpenAsync(Settings with
+        {
+            Schema = TestSchema.Create(
+                [TestSchema.Temperature, TestSchema.Humidity],
+                [
+                    new("minutes", "1 minute"), new("hourly", "1 hour", "minutes"),
+                    new("peaks", "1 minute", Columns: TestSchema.PeakColumns),
+                ]),
+            ChunkInterval = TimeSpan.FromDays(7),
+        });
+        foreach (var odd in (int[])[1, 0])
+        {
+            await WriteAsync(Minutes.Where(i => Math.Abs(i) % 2 == odd).Select(i => new Reading(Minute(i), "a", [i % 50, 0.5])));
+            foreach (var aggregate in Settings.Schema.Aggregates)
+            {
+                await RefreshAsync(aggregate.Name, new TimeRange(Instant.MinValue, Minute(27_000)));
+            }
+        }
     }
 
     private async Task WriteManyAsync()
