@@ -15,10 +15,10 @@ terraform {
 provider "azurerm" {
   subscription_id = var.subscription_id
 
-  # A fresh subscription knows none of these, and the provider registers nothing by itself.
+  # A fresh subscription knows none of these, and the provider registers nothing by itself. Budgets' Microsoft.Consumption and locks'
+  # Microsoft.Authorization are registered in every subscription.
   resource_providers_to_register = [
     "Microsoft.Compute",
-    "Microsoft.Consumption",
     "Microsoft.DevTestLab",
     "Microsoft.Maintenance",
     "Microsoft.ManagedIdentity",
