@@ -35,6 +35,36 @@ mock_provider "azurerm" {
     }
   }
 
+  mock_resource "azurerm_linux_virtual_machine" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark-vm/providers/Microsoft.Compute/virtualMachines/tidemark"
+    }
+  }
+
+  mock_resource "azurerm_managed_disk" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Compute/disks/tidemark-data"
+    }
+  }
+
+  mock_resource "azurerm_application_insights" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Insights/components/tidemark"
+    }
+  }
+
+  mock_resource "azurerm_application_insights_standard_web_test" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Insights/webTests/tidemark"
+    }
+  }
+
+  mock_resource "azurerm_monitor_data_collection_rule" {
+    defaults = {
+      id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Insights/dataCollectionRules/tidemark-vm"
+    }
+  }
+
   mock_resource "azurerm_monitor_action_group" {
     defaults = {
       id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/tidemark/providers/Microsoft.Insights/actionGroups/tidemark-administrators"
@@ -317,6 +347,87 @@ run "somebody_is_told_when_no_backup_arrives" {
   }
 }
 
+run "somebody_is_told_when_the_vm_or_the_api_is_down" {
+  command = plan
+
+  assert {
+    condition     = azurerm_monitor_metric_alert.vm.scopes == toset([azurerm_linux_virtual_machine.this.id]) && azurerm_monitor_metric_alert.vm.criteria[0].metric_name == "VmAvailabilityMetric" && azurerm_monitor_metric_alert.vm.criteria[0].operator == "LessThan" && azurerm_monitor_metric_alert.vm.criteria[0].threshold == 1
+    error_message = "Nobody watches whether the VM runs."
+  }
+  assert {
+    condition     = alltrue([for test in azurerm_application_insights_standard_web_test.this : test.request[0].url == "https://tidemark-test.westeurope.cloudapp.azure.com/api/health" && length(test.geo_locations) == 3 && test.enabled])
+    error_message = "The API isn't asked from outside, or from one place alone."
+  }
+  assert {
+    condition     = azurerm_application_insights_standard_web_test.this["up"].validation_rules[0].expected_status_code == 200 && azurerm_application_insights_standard_web_test.this["up"].validation_rules[0].ssl_check_enabled && azurerm_application_insights_standard_web_test.this["up"].validation_rules[0].ssl_cert_remaining_lifetime == 7
+    error_message = "The API's answer or its certificate isn't watched."
+  }
+  assert {
+    condition     = azurerm_application_insights_standard_web_test.this["maintenance"].validation_rules[0].content[0].content_match == "\"late\"" && !azurerm_application_insights_standard_web_test.this["maintenance"].validation_rules[0].content[0].pass_if_text_found
+    error_message = "Late maintenance isn't watched."
+  }
+  assert {
+    condition     = alltrue([for key, alert in azurerm_monitor_metric_alert.web : alert.application_insights_web_test_location_availability_criteria[0].failed_location_count == 2 && contains(alert.scopes, azurerm_application_insights.this.id)])
+    error_message = "No alert asks a test, or one place's own trouble is one."
+  }
+  assert {
+    condition     = alltrue([for alert in concat([azurerm_monitor_metric_alert.vm], values(azurerm_monitor_metric_alert.web)) : alert.enabled && one(alert.action).action_group_id == azurerm_monitor_action_group.administrators.id])
+    error_message = "An alert is off, or its mail goes to nobody."
+  }
+}
+
+run "somebody_is_told_when_a_disk_fills_or_a_unit_fails" {
+  command = plan
+
+  assert {
+    condition     = azurerm_monitor_data_collection_rule_association.vm.target_resource_id == azurerm_linux_virtual_machine.this.id && azurerm_monitor_data_collection_rule_association.vm.data_collection_rule_id == azurerm_monitor_data_collection_rule.vm.id
+    error_message = "The rule isn't the VM's."
+  }
+  assert {
+    condition     = azurerm_virtual_machine_extension.monitor.type == "AzureMonitorLinuxAgent" && strcontains(azurerm_virtual_machine_extension.monitor.settings, azurerm_user_assigned_identity.vm.id)
+    error_message = "Nobody collects on the VM, or not as its identity."
+  }
+  assert {
+    condition     = one(azurerm_monitor_data_collection_rule.vm.data_sources[0].performance_counter).counter_specifiers == tolist(["Logical Disk(*)\\% Used Space"]) && one(azurerm_monitor_data_collection_rule.vm.destinations[0].log_analytics).workspace_resource_id == azurerm_log_analytics_workspace.backups.id
+    error_message = "The disks' space isn't collected."
+  }
+  assert {
+    condition     = strcontains(azurerm_monitor_scheduled_query_rules_alert_v2.vm["disk-full"].criteria[0].query, "\"/srv/tidemark\"") && azurerm_monitor_scheduled_query_rules_alert_v2.vm["disk-full"].criteria[0].metric_measure_column == "CounterValue" && azurerm_monitor_scheduled_query_rules_alert_v2.vm["disk-full"].criteria[0].threshold == 90
+    error_message = "A full data disk is told by nobody."
+  }
+  assert {
+    condition     = strcontains(azurerm_monitor_scheduled_query_rules_alert_v2.vm["unit-failed"].criteria[0].query, "\"Failed to start\"") && azurerm_monitor_scheduled_query_rules_alert_v2.vm["unit-failed"].criteria[0].threshold == 0
+    error_message = "A failed unit is told by nobody."
+  }
+  assert {
+    condition     = alltrue([for alert in azurerm_monitor_scheduled_query_rules_alert_v2.vm : alert.action[0].action_groups == tolist([azurerm_monitor_action_group.administrators.id]) && alert.scopes == tolist([azurerm_log_analytics_workspace.backups.id])])
+    error_message = "An alert asks another log, or its mail goes to nobody."
+  }
+}
+
+run "a_vm_that_sleeps_at_night_is_no_alarm" {
+  command = plan
+
+  variables {
+    night_shutdown = "2200"
+    patch_time     = "1900"
+  }
+
+  assert {
+    condition     = !azurerm_monitor_metric_alert.vm.enabled && alltrue([for alert in azurerm_monitor_metric_alert.web : !alert.enabled]) && alltrue([for test in azurerm_application_insights_standard_web_test.this : !test.enabled])
+    error_message = "There would be a mail every night."
+  }
+}
+
+run "what_holds_readings_is_locked" {
+  command = plan
+
+  assert {
+    condition     = { for key, lock in azurerm_management_lock.kept : lock.scope => lock.lock_level } == { (azurerm_managed_disk.data.id) = "CanNotDelete", (azurerm_storage_account.backups.id) = "CanNotDelete" }
+    error_message = "The data disk or the backups can be deleted in the portal."
+  }
+}
+
 run "every_resource_that_can_be_is_tagged" {
   command = plan
 
@@ -326,9 +437,17 @@ run "every_resource_that_can_be_is_tagged" {
       azurerm_public_ip.this.tags, azurerm_managed_disk.data.tags, azurerm_user_assigned_identity.vm.tags, azurerm_storage_account.backups.tags,
       azurerm_network_interface.vm.tags, azurerm_linux_virtual_machine.this.tags, azurerm_maintenance_configuration.patches.tags,
       azurerm_dev_test_global_vm_shutdown_schedule.night[0].tags, azurerm_log_analytics_workspace.backups.tags, azurerm_monitor_action_group.administrators.tags,
-      azurerm_monitor_scheduled_query_rules_alert_v2.backups.tags,
+      azurerm_monitor_scheduled_query_rules_alert_v2.backups.tags, azurerm_application_insights.this.tags, azurerm_monitor_metric_alert.vm.tags,
+      azurerm_virtual_machine_extension.monitor.tags, azurerm_monitor_data_collection_rule.vm.tags,
     ] : tags == tomap({ application = "tidemark", managed_by = "terraform", owner = "someone" })])
     error_message = "A resource lacks a tag."
+  }
+  assert {
+    condition = alltrue([for tags in concat(
+      values(azurerm_application_insights_standard_web_test.this)[*].tags, values(azurerm_monitor_metric_alert.web)[*].tags,
+      values(azurerm_monitor_scheduled_query_rules_alert_v2.vm)[*].tags,
+    ) : tags == tomap({ application = "tidemark", managed_by = "terraform", owner = "someone" })])
+    error_message = "A test or an alert lacks a tag."
   }
 
   variables {

@@ -33,15 +33,16 @@ public sealed partial class TerraformFilesTests
     {
         string[] untaggable =
         [
-            "azurerm_consumption_budget_subscription", "azurerm_maintenance_assignment_virtual_machine",
-            "azurerm_monitor_diagnostic_setting", "azurerm_network_security_rule", "azurerm_role_assignment",
-            "azurerm_storage_container", "azurerm_storage_management_policy", "azurerm_subnet",
-            "azurerm_subnet_network_security_group_association", "azurerm_virtual_machine_data_disk_attachment",
+            "azurerm_consumption_budget_subscription", "azurerm_maintenance_assignment_virtual_machine", "azurerm_management_lock",
+            "azurerm_monitor_data_collection_rule_association", "azurerm_monitor_diagnostic_setting",
+            "azurerm_network_security_rule", "azurerm_role_assignment", "azurerm_storage_container",
+            "azurerm_storage_management_policy", "azurerm_subnet", "azurerm_subnet_network_security_group_association",
+            "azurerm_virtual_machine_data_disk_attachment",
         ];
         foreach (var resource in Resources.Where(r => !untaggable.Contains(r.Type)))
         {
             Assert.Matches(@"\n  tags +=", resource.Body);
-            Assert.Matches($@"\b{resource.Type}\.{resource.Name}(\[0\])?\.tags\b", PlanTests);
+            Assert.Matches($@"\b{resource.Type}\.{resource.Name}(\)?\[(0|\*)\])?\.tags\b", PlanTests);
         }
     }
 
@@ -58,9 +59,18 @@ public sealed partial class TerraformFilesTests
     {
         Assert.Contains(
             "OperationName == \"PutBlockList\" and StatusCode == \"201\"",
-            Resources.Single(r => r.Type == "azurerm_monitor_scheduled_query_rules_alert_v2").Body,
+            Resources.Single(r => r is { Type: "azurerm_monitor_scheduled_query_rules_alert_v2", Name: "backups" }).Body,
             StringComparison.Ordinal);
         Assert.Matches(@"--request PUT [^\n]*\\\n[^\n]*comp=blocklist""", Repository.Read("deploy/azure/blob.sh"));
+    }
+
+    /// <summary>A word of the API's own, without which late maintenance would pass for none.</summary>
+    [Fact]
+    public void The_alert_on_late_maintenance_looks_for_what_health_says()
+    {
+        Assert.Contains("content_match      = content.value", Main, StringComparison.Ordinal);
+        Assert.Contains("[\"\\\"late\\\"\"]", Main, StringComparison.Ordinal);
+        Assert.Contains("`\"state\": \"late\"`", Repository.Read("docs/operations.md"), StringComparison.Ordinal);
     }
 
     /// <summary>Azure makes a new VM for each of them, so a changed script, a new key or a newer image would make one.</summary>

@@ -96,6 +96,15 @@ public sealed partial class UnitTests : IDisposable
         string Setting(string name) => Regex.Match(unit, $"\n{name}=(.+)\n").Groups[1].Value;
     }
 
+    /// <summary>systemd logs "Failed to start" with the unit's name, its description or both, by its version; the alert looks for this word.</summary>
+    [Fact]
+    public void The_alert_on_failed_units_tells_them_by_name_and_by_description()
+    {
+        Assert.All(Names, name => Assert.Contains("tidemark", name, StringComparison.Ordinal));
+        Assert.All(Names, name => Assert.Matches("\nDescription=.*Tidemark", Unit(name)));
+        Assert.Contains("contains \"tidemark\"", Repository.Read("deploy/azure/alerts.tf"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void What_is_enabled_has_a_unit()
     {
