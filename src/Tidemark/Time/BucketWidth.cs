@@ -70,28 +70,27 @@ public readonly record struct BucketWidth
             return new Instant(Math.Max(instant.Micros - Modulo(instant.Micros - FixedOrigin, Micros), Instant.MinValue.Micros));
         }
 
-        var date = instant.ToDateTime();
-        var month = ((date.Year - 2000) * 12) + date.Month - 1;
+        var month = MonthOf(instant);
         return FromMonth(month - (int)Modulo(month, Months));
     }
 
-    /// <summary>The exclusive end of the bucket that begins at <paramref name="start"/>.</summary>
-    public Instant End(Instant start)
+    /// <summary>The exclusive end of the bucket that holds the instant. The first bucket of all may begin before the year 1.</summary>
+    public Instant End(Instant instant)
     {
         if (Months == 0)
         {
-            return new Instant(Math.Min(start.Micros + Micros, Instant.MaxValue.Micros));
+            return Instant.Clamp(instant.Micros - Modulo(instant.Micros - FixedOrigin, Micros) + Micros);
         }
 
-        var date = start.ToDateTime();
-        return FromMonth(((date.Year - 2000) * 12) + date.Month - 1 + Months);
+        var month = MonthOf(instant);
+        return FromMonth(month - (int)Modulo(month, Months) + Months);
     }
 
     /// <summary>The first bucket start at or after the instant.</summary>
     public Instant Ceiling(Instant instant)
     {
         var start = Floor(instant);
-        return start == instant ? start : End(start);
+        return start == instant ? start : End(instant);
     }
 
     /// <summary>Whether every bucket of <paramref name="coarser"/> is made of whole buckets of this width, more than one.</summary>
@@ -114,6 +113,12 @@ public readonly record struct BucketWidth
 
     private static string Plural(long amount, string unit)
         => string.Create(CultureInfo.InvariantCulture, $"{amount} {unit}{(amount == 1 ? "" : "s")}");
+
+    private static int MonthOf(Instant instant)
+    {
+        var date = Instant.Clamp(instant.Micros).ToDateTime();
+        return ((date.Year - 2000) * 12) + date.Month - 1;
+    }
 
     private static Instant FromMonth(int monthsSince2000)
     {

@@ -22,6 +22,8 @@ public class BucketWidthTests
     [InlineData("1 year", "2024-12-31T23:59:59Z", "2024-01-01T00:00:00Z", "2025-01-01T00:00:00Z")]
     [InlineData("1 year", "1968-02-29T00:00:00Z", "1968-01-01T00:00:00Z", "1969-01-01T00:00:00Z")]
     [InlineData("10 years", "1999-12-31T00:00:00Z", "1990-01-01T00:00:00Z", "2000-01-01T00:00:00Z")]
+    [InlineData("5000 years", "1926-11-28T00:00:00Z", "0001-01-01T00:00:00Z", "2000-01-01T00:00:00Z")]
+    [InlineData("10000 days", "0001-02-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-05-02T00:00:00Z")]
     public void An_instant_lies_in_the_bucket_that_its_width_counts_from_the_origin(string width, string instant, string start, string end)
     {
         var bucket = Parse(width);
