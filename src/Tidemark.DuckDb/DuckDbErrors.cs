@@ -43,7 +43,7 @@ internal static class DuckDbErrors
                     $"{folder} can't be written: check its owner and permissions, and that its file system isn't read-only",
                     exception),
             _ when Has("not a valid DuckDB database") || Has("Corrupt") || Has("corrupt") || Has("checksum")
-                || exception.ErrorType is DuckDBErrorType.Serialization
+                || Has("Could not read enough bytes") || exception.ErrorType is DuckDBErrorType.Serialization
                 => NotAStore(folder, exception),
             _ when exception.ErrorType is DuckDBErrorType.Fatal || Has("has been invalidated")
                 => new(

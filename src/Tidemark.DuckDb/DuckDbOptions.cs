@@ -20,5 +20,11 @@ public sealed record DuckDbOptions
     /// <summary>Whether aggregate reads add the tail that is not materialised yet.</summary>
     public bool RealTime { get; init; } = true;
 
+    /// <summary>
+    /// Chunk intervals share a table as long as it holds no more readings than these. One row group: a table takes at least a block of the
+    /// file, and the catalog of thousands of tables slows every checkpoint down.
+    /// </summary>
+    public int SharedReadings { get; init; } = 20_480;
+
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

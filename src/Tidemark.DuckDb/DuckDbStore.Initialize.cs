@@ -7,6 +7,9 @@ public sealed partial class DuckDbStore
 {
     private const string FormatVersion = "1";
 
+    // A store is in this one from its first chunk of several intervals on: an older build would write beside it.
+    private const string SharedChunksVersion = "2";
+
     public Task InitializeAsync(CancellationToken cancellationToken) => WriteThread(
         () =>
         {
@@ -71,9 +74,9 @@ public sealed partial class DuckDbStore
         {
             SetSetting("format", FormatVersion);
         }
-        else if (version != FormatVersion)
+        else if (version is not (FormatVersion or SharedChunksVersion))
         {
-            throw Mismatch($"it was written in format {version}, this build reads {FormatVersion}");
+            throw Mismatch($"it was written in format {version}, this build reads {FormatVersion} and {SharedChunksVersion}");
         }
 
         var interval = _options.ChunkInterval.TotalMicroseconds.ToString("F0", CultureInfo.InvariantCulture);

@@ -6,22 +6,22 @@ public sealed partial class DuckDbStore
     // A table is put in order once this share of its row groups goes back to sensors that earlier ones had.
     private const double ScatteredShare = 0.25;
 
+    // A checkpoint writes the catalog of all tables, so chunks share one until they make up this many readings.
+    private const long ReadingsPerCheckpoint = 1_000_000;
+
+    // So many tables are put together at once, so that a writer waits for no more.
+    private const int MostMerged = 256;
+
     public async Task<CompressResult> CompressAsync(IProgress<StoreProgress>? progress, CancellationToken cancellationToken)
     {
         RequireInitialized();
-        var result = new CompressResult(0, 0, 0);
-        var chunks = _state.Chunks;
-        for (var i = 0; i < chunks.Length; i++)
+        var compression = new Compression(this);
+        while (await WriteThread(compression.Next, cancellationToken) is { } done)
         {
-            var range = chunks[i].Range;
-            if (await WriteThread(() => CompressOne(range), cancellationToken) is { } one)
-            {
-                result = new CompressResult(result.Chunks + 1, result.BytesBefore + one.BytesBefore, result.BytesAfter + one.BytesAfter);
-            }
-
-            progress?.Report(new StoreProgress("compress", (i + 1.0) / chunks.Length));
+            progress?.Report(new StoreProgress("compress", done));
         }
 
+        var result = await WriteThread(compression.Finish, cancellationToken);
         foreach (var aggregate in Schema.Aggregates)
         {
             await WriteThread(() => PutInOrder(aggregate), cancellationToken);
@@ -55,37 +55,6 @@ public sealed partial class DuckDbStore
                 return result;
             },
             cancellationToken);
-    }
-
-    /// <returns>Sizes when the chunk was closed long enough ago and is compressed now; null when it was left, or only put in
-    /// order.</returns>
-    private CompressResult? CompressOne(TimeRange range)
-    {
-        if (_state.Chunks.FirstOrDefault(c => c.Range == range) is not { Compressed: false } chunk)
-        {
-            return null;
-        }
-
-        var due = chunk.Range.To + _options.CompressAfter <= Now;
-        if (!due && !IsScattered(chunk.Table))
-        {
-            return null;
-        }
-
-        Checkpoint(always: true);
-        var before = StoredBytes(_session, chunk);
-        var compressed = chunk with { Id = _nextChunk++, Compressed = due, BytesBefore = due ? before : 0 };
-        Transaction(state =>
-        {
-            _session.Execute(_sql.CreateRaw(compressed.Table));
-            CopyInOrder(chunk, compressed);
-            _session.Execute($"DROP TABLE {chunk.Table}");
-            _session.Execute($"UPDATE internal.chunks SET chunk = {compressed.Id}, compressed = {(due ? "true" : "false")}, bytes_before "
-                + $"= {compressed.BytesBefore} WHERE chunk = {chunk.Id}");
-            return (state.With(compressed), true);
-        });
-        Checkpoint(always: true);
-        return due ? new CompressResult(1, before, StoredBytes(_session, compressed)) : null;
     }
 
     /// <summary>Writes an aggregate's table again in (sensor, bucket) order once much of it came bucket by bucket.</summary>
@@ -125,23 +94,7 @@ public sealed partial class DuckDbStore
                     WHERE column_name = 'sensor' AND segment_type = 'INTEGER' GROUP BY row_group_id))
         """) is true;
 
-    /// <summary>Copies by one appender: DuckDB's own INSERT in parallel leaves a third of its blocks empty.</summary>
-    private void CopyInOrder(Chunk from, Chunk to)
-    {
-        var source = RentSession();
-        try
-        {
-            using var appender = new ColumnAppender(_session, "store", "internal", $"chunk_{to.Id}", _sql.ColumnOrder);
-            appender.AppendFrom(source, $"FROM {from.Table} ORDER BY sensor, minute, micros");
-            appender.Complete();
-        }
-        finally
-        {
-            ReturnSession(source);
-        }
-    }
-
-    /// <summary>Drops chunks from the oldest on, up to the first of which something is not materialised.</summary>
+    /// <summary>Drops what is older by whole chunk intervals, up to the first of which something is not materialised.</summary>
     private (StoreState Next, RetainResult Result) RetainRaw(StoreState state)
     {
         var result = new RetainResult(0, 0, 0, state.RawHorizon);
@@ -150,19 +103,22 @@ public sealed partial class DuckDbStore
             return (state, result);
         }
 
-        var cutoff = Now - retention;
-        foreach (var chunk in state.Chunks.TakeWhile(c => c.Range.To <= cutoff && IsMaterialised(state, c)))
+        var dropped = new TimeRange(Instant.MinValue, NotMaterialised(state, IntervalOf(Now - retention).From));
+        foreach (var chunk in state.ChunksIn(dropped))
         {
-            KeepLatest(chunk);
-            result = result with
+            var intervals = CountByInterval(chunk, dropped);
+            if (intervals.Count > 0)
             {
-                ChunksDropped = result.ChunksDropped + 1,
-                ReadingsDropped = result.ReadingsDropped
-                + Count(_session, chunk),
-                RawHorizon = chunk.Range.To
-            };
-            _session.Execute($"DROP TABLE {chunk.Table}");
-            _session.Execute($"DELETE FROM internal.chunks WHERE chunk = {chunk.Id}");
+                KeepLatest(chunk, dropped);
+                var horizon = IntervalOf(intervals.Keys.Max()).To;
+                result = result with
+                {
+                    ChunksDropped = result.ChunksDropped + intervals.Count,
+                    ReadingsDropped = result.ReadingsDropped + intervals.Values.Sum(),
+                    RawHorizon = horizon,
+                };
+                state = DropBefore(state, chunk, horizon);
+            }
         }
 
         if (result.ChunksDropped == 0)
@@ -171,27 +127,44 @@ public sealed partial class DuckDbStore
         }
 
         SetSetting("raw_horizon", result.RawHorizon!.Value.Micros.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        return (state with
+        return (state with { RawHorizon = result.RawHorizon }, result);
+    }
+
+    /// <summary>The start of the first chunk interval of which something is not materialised yet, at most the limit.</summary>
+    private Instant NotMaterialised(StoreState state, Instant limit)
+    {
+        foreach (var aggregate in _kept.BuiltFrom(null))
         {
-            Chunks = [.. state.Chunks.Where(c => c.Range.From >= result.RawHorizon)],
-            RawHorizon = result
-            .RawHorizon
-        }, result);
+            var fresh = new TimeRange(state.Aggregate(aggregate).Watermark ?? Instant.MinValue, limit);
+            var firstFresh = fresh.IsEmpty ? null : Edge(_session, state, null, fresh, "min", planned: null);
+            foreach (var instant in new[] { firstFresh, FirstInvalid(aggregate, TimeRange.All) }.OfType<Instant>())
+            {
+                limit = Instant.Min(limit, IntervalOf(instant).From);
+            }
+        }
+
+        return limit;
     }
 
-    private bool IsMaterialised(StoreState state, Chunk chunk)
+    private StoreState DropBefore(StoreState state, Chunk chunk, Instant horizon)
     {
-        var last = InstantOf(_session.Scalar($"SELECT max({DuckDbSql.RawMicros}) FROM {chunk.Table}"));
-        return _kept.BuiltFrom(null).All(aggregate =>
-            (last is null || last < state.Aggregate(aggregate).Watermark)
-            && (!state.Aggregate(aggregate).HasInvalidations || FirstInvalid(aggregate, chunk.Range.Widen(aggregate.Bucket)) is null));
+        if (Count(_session, chunk, new TimeRange(horizon, Instant.MaxValue)) == 0)
+        {
+            Drop(chunk);
+            return state.Without([chunk]);
+        }
+
+        _session.Execute($"DELETE FROM {chunk.Table} WHERE {DuckDbSql.WithinTime(new TimeRange(Instant.MinValue, horizon))}");
+        _readings.Remove(chunk.Id);
+        return state.With(Change(chunk with { Range = chunk.Range with { From = horizon } }));
     }
 
-    /// <summary>Keeps the readings of the chunk that are their sensors' last: <c>current</c> outlives retention.</summary>
-    private void KeepLatest(Chunk chunk)
+    /// <summary>Keeps the readings of a part of the chunk that are their sensors' last there: <c>current</c> outlives retention.</summary>
+    private void KeepLatest(Chunk chunk, TimeRange range)
     {
-        _session.Execute($"DELETE FROM internal.latest WHERE sensor IN (SELECT sensor FROM {chunk.Table})");
-        _session.Execute($"INSERT INTO internal.latest {DuckDbSql.LatestRowsIn(chunk.Table)}");
+        var part = $"(FROM {chunk.Table} WHERE {DuckDbSql.WithinTime(range)})";
+        _session.Execute($"DELETE FROM internal.latest WHERE sensor IN (SELECT sensor FROM {part})");
+        _session.Execute($"INSERT INTO internal.latest {DuckDbSql.LatestRowsIn(part)}");
     }
 
     /// <summary>Drops buckets that are older than their retention and materialised in everything built from them.</summary>

@@ -8,7 +8,9 @@ public sealed partial class DuckDbStore
     // What one transaction of a refresh takes on: writes and reads go on between two of them.
     private const int BucketsPerSlice = 500;
     private const int FewPairs = 8;
+    private const int ChunksPerSlice = 64;
     private const double ReadingsPerSlice = 2_000_000;
+    private const long RollupRowsPerSlice = 500_000;
     private static readonly TimeSpan RollupSlice = TimeSpan.FromDays(31);
 
     public Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken)
@@ -103,9 +105,9 @@ public sealed partial class DuckDbStore
         }
 
         // The slice begins at the watermark, whatever was found: a reading that arrives meanwhile is never skipped.
-        var span = aggregate.Source is null ? RawSlice(first) : RollupSlice;
         var begin = aggregate.Bucket.Floor(first);
-        var end = Instant.Min(rest.To, Instant.Max(aggregate.Bucket.End(begin), aggregate.Bucket.Floor(begin + span)));
+        var far = aggregate.Source is null ? RawSliceEnd(first) : RollupSliceEnd(aggregate.Source, rest with { From = begin });
+        var end = Instant.Min(rest.To, Instant.Max(aggregate.Bucket.End(begin), aggregate.Bucket.Floor(far)));
         var slice = rest with { To = end };
         return Transaction<(TimeRange, long)?>(state =>
         {
@@ -122,11 +124,41 @@ public sealed partial class DuckDbStore
         });
     }
 
-    /// <summary>The time that about as many readings span as one slice takes on, judged by the chunk that holds the first.</summary>
-    private TimeSpan RawSlice(Instant first)
+    /// <summary>Where about as many readings end as one slice takes on, judged by the chunks from the first reading on.</summary>
+    private Instant RawSliceEnd(Instant first)
     {
-        var chunk = _state.Chunks.First(c => c.Range.Contains(first));
-        return _options.ChunkInterval * Math.Clamp(ReadingsPerSlice / Math.Max(1, Count(_session, chunk)), 0.01, 16);
+        var (readings, end) = (0L, first);
+        foreach (var chunk in _state.ChunksIn(new TimeRange(first, Instant.MaxValue)).Take(ChunksPerSlice))
+        {
+            var more = Readings(chunk);
+            if (readings + more > ReadingsPerSlice)
+            {
+                return readings > 0 ? end : first + ((chunk.Range.To - chunk.Range.From) * Math.Max(ReadingsPerSlice / more, 0.01));
+            }
+
+            (readings, end) = (readings + more, chunk.Range.To);
+        }
+
+        return end;
+    }
+
+    /// <summary>Where a slice of finer buckets ends: a month on, or later as long as it takes on few.</summary>
+    private Instant RollupSliceEnd(AggregateDefinition source, TimeRange rest)
+    {
+        var slice = rest with { To = rest.From + RollupSlice };
+        while (slice.To < rest.To)
+        {
+            var twice = slice with { To = slice.To + (slice.To - slice.From) };
+            var rows = $"SELECT count(*) FROM {DuckDbSql.Table(source)} WHERE {DuckDbSql.Within("bucket", twice)}";
+            if (Long(_session, rows) > RollupRowsPerSlice)
+            {
+                break;
+            }
+
+            slice = twice;
+        }
+
+        return slice.To;
     }
 
     /// <summary>Writes the next invalid buckets again and passes on what that makes invalid.</summary>

@@ -53,6 +53,9 @@ public sealed partial class DuckDbStore
 
     private static long Count(Session session, Chunk chunk) => Long(session, $"SELECT count(*) FROM {chunk.Table}");
 
+    private static long Count(Session session, Chunk chunk, TimeRange range)
+        => Long(session, $"SELECT count(*) FROM {chunk.Table} WHERE {DuckDbSql.WithinTime(range)}");
+
     /// <summary>The blocks of the file that hold the chunk; those shared with other tables count here too.</summary>
     private static long StoredBytes(Session session, Chunk chunk)
         => BlockBytes * Long(

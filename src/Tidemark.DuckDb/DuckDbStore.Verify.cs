@@ -80,16 +80,22 @@ public sealed partial class DuckDbStore
         }
     }
 
-    private IEnumerable<TimeRange> Slices(Session session, StoreState state, AggregateDefinition aggregate, TimeRange range)
+    /// <summary>Slices of whole buckets that begin where chunks do and hold about as many readings as those of a refresh.</summary>
+    private static IEnumerable<TimeRange> Slices(Session session, StoreState state, AggregateDefinition aggregate, TimeRange range)
     {
-        var span = Math.Max((long)_options.ChunkInterval.TotalMicroseconds, aggregate.Bucket.Micros);
-        var width = aggregate.Bucket.Months > 0
-            ? aggregate.Bucket
-            : BucketWidth.Fixed(TimeSpan.FromMicroseconds(aggregate.Bucket.Micros * Math.Max(1, span / aggregate.Bucket.Micros)));
-        var chunks = state.ChunksIn(range).Select(c => width.Floor(c.Range.From)).ToList();
-        var buckets = Buckets(session, $"SELECT DISTINCT epoch_us({DuckDbSql.Bucket(width, "bucket")}) FROM {DuckDbSql.Table(aggregate)} "
-            + $"WHERE {DuckDbSql.Within("bucket", range)}");
-        return chunks.Concat(buckets).Distinct().Order().Select(start => new TimeRange(start, width.End(start)).Intersect(range))
-            .Where(slice => !slice.IsEmpty);
+        var (start, readings, chunks) = (range.From, 0L, 0);
+        foreach (var chunk in state.ChunksIn(range))
+        {
+            var (bucket, more) = (aggregate.Bucket.Floor(chunk.Range.From), Count(session, chunk));
+            if (bucket > start && (readings + more > ReadingsPerSlice || chunks == ChunksPerSlice))
+            {
+                yield return new TimeRange(start, bucket);
+                (start, readings, chunks) = (bucket, 0, 0);
+            }
+
+            (readings, chunks) = (readings + more, chunks + 1);
+        }
+
+        yield return range with { From = start };
     }
 }

@@ -305,8 +305,6 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private int RequireSensor(string sensorId)
         => _sensors.TryGetKey(sensorId, out var key) ? key : throw StoreException.UnknownSensor(sensorId);
 
-    private BucketWidth ChunkWidth { get; }
-
     private Instant Now => Instant.From(_options.Clock.GetUtcNow());
 
     private void Checkpoint(bool always)

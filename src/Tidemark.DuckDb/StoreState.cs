@@ -2,7 +2,10 @@ using System.Collections.Immutable;
 
 namespace Tidemark.DuckDb;
 
-/// <summary>A chunk of raw readings: one table, whose name changes each time it is rewritten.</summary>
+/// <summary>
+/// A chunk of raw readings: one table, whose name changes each time it is rewritten. It spans one chunk interval, or several that hold
+/// little.
+/// </summary>
 internal sealed record Chunk(int Id, TimeRange Range, bool Compressed, long BytesBefore)
 {
     public string Table => $"internal.chunk_{Id}";
@@ -42,11 +45,45 @@ internal sealed record StoreState(ImmutableArray<Chunk> Chunks, ImmutableArray<A
     public StoreState With(AggregateState changed)
         => this with { Aggregates = [.. Aggregates.Select(a => a.Definition == changed.Definition ? changed : a)] };
 
+    /// <summary>With a new chunk, or another state of one that is there.</summary>
     public StoreState With(Chunk chunk)
-        => this with { Chunks = [.. Chunks.Where(c => c.Range != chunk.Range).Append(chunk).OrderBy(c => c.Range.From)] };
+    {
+        var index = FirstEndingAfter(chunk.Range.From);
+        var known = index < Chunks.Length && Chunks[index].Id == chunk.Id;
+        return this with { Chunks = known ? Chunks.SetItem(index, chunk) : Chunks.Insert(index, chunk) };
+    }
+
+    public StoreState Without(IEnumerable<Chunk> chunks)
+    {
+        var gone = chunks.Select(c => c.Id).ToHashSet();
+        return this with { Chunks = Chunks.RemoveAll(c => gone.Contains(c.Id)) };
+    }
 
     /// <summary>The chunks that overlap a range, ascending.</summary>
-    public IEnumerable<Chunk> ChunksIn(TimeRange range) => Chunks.Where(c => c.Range.Overlaps(range));
+    public IEnumerable<Chunk> ChunksIn(TimeRange range)
+    {
+        for (var i = FirstEndingAfter(range.From); i < Chunks.Length && Chunks[i].Range.From < range.To; i++)
+        {
+            yield return Chunks[i];
+        }
+    }
+
+    /// <summary>The chunk whose range holds the instant.</summary>
+    public Chunk? ChunkAt(Instant instant)
+        => FirstEndingAfter(instant) is var i && i < Chunks.Length && Chunks[i].Range.Contains(instant) ? Chunks[i] : null;
+
+    /// <summary>The place of the first chunk that ends after the instant.</summary>
+    public int FirstEndingAfter(Instant instant)
+    {
+        var (low, high) = (0, Chunks.Length);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = Chunks[middle].Range.To > instant ? (low, middle) : (middle + 1, high);
+        }
+
+        return low;
+    }
 
     /// <summary>The horizon of what an aggregate is built from.</summary>
     public Instant? SourceHorizon(AggregateDefinition definition)

@@ -262,52 +262,60 @@ public sealed partial class DuckDbStore
 
         private void Append(ReadingBatch batch, int[] keys, List<int> rows)
         {
-            var byChunk = new Dictionary<long, List<int>>();
-            var (start, end, current) = (1L, 0L, rows);
+            if (rows.Count == 0)
+            {
+                return;
+            }
+
+            _state = store.MakeRoom(_state, CountByInterval(batch, rows));
+            var byChunk = new Dictionary<int, List<int>>();
+            var (range, current) = (default(TimeRange), rows);
             foreach (var row in rows)
             {
-                var time = batch.TimesMicros[row];
-                if (time < start || time >= end)
+                var time = new Instant(batch.TimesMicros[row]);
+                if (!range.Contains(time))
                 {
-                    start = store.ChunkWidth.Floor(new Instant(time)).Micros;
-                    end = start + store.ChunkWidth.Micros;
-                    ref var list = ref CollectionsMarshal.GetValueRefOrAddDefault(byChunk, start, out _);
-                    current = list ??= new List<int>(rows.Count);
+                    var chunk = _state.ChunkAt(time)!;
+                    range = chunk.Range;
+                    ref var list = ref CollectionsMarshal.GetValueRefOrAddDefault(byChunk, chunk.Id, out _);
+                    current = list ??= [];
                 }
 
                 current.Add(row);
             }
 
-            foreach (var (chunkStart, chunkRows) in byChunk.OrderBy(c => c.Key))
+            foreach (var (chunk, chunkRows) in byChunk)
             {
-                var chunk = Chunk(new Instant(chunkStart));
-                using var appender = new ColumnAppender(store._session, "store", "internal", $"chunk_{chunk.Id}", store._sql.ColumnOrder);
+                using var appender = new ColumnAppender(store._session, "store", "internal", $"chunk_{chunk}", store._sql.ColumnOrder);
                 appender.Append(batch, keys, CollectionsMarshal.AsSpan(chunkRows));
                 appender.Complete();
             }
         }
 
-        /// <summary>The chunk that begins there, created when it isn't there and open again when it was compressed.</summary>
-        private Chunk Chunk(Instant start)
+        /// <summary>How many of the rows each chunk interval gets, by its start.</summary>
+        private SortedDictionary<Instant, long> CountByInterval(ReadingBatch batch, List<int> rows)
         {
-            var range = new TimeRange(start, store.ChunkWidth.End(start));
-            var chunk = _state.Chunks.FirstOrDefault(c => c.Range == range);
-            if (chunk is null)
+            var counts = new Dictionary<Instant, long>();
+            var (range, count) = (default(TimeRange), 0L);
+            foreach (var row in rows)
             {
-                chunk = new Chunk(store._nextChunk++, range, Compressed: false, BytesBefore: 0);
-                store._session.Execute(store._sql.CreateRaw(chunk.Table));
-                store._session
-                    .Execute("INSERT INTO internal.chunks VALUES ($1, $2, $3, false, 0)", chunk.Id, range.From.Micros, range.To.Micros);
-                _state = _state.With(chunk);
-            }
-            else if (chunk.Compressed)
-            {
-                chunk = chunk with { Compressed = false };
-                store._session.Execute("UPDATE internal.chunks SET compressed = false WHERE chunk = $1", chunk.Id);
-                _state = _state.With(chunk);
+                var time = new Instant(batch.TimesMicros[row]);
+                if (!range.Contains(time))
+                {
+                    if (count > 0)
+                    {
+                        counts[range.From] = count;
+                    }
+
+                    range = store.IntervalOf(time);
+                    count = counts.GetValueOrDefault(range.From);
+                }
+
+                count++;
             }
 
-            return chunk;
+            counts[range.From] = count;
+            return new SortedDictionary<Instant, long>(counts);
         }
 
         /// <summary>Notes buckets below a watermark as invalid, and each sensor's last reading.</summary>

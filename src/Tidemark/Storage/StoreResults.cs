@@ -77,7 +77,7 @@ public sealed record RefreshResult(string Aggregate, long RowsWritten, Instant? 
 /// <param name="BytesAfter">Their size after.</param>
 public sealed record CompressResult(int Chunks, long BytesBefore, long BytesAfter);
 
-/// <param name="ChunksDropped">Raw chunks.</param>
+/// <param name="ChunksDropped">Chunk intervals of raw that held readings.</param>
 /// <param name="ReadingsDropped">The readings in them.</param>
 /// <param name="BucketsDropped">Rows of aggregates.</param>
 /// <param name="RawHorizon">Afterwards.</param>

@@ -13,6 +13,9 @@ public readonly record struct TimeRange(Instant From, Instant To)
 
     public TimeRange Intersect(TimeRange other) => new(Instant.Max(From, other.From), Instant.Min(To, other.To));
 
+    /// <summary>The smallest range that covers both.</summary>
+    public TimeRange Span(TimeRange other) => new(Instant.Min(From, other.From), Instant.Max(To, other.To));
+
     /// <summary>The smallest range of whole buckets that covers this one.</summary>
     public TimeRange Widen(BucketWidth bucket) => new(bucket.Floor(From), bucket.Ceiling(To));
 

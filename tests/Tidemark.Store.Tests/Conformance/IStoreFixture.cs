@@ -10,6 +10,9 @@ public interface IStoreFixture : IAsyncDisposable
     /// <summary>An instant at which a chunk of any interval begins: the engine's choice, which horizons show.</summary>
     Instant ChunkOrigin => Instant.Utc(2000, 1, 3);
 
+    /// <summary>Whether a chunk may span several intervals that hold little.</summary>
+    bool SharesChunks => false;
+
     /// <summary>Opens and initialises the fixture's store; what it had opened before is closed first.</summary>
     Task<ITelemetryStore> OpenAsync(StoreSettings settings, CancellationToken cancellationToken);
 }

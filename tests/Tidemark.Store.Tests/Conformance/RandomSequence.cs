@@ -88,7 +88,7 @@ internal sealed class RandomSequence
     {
         var batch = new ReadingBatch(2);
         var horizon = await _expected.ReadRawHorizonAsync(_token);
-        var back = Pick(1, 24, 24 * 6, 24 * 6, 24 * 30);
+        var back = Pick(1, 24, 24 * 6, 24 * 6, 24 * 30, 24 * 365 * 20);
         for (var i = _random.Next(1, 16); i > 0; i--)
         {
             var time = Now - TimeSpan.FromMinutes(_random.Next(-60, back * 60) / 5 * 5) + TimeSpan.FromMicroseconds(Pick(0, 0, 0, 1, -1));
@@ -120,7 +120,16 @@ internal sealed class RandomSequence
     private async Task CompressAsync()
     {
         _log.Add("compress");
-        await BothAsync(async store => (await store.CompressAsync(null, _token)).Chunks);
+        if (!_fixture.SharesChunks)
+        {
+            await BothAsync(async store => (await store.CompressAsync(null, _token)).Chunks);
+            return;
+        }
+
+        // Of intervals that share a chunk all count as written when one was; then all of them are due again.
+        await _expected.CompressAsync(null, _token);
+        await _actual.CompressAsync(null, _token);
+        await CompareStatusAsync(compressed: true);
     }
 
     private async Task RetainAsync()
@@ -171,7 +180,7 @@ internal sealed class RandomSequence
         await BothAsync(async store => Text(await store.RawAsync(sensor, everything ? TimeRange.All : range, _token)));
         if (everything || Chance(0.2))
         {
-            await BothAsync(async store => Text(await store.ReadStatusAsync(_token)));
+            await CompareStatusAsync(compressed: false);
         }
 
         foreach (var aggregate in everything ? aggregates : [Pick([.. aggregates])])
@@ -227,6 +236,31 @@ internal sealed class RandomSequence
             $"{query}: {string.Join("; ", expected)} but {string.Join("; ", actual)}");
     }
 
+    /// <summary>The same aggregates, the same readings in chunks of whole intervals, compressed only where the reference's are.</summary>
+    /// <param name="compressed">And everywhere where they are.</param>
+    private async Task CompareStatusAsync(bool compressed)
+    {
+        Answers++;
+        var (expected, actual) = (await _expected.ReadStatusAsync(_token), await _actual.ReadStatusAsync(_token));
+        Assert.Equal(Text(expected), Text(actual));
+        if (!_fixture.SharesChunks)
+        {
+            Assert.Equal(Chunks(expected), Chunks(actual));
+            return;
+        }
+
+        Assert.All(actual.Chunks.Zip(actual.Chunks.Skip(1)), pair => Assert.True(pair.First.Range.To <= pair.Second.Range.From));
+        Assert.Equal(expected.Chunks.Sum(c => c.Rows), actual.Chunks.Sum(c => c.Rows));
+        foreach (var chunk in actual.Chunks)
+        {
+            var intervals = expected.Chunks.Where(c => c.Range.Intersect(chunk.Range) == c.Range).ToList();
+            Assert.Equal(intervals.Sum(c => c.Rows), chunk.Rows);
+            Assert.True(
+                chunk.Compressed ? intervals.All(c => c.Compressed) : !compressed || !intervals.Any(c => c.Compressed),
+                $"{chunk}, but {string.Join("; ", intervals)}");
+        }
+    }
+
     /// <summary>Both give the same result, or fail with the same error.</summary>
     private async Task BothAsync<T>(Func<ITelemetryStore, Task<T>> call)
     {
@@ -250,8 +284,10 @@ internal sealed class RandomSequence
         => $"{report.BucketsChecked} {report.BucketsPending} {string.Join("; ", report.Differences)}";
 
     private static string Text(StoreStatus status)
-        => string.Join("; ", status.Aggregates.Select(a => $"{a.Name} {a.Rows} {a.Watermark} {a.PendingInvalidations}"))
-            + string.Join("; ", status.Chunks.Select(c => $"{c.Range} {c.Rows} {c.Compressed}"));
+        => string.Join("; ", status.Aggregates.Select(a => $"{a.Name} {a.Rows} {a.Watermark} {a.PendingInvalidations}"));
+
+    private static IEnumerable<(TimeRange, long, bool)> Chunks(StoreStatus status)
+        => status.Chunks.Select(c => (c.Range, c.Rows, c.Compressed));
 
     private static string Text(IEnumerable<Reading> readings)
         => string.Join(

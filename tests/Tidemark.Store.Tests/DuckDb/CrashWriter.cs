@@ -27,6 +27,7 @@ internal static class CrashWriter
         Schema = TestSchema.Default,
         ChunkInterval = TimeSpan.FromHours(12),
         CompressAfter = TimeSpan.FromDays(1),
+        SharedReadings = 20,
         Clock = new FakeTimeProvider(Instant.Utc(2026, 3, 10).ToDateTimeOffset()),
     };
 
@@ -59,13 +60,17 @@ internal static class CrashWriter
         }
     }
 
-    /// <summary>Readings across two days and all their chunks: the batch's number as temperature, the reading's as humidity.</summary>
+    /// <summary>
+    /// Readings across two days and all their chunks, and one long before, so that chunks are divided and put together meanwhile: the
+    /// batch's number as temperature, the reading's as humidity.
+    /// </summary>
     private static ReadingBatch Batch(int number)
     {
         var batch = new ReadingBatch(2, BatchSize + 1);
         for (var i = 0; i < BatchSize; i++)
         {
-            batch.Add($"s{i % 7}", Begin + TimeSpan.FromMinutes(23 * i) + TimeSpan.FromMilliseconds(number), [number, i]);
+            var time = i == 0 ? Begin - TimeSpan.FromDays(1 + (number * 37 % 1000)) : Begin + TimeSpan.FromMinutes(23 * i);
+            batch.Add($"s{i % 7}", time + TimeSpan.FromMilliseconds(number), [number, i]);
         }
 
         batch.Add(Counter, Begin, [number, 0]);

@@ -7,7 +7,8 @@ namespace Tidemark.Store.Tests.DuckDb;
 /// <summary>What the driver does by itself and the engine must not.</summary>
 public sealed class DriverTraps : IAsyncLifetime
 {
-    private readonly DuckDbFixture _fixture = new();
+    // Each chunk interval has a table of its own.
+    private readonly DuckDbFixture _fixture = new() { SharedReadings = 1 };
     private ITelemetryStore _store = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

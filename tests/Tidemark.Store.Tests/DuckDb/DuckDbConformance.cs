@@ -47,4 +47,8 @@ public sealed class DuckDbHistory() : HistorySuite(new DuckDbFixture());
 public sealed class DuckDbCompression() : CompressionSuite(new DuckDbFixture());
 
 public sealed class DuckDbSchema() : SchemaSuite(new DuckDbFixture());
-public sealed class DuckDbRandom() : RandomSequences(() => new DuckDbFixture(), 100, 1000);
+
+public sealed class DuckDbRandom() : RandomSequences(() => new DuckDbFixture(), 50, 500);
+
+/// <summary>Chunks are divided and put together all the time.</summary>
+public sealed class DuckDbRandomCrowded() : RandomSequences(() => new DuckDbFixture { SharedReadings = 6 }, 50, 500);

@@ -11,6 +11,10 @@ internal sealed class DuckDbFixture : IStoreFixture
 
     public FakeTimeProvider Clock { get; } = new(DateTimeOffset.UnixEpoch);
 
+    public bool SharesChunks => SharedReadings > 1;
+
+    public int SharedReadings { get; set; } = 20_480;
+
     public string Folder { get; } = Path.Combine(Path.GetTempPath(), $"tidemark-test-{Guid.NewGuid():N}");
 
     public async Task<ITelemetryStore> OpenAsync(StoreSettings settings, CancellationToken cancellationToken)
@@ -29,6 +33,7 @@ internal sealed class DuckDbFixture : IStoreFixture
         CompressAfter = settings.CompressAfter,
         Retention = settings.Retention,
         RealTime = settings.RealTime,
+        SharedReadings = SharedReadings,
         Clock = Clock,
     };
 

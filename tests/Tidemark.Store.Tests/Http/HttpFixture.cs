@@ -17,6 +17,8 @@ internal sealed class HttpFixture : IStoreFixture
 
     public FakeTimeProvider Clock => _engine.Clock;
 
+    public bool SharesChunks => _engine.SharesChunks;
+
     public async Task<ITelemetryStore> OpenAsync(StoreSettings settings, CancellationToken cancellationToken)
     {
         await CloseAsync();
