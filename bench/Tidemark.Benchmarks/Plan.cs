@@ -8,8 +8,8 @@ namespace Tidemark.Benchmarks;
 /// <param name="Markdown">The file that gets the report; none when null.</param>
 internal sealed record Plan(int Sensors, int Days, IReadOnlyList<string> Only, string? Folder, string? Markdown)
 {
-    public static readonly string[] Workloads
-        = ["generate", "append", "write", "size", "fleet", "queries", "memory", "concurrent", "refresh", "proxy"];
+    public static readonly string[] Workloads =
+        ["generate", "append", "write", "size", "fleet", "queries", "memory", "concurrent", "refresh", "proxy", "sparse"];
 
     /// <summary>Between two readings of a sensor.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);

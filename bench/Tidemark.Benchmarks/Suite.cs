@@ -18,7 +18,12 @@ internal sealed class Suite(Plan plan, string folder, Report report)
             report.Add(await GenerateProcess.MeasureAsync(folder, cancellationToken));
         }
 
-        if (!plan.Includes(Plan.Workloads[1..]))
+        if (plan.Includes("sparse"))
+        {
+            report.Add(await SparseHistory.MeasureAsync(folder, cancellationToken));
+        }
+
+        if (!plan.Includes([.. Plan.Workloads.Except(["generate", "sparse"])]))
         {
             return;
         }
