@@ -82,10 +82,11 @@ public sealed partial class UnitTests : IDisposable
     }
 
     /// <summary>A unit that is started again for ever never counts as failed, and nobody would see that it does.</summary>
-    [Fact]
-    public void A_backup_that_keeps_failing_ends_as_failed_before_the_next_night()
+    [Theory]
+    [InlineData("backup"), InlineData("resume")]
+    public void What_keeps_failing_is_tried_again_and_ends_as_failed_within_a_day(string name)
     {
-        var unit = Unit("tidemark-backup.service");
+        var unit = Unit($"tidemark-{name}.service");
         var attempts = int.Parse(Setting("StartLimitBurst"), CultureInfo.InvariantCulture);
         var within = TimeSpan.FromHours(int.Parse(Setting("StartLimitIntervalSec").TrimEnd('h'), CultureInfo.InvariantCulture));
         var pause = TimeSpan.FromMinutes(
