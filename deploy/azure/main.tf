@@ -286,6 +286,8 @@ resource "azurerm_dev_test_global_vm_shutdown_schedule" "night" {
 # --- Costs -----------------------------------------------------------------------------------------------------------
 
 resource "azurerm_consumption_budget_subscription" "this" {
+  count = var.monthly_budget == null ? 0 : 1
+
   name            = var.name
   subscription_id = "/subscriptions/${var.subscription_id}"
   amount          = var.monthly_budget

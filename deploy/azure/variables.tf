@@ -167,12 +167,12 @@ variable "backup_replication" {
 }
 
 variable "monthly_budget" {
-  description = "What this may cost a month, in the subscription's currency; mails are sent at 50, 80 and 100 %. It stops nothing."
+  description = "What this may cost a month, in the subscription's currency; mails are sent at 50, 80 and 100 %. It stops nothing. Null for none, where the subscription's offer has no budgets."
   type        = number
 
   validation {
-    condition     = var.monthly_budget >= 1
-    error_message = "The budget is 1 or more."
+    condition     = var.monthly_budget == null || try(var.monthly_budget >= 1, false)
+    error_message = "The budget is 1 or more, or null for none."
   }
 }
 

@@ -460,12 +460,25 @@ run "the_budget_covers_both_groups" {
   command = plan
 
   assert {
-    condition     = one(azurerm_consumption_budget_subscription.this.filter[0].dimension).values == tolist(["tidemark", "tidemark-vm"])
+    condition     = one(azurerm_consumption_budget_subscription.this[0].filter[0].dimension).values == tolist(["tidemark", "tidemark-vm"])
     error_message = "The budget leaves out what this makes."
   }
   assert {
-    condition     = toset([for mail in azurerm_consumption_budget_subscription.this.notification : mail.threshold]) == toset([50, 80, 100]) && alltrue([for mail in azurerm_consumption_budget_subscription.this.notification : mail.contact_emails == tolist(["someone@example.org"])])
+    condition     = toset([for mail in azurerm_consumption_budget_subscription.this[0].notification : mail.threshold]) == toset([50, 80, 100]) && alltrue([for mail in azurerm_consumption_budget_subscription.this[0].notification : mail.contact_emails == tolist(["someone@example.org"])])
     error_message = "Nobody is told in time."
+  }
+}
+
+run "without_a_budget_there_is_none" {
+  command = plan
+
+  variables {
+    monthly_budget = null
+  }
+
+  assert {
+    condition     = length(azurerm_consumption_budget_subscription.this) == 0
+    error_message = "A subscription whose offer has no budgets would be refused."
   }
 }
 
