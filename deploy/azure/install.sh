@@ -39,11 +39,18 @@ END
 fi
 
 cd "$compose"
-if grep -q '^TIDEMARK_IMAGE=.*/' .env; then
-  docker compose pull api
-else
-  docker compose build --pull api
-fi
+image=$(sed -n 's/^TIDEMARK_IMAGE=//p' .env)
+case $image in
+  */*) docker compose pull api ;;
+  '')
+    # With a tag of its own for each commit, so that there is an image to go back to.
+    revision=$(git -C "$here" rev-parse --verify --quiet HEAD 2> /dev/null || true)
+    TIDEMARK_REVISION=$revision docker compose build --pull api
+    image=$(sed -n 's/^  image: .*TIDEMARK_IMAGE:-\(.*\)}$/\1/p' compose.yaml)
+    docker tag "$image" "$image-$(echo "${revision:-$(date -u +%Y%m%dT%H%M%SZ)}" | cut -c 1-16)"
+    ;;
+  *) ;; # One of this machine, which somebody went back to.
+esac
 docker compose pull timescaledb proxy
 
 for unit in "$here"/systemd/*; do

@@ -56,6 +56,16 @@ public sealed class ComposeTests : IDisposable
     }
 
     [Fact]
+    public async Task The_image_is_told_its_commit()
+    {
+        await _folder.CreateEnvAsync();
+        File.AppendAllText(_folder.PathOf(".env"), "TIDEMARK_REVISION=0123456789abcdef\n");
+        var build = (await _folder.ReadConfigAsync()).GetProperty("services").GetProperty("api").GetProperty("build");
+        Assert.Equal("0123456789abcdef", ComposePolicy.Text(build, "args", "REVISION"));
+        Assert.Contains("\nARG REVISION=\n", Repository.Read("deploy/docker/Dockerfile"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_an_env_file_compose_says_in_one_line_what_to_run()
     {
         var result = await _folder.ConfigAsync();

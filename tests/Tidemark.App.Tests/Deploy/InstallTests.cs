@@ -74,6 +74,25 @@ public sealed class InstallTests : IDisposable
         Assert.Equal("700 70\n", output);
     }
 
+    /// <summary>Otherwise every image has the same name, and none tells what it was built from.</summary>
+    [Fact]
+    public async Task An_image_that_is_built_has_its_commit_in_it_and_a_tag_to_go_back_to()
+    {
+        var output = await SucceedAsync("""
+            printf '#!/bin/sh\necho "docker $* ${TIDEMARK_REVISION:-}"\n' > /srv/bin/docker
+            export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@example.org
+            git -C /srv/tidemark/app init -q
+            git -C /srv/tidemark/app commit -q --allow-empty -m one
+            $install > /srv/built
+            commit=$(git -C /srv/tidemark/app rev-parse HEAD)
+            grep -qxF "docker compose build --pull api $commit" /srv/built
+            grep '^docker tag ' /srv/built | sed "s/$(echo "$commit" | cut -c 1-16)/COMMIT/"
+            echo TIDEMARK_IMAGE=tidemark:0.1.0-0123456789abcdef >> /srv/tidemark/app/deploy/docker/.env
+            $install | grep -cE 'build|pull api|tag' || true
+            """);
+        Assert.Matches(@"^docker tag (tidemark:[0-9.]+) \1-COMMIT \n0\n$", output);
+    }
+
     [Fact]
     public async Task With_a_key_it_starts_and_for_an_upgrade_it_does_not()
     {
