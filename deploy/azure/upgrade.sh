@@ -44,3 +44,10 @@ for database in $databases; do
   fi
 done
 docker compose up --detach --no-build --remove-orphans --wait
+
+# The system's disk is small. Tidemark's newest two images stay, to go back to; others can be pulled again.
+docker image ls --filter 'reference=tidemark:*-*' --format '{{.Repository}}:{{.Tag}}' | tail -n +3 | while IFS= read -r image; do
+  docker image rm "$image" < /dev/null > /dev/null || true
+done
+docker image prune --all --force --filter label!=org.opencontainers.image.title=Tidemark > /dev/null
+docker builder prune --force --filter until=336h > /dev/null

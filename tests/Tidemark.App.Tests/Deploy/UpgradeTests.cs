@@ -21,6 +21,7 @@ public sealed class UpgradeTests : IDisposable
           *server_version_num*) echo 17 ;;
           *"FROM pg_database"*) printf 'iotdata\nother\ntemplate1\n' ;;
           *"-d other "*) ;;
+          *"image ls"*) printf 'tidemark:0.1.0-new\ntidemark:0.1.0-old\ntidemark:0.1.0-older\n' ;;
           *"SELECT 1 FROM pg_extension"*) echo 1 ;;
           *extversion*) echo "TimescaleDB 2.33.0" ;;
         esac
@@ -92,6 +93,10 @@ public sealed class UpgradeTests : IDisposable
                 $"{Session} iotdata -t -A -v ON_ERROR_STOP=1 -c ALTER EXTENSION timescaledb UPDATE", $"{Session} template1 -t -A -v "
                     + "ON_ERROR_STOP=1 -c ALTER EXTENSION timescaledb UPDATE",
                 "docker compose up --detach --no-build --remove-orphans --wait",
+                "docker image ls --filter reference=tidemark:*-* --format {{.Repository}}:{{.Tag}}",
+                "docker image rm tidemark:0.1.0-older",
+                "docker image prune --all --force --filter label!=org.opencontainers.image.title=Tidemark",
+                "docker builder prune --force --filter until=336h",
             ],
             steps);
     }
