@@ -16,6 +16,8 @@ internal static partial class ComposePolicy
         ("has a root file system that is not written", s => Text(s, "read_only") == "True"),
         ("bounds its temporary files", s => Items(s, "tmpfs").Any()
             && Items(s, "tmpfs").All(t => $"{t}".Contains("size=", StringComparison.Ordinal))),
+        // PostgreSQL's image has its folders, which all may write.
+        ("can write its temporary files", s => Text(s, "user") == "postgres" || Items(s, "tmpfs").All(IsOfTheUser)),
         ("bounds memory and processes", s => long.TryParse(Text(s, "mem_limit"), out _) && long.TryParse(Text(s, "pids_limit"), out _)),
         ("bounds its log", s => Text(s, "logging", "options", "max-size") != "" && Text(s, "logging", "options", "max-file") != ""),
         ("comes back after a reboot", s => Text(s, "restart") == "unless-stopped"),
@@ -53,6 +55,9 @@ internal static partial class ComposePolicy
 
     public static IEnumerable<JsonProperty> Members(JsonElement element, string name)
         => element.TryGetProperty(name, out var members) && members.ValueKind == JsonValueKind.Object ? members.EnumerateObject() : [];
+
+    /// <summary>The mode that is asked for counts only where the image lacks the folder, and there once; the owner always counts.</summary>
+    private static bool IsOfTheUser(JsonElement tmpfs) => $"{tmpfs}".Contains(",uid=1654,gid=1654", StringComparison.Ordinal);
 
     /// <summary>A variable may name a file with a secret in it, and a URI may name a user.</summary>
     private static bool IsNoSecret(JsonProperty variable)

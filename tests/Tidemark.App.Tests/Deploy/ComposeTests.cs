@@ -33,6 +33,7 @@ public sealed class ComposeTests : IDisposable
     [InlineData("no-new-privileges:true", "no-new-privileges:false", "api gains no rights")]
     [InlineData("read_only: true", "read_only: false", "api has a root file system that is not written")]
     [InlineData("/tmp:size=64m,mode=1777", "/tmp:mode=1777", "api bounds its temporary files")]
+    [InlineData("mode=1777,uid=1654,gid=1654", "mode=1777", "api can write its temporary files")]
     [InlineData("  mem_limit: ${TIDEMARK_MEMORY:-512m}\n", "", "api bounds memory and processes")]
     [InlineData("  pids_limit: 512\n", "", "timescaledb bounds memory and processes")]
     [InlineData("max-size: 10m", "labels: a", "timescaledb bounds its log")]
