@@ -127,7 +127,8 @@ public sealed partial class AzurePageTests
     public void It_claims_a_locked_restore_only_where_there_is_a_lock_file()
     {
         var locked = Directory.GetFiles(Repository.PathOf("src"), "packages.lock.json", SearchOption.AllDirectories).Length > 0;
-        Assert.Equal(!locked, Row().Matches(Page).Single(m => m.Groups[1].Value == "28").Value.Contains("but for the lock file: there is none", StringComparison.Ordinal));
+        var row = Row().Matches(Page).Single(m => m.Groups[1].Value == "28").Value;
+        Assert.Equal(!locked, row.Contains("but for the lock file: there is none", StringComparison.Ordinal));
         Assert.Equal(locked, Repository.Read("deploy/docker/Dockerfile").Contains("--locked-mode", StringComparison.Ordinal));
     }
 

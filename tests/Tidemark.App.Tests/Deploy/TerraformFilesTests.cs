@@ -130,7 +130,7 @@ public sealed partial class TerraformFilesTests
         Assert.True(result.ExitCode == 0, $"{name}: {result.Error}");
     }
 
-    /// <summary>Deployers commit theirs, as docs/deploy-azure.md says. There is none here, since its hashes are those of one registry.</summary>
+    /// <summary>Deployers commit theirs, as docs/deploy-azure.md says. Here is none, since its hashes are those of one registry.</summary>
     [Fact]
     public async Task Git_takes_the_lock_file_of_whoever_deploys()
     {

@@ -97,7 +97,7 @@ public sealed partial class UnitTests : IDisposable
         string Setting(string name) => Regex.Match(unit, $"\n{name}=(.+)\n").Groups[1].Value;
     }
 
-    /// <summary>systemd logs "Failed to start" with the unit's name, its description or both, by its version; the alert looks for this word.</summary>
+    /// <summary>By its version, systemd logs "Failed to start" with the unit's name, its description or both.</summary>
     [Fact]
     public void The_alert_on_failed_units_tells_them_by_name_and_by_description()
     {
