@@ -41,7 +41,11 @@ fi
 cd "$compose"
 image=$(sed -n 's/^TIDEMARK_IMAGE=//p' .env)
 case $image in
-  */*) docker compose pull api ;;
+  */*)
+    # Azure's registries know the VM's identity; for others, docker login.
+    case $image in *.azurecr.io/*) "$here/registry-login.sh" "${image%%/*}" ;; esac
+    docker compose pull api
+    ;;
   '')
     # With a tag of its own for each commit, so that there is an image to go back to.
     revision=$(git -C "$here" rev-parse --verify --quiet HEAD 2> /dev/null || true)

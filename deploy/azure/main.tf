@@ -143,6 +143,16 @@ resource "azurerm_user_assigned_identity" "vm" {
   tags                = local.tags
 }
 
+# To pull, and nothing else: see registry-login.sh.
+resource "azurerm_role_assignment" "registry" {
+  count = var.registry_id == null ? 0 : 1
+
+  scope                = var.registry_id
+  role_definition_name = "AcrPull"
+  principal_id         = azurerm_user_assigned_identity.vm.principal_id
+  principal_type       = "ServicePrincipal"
+}
+
 # --- VM --------------------------------------------------------------------------------------------------------------
 
 resource "azurerm_network_interface" "vm" {

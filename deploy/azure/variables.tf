@@ -166,6 +166,17 @@ variable "backup_replication" {
   }
 }
 
+variable "registry_id" {
+  description = "Id of an Azure container registry that the VM may pull Tidemark's image from: `az acr show --name NAME --query id`; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.registry_id == null || can(regex("^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.ContainerRegistry/registries/[A-Za-z0-9]+$", var.registry_id))
+    error_message = "A registry's id begins with /subscriptions/ and ends with /providers/Microsoft.ContainerRegistry/registries/NAME."
+  }
+}
+
 variable "monthly_budget" {
   description = "What this may cost a month, in the subscription's currency; mails are sent at 50, 80 and 100 %. It stops nothing. Null for none, where the subscription's offer has no budgets."
   type        = number

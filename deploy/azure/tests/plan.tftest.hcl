@@ -310,6 +310,28 @@ run "backups_are_reached_by_the_vm_s_identity_alone" {
   }
 }
 
+run "the_vm_pulls_from_the_registry_given_and_no_other" {
+  command = plan
+
+  variables {
+    registry_id = "/subscriptions/01234567-89ab-cdef-0123-456789abcdef/resourceGroups/images/providers/Microsoft.ContainerRegistry/registries/example"
+  }
+
+  assert {
+    condition     = azurerm_role_assignment.registry[0].scope == var.registry_id && azurerm_role_assignment.registry[0].role_definition_name == "AcrPull" && azurerm_role_assignment.registry[0].principal_id == azurerm_user_assigned_identity.vm.principal_id
+    error_message = "The VM can't pull from the registry, or may do more there."
+  }
+}
+
+run "without_a_registry_the_vm_has_no_role_on_one" {
+  command = plan
+
+  assert {
+    condition     = length(azurerm_role_assignment.registry) == 0
+    error_message = "The VM has a role that nobody asked for."
+  }
+}
+
 run "somebody_is_told_when_no_backup_arrives" {
   command = plan
 

@@ -272,6 +272,16 @@ run "backup_replication_unknown" {
   expect_failures = [var.backup_replication]
 }
 
+run "registry_id_host" {
+  command = plan
+
+  variables {
+    registry_id = "example.azurecr.io"
+  }
+
+  expect_failures = [var.registry_id]
+}
+
 run "monthly_budget_nothing" {
   command = plan
 

@@ -94,6 +94,18 @@ public sealed class InstallTests : IDisposable
     }
 
     [Fact]
+    public async Task It_signs_in_to_a_registry_of_Azure_before_it_pulls()
+    {
+        var output = await SucceedAsync("""
+            printf '#!/bin/sh\necho "login $*"\n' > /srv/tidemark/app/deploy/azure/registry-login.sh
+            $install > /dev/null
+            echo TIDEMARK_IMAGE=example.azurecr.io/tidemark:0.1.0 >> /srv/tidemark/app/deploy/docker/.env
+            $install | grep -E 'login|pull api'
+            """);
+        Assert.Equal("login example.azurecr.io\ndocker compose pull api\n", output);
+    }
+
+    [Fact]
     public async Task With_a_key_it_starts_and_for_an_upgrade_it_does_not()
     {
         var output = await SucceedAsync("""
