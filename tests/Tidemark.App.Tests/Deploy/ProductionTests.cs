@@ -167,6 +167,26 @@ public sealed class ProductionTests : IDisposable
         Assert.True(result.ExitCode == 0, result.Error);
     }
 
+    /// <summary>Authorities limit how often a certificate is given: who tries asks one that doesn't count.</summary>
+    [Theory]
+    [InlineData("", 0)]
+    [InlineData("TIDEMARK_ACME_CA=https://acme-staging-v02.api.letsencrypt.org/directory\n", 1)]
+    public async Task Certificates_come_from_the_authority_that_is_named(string setting, int named)
+    {
+        var created = await _folder.CreateEnvAsync();
+        Assert.True(created.ExitCode == 0, created.Error);
+        var settings = $"COMPOSE_FILE=compose.yaml:{Overlay}\nTIDEMARK_DATA=/srv/tidemark\nTIDEMARK_SITE=localhost\n{setting}";
+        File.AppendAllText(_folder.PathOf(".env"), settings);
+        var option = ComposePolicy.Text(await _folder.ReadConfigAsync(), "services", "proxy", "environment", "TIDEMARK_ACME");
+
+        Tool.Require(Tool.Find("caddy") is not null, "caddy");
+        var result = await Tool.RunAsync(
+            "caddy", ["adapt", "--adapter", "caddyfile", "--config", Repository.PathOf("deploy/docker/caddy/Caddyfile")], null, null,
+            [("TIDEMARK_SITE", "tidemark.example.org"), ("TIDEMARK_ACME", option), ("HOME", _folder.Path)]);
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(named, result.Output.Split("\"https://acme-staging-v02.api.letsencrypt.org/directory\"").Length - 1);
+    }
+
     [Fact]
     public async Task A_directive_that_Caddy_does_not_know_is_found()
     {
