@@ -133,7 +133,30 @@ public sealed partial class AzurePageTests
     }
 
     [Fact]
+    public void It_tells_how_long_each_step_takes_and_what_costs_money()
+    {
+        string[] steps = ["terraform apply", "install.sh", "backup.sh", "restore.sh", "upgrade.sh", "-replace"];
+        Assert.All(steps, step => Assert.Contains(step, Section("How long it takes"), StringComparison.Ordinal));
+
+        string[] paid = ["vm_size", "data_disk_type", "public IPv4", "backup_replication", "availability tests", "traffic"];
+        Assert.All(paid, what => Assert.Contains(what, Section("Costs"), StringComparison.Ordinal));
+        Assert.Contains($"| `{Default("vm_size").Trim('"')}` |", Section("Costs"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void It_leads_from_one_s_own_machine_to_the_API_by_the_client()
+        => Assert.Matches(@"TIDEMARK_STORE=https://[^\n]+\ndotnet run [^\n]+ -- client\n", Section("4. Ask"));
+
+    [Fact]
     public void It_names_no_price() => Assert.DoesNotMatch(@"[$€£]\s?\d|\d\s?(USD|EUR|dollars?|euros?)\b", Page);
+
+    private static string Section(string title)
+    {
+        var start = Page.IndexOf($"\n## {title}\n", StringComparison.Ordinal);
+        Assert.True(start >= 0, title);
+        var end = Page.IndexOf("\n## ", start + 1, StringComparison.Ordinal);
+        return Page[start..end];
+    }
 
     private static string Default(string variable)
     {
