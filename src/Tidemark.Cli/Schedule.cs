@@ -1,14 +1,12 @@
 using System.CommandLine;
 using Cronos;
+using Tidemark.Server.Hosting;
 
 namespace Tidemark.Cli;
 
 /// <summary><c>--schedule</c>: a command that runs again and again, for containers, which have no cron.</summary>
 internal static class Schedule
 {
-    // Timers hold no longer waits.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
-
     public static readonly Option<CronExpression?> Option = new("--schedule")
     {
         Description = "Run at every time of this cron expression (five fields, UTC) until Ctrl+C. A run that fails is reported and the "
@@ -36,7 +34,7 @@ internal static class Schedule
     }
 
     /// <summary>Runs at each time of the expression until cancelled, which is how it ends: no failure.</summary>
-    /// <param name="cron">In UTC. Times that pass during a run are not made up for.</param>
+    /// <param name="cron">In UTC. Times that pass during a run are not made up for; a clock that is stepped either way is followed.</param>
     /// <param name="run">One run. What it throws is reported in one line.</param>
     /// <param name="clock">Tells the time.</param>
     /// <param name="cancellationToken">Ends the waiting or the run.</param>
@@ -50,9 +48,13 @@ internal static class Schedule
         {
             while (cron.GetNextOccurrence(clock.GetUtcNow().UtcDateTime) is { } next)
             {
-                for (var wait = next - clock.GetUtcNow(); wait > TimeSpan.Zero; wait = next - clock.GetUtcNow())
+                while (next > clock.GetUtcNow())
                 {
-                    await Task.Delay(wait < LongestWait ? wait : LongestWait, clock, cancellationToken);
+                    await ClockWait.UntilAsync(Instant.From(next), clock, cancellationToken);
+                    if (cron.GetNextOccurrence(clock.GetUtcNow().UtcDateTime) is { } earlier && earlier < next)
+                    {
+                        next = earlier;
+                    }
                 }
 
                 await ReportAsync(run, cancellationToken);

@@ -51,8 +51,9 @@ internal static class StatusCommand
         Terminal.Line("");
         Terminal.Table(
             ["Aggregate", "Bucket", "Source", "Rows", "Watermark", "Pending", "Last refresh"],
-            status.Aggregates.Select(a => (string[])[a.Name, a.Bucket, a.Source, Readable.Count(a.Rows), Readable.Time(
-                a.Watermark), Readable.Count(a.PendingInvalidations), Readable.Moment(a.LastRefresh)]));
+            status.Aggregates.Select(a => (string[])[
+                a.Name, a.Bucket, a.Source, Readable.Count(a.Rows), Watermark(a), Readable.Count(a.PendingInvalidations),
+                Readable.Moment(a.LastRefresh)]));
         if (status.Chunks.Count > 0)
         {
             Terminal.Line("");
@@ -64,10 +65,17 @@ internal static class StatusCommand
             Terminal.Line("");
             Terminal.Table(
                 ["Job", "Schedule", "Last run", "Outcome", "Failures", "Next run"],
-                status.Jobs.Select(j => (string[])[j.Name, j.Schedule, Readable.Moment(j.LastRun), j.LastOutcome ?? "", Readable.Count(
-                    j.Failures), Readable.Moment(j.NextRun)]));
+                status.Jobs.Select(j => (string[])[
+                    j.Name, j.Schedule, Readable.Moment(j.LastRun), Outcome(j), Readable.Count(j.Failures), Readable.Moment(j.NextRun)]));
         }
     }
+
+    private static string Watermark(AggregateStatus aggregate)
+        => aggregate.AheadOfClock ? $"{Readable.Time(aggregate.Watermark)}, ahead of the clock" : Readable.Time(aggregate.Watermark);
+
+    /// <summary>This process may not be the server, so it can't tell whether one stands in already.</summary>
+    private static string Outcome(JobStatus job)
+        => job.Overdue ? $"{job.LastOutcome}; overdue: where tidemark serve runs, it does this work" : job.LastOutcome ?? "";
 
     private static IEnumerable<string[]> Chunks(IReadOnlyList<ChunkStatus> chunks) => chunks.Count <= ChunksListed
         ? chunks.Select(c => Row(c.Name, [c]))

@@ -25,7 +25,10 @@ public sealed partial class DuckDbStore
                 a.Watermark,
                 Long(session, "SELECT count(*) FROM (SELECT DISTINCT sensor, bucket FROM internal.invalidations WHERE aggregate = "
                     + $"'{a.Definition.Name}')"),
-                _lastRefresh.TryGetValue(a.Definition.Name, out var refreshed) ? refreshed : null)).ToList();
+                _lastRefresh.TryGetValue(a.Definition.Name, out var refreshed) ? refreshed : null)
+            {
+                AheadOfClock = a.Watermark > Now,
+            }).ToList();
             var compressed = state.Chunks.Zip(chunks).Where(c => c.First.Compressed).ToList();
             var hypertable = new HypertableStatus(
                 TelemetrySchema.RawTable,

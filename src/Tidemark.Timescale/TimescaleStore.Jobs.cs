@@ -184,16 +184,18 @@ public sealed partial class TimescaleStore
                         (SELECT split_part(e.err_message, E'\n', 1) FROM timescaledb_information.job_errors e WHERE e.job_id = j.job_id
                             ORDER BY e.start_time DESC LIMIT 1), 'see timescaledb_information.job_errors')
                     ELSE lower(s.last_run_status) END,
-                coalesce(s.total_failures, 0), CASE WHEN j.scheduled AND s.next_start > '-infinity' THEN s.next_start END, t.trouble
+                coalesce(s.total_failures, 0), CASE WHEN j.scheduled AND s.next_start > '-infinity' THEN s.next_start END, t.trouble,
+                coalesce(t.trouble = 'overdue' OR (j.scheduled AND s.total_failures > 0 AND s.last_run_status IS DISTINCT FROM 'Success'
+                    AND coalesce(nullif(s.last_successful_finish, '-infinity'), j.initial_start, '-infinity') < now() - p.several), false)
             FROM timescaledb_information.jobs j
             LEFT JOIN timescaledb_information.job_stats s USING (job_id)
             CROSS JOIN LATERAL (SELECT coalesce((j.config ->> 'mat_hypertable_id')::integer,
                 (j.config ->> 'hypertable_id')::integer) AS id) m
             LEFT JOIN tidemark.aggregates a ON m.id IN (a.materialization, a.fleet)
+            CROSS JOIN LATERAL (SELECT 3 * greatest(j.schedule_interval, INTERVAL '10 minutes') AS several) p
             CROSS JOIN LATERAL (SELECT CASE
                 WHEN NOT j.scheduled THEN 'paused'
-                WHEN s.next_start > '-infinity' AND s.next_start < now() - 3 * greatest(j.schedule_interval, INTERVAL '10 minutes')
-                    THEN 'overdue'
+                WHEN s.next_start > '-infinity' AND s.next_start < now() - p.several THEN 'overdue'
                 WHEN s.last_run_status = 'Failed' THEN 'failed' END AS trouble) t
             WHERE j.proc_schema = 'tidemark' OR a.name IS NOT NULL OR (j.config ->> 'hypertable_id')::integer =
                 (SELECT h.id FROM _timescaledb_catalog.hypertable h
@@ -206,10 +208,12 @@ public sealed partial class TimescaleStore
         while (await reader.ReadAsync(cancellationToken))
         {
             jobs.Add(new JobStatus(
-                reader.GetString(0), reader.GetString(1), Finite(reader.GetInstantOrNull(2)), reader.IsDBNull(3)
-                    ? null
-                    : reader.GetString(3), reader.GetInt64(4), Finite(reader.GetInstantOrNull(5)),
-                reader.IsDBNull(6) ? JobState.Ok : reader.GetString(6) == "failed" ? JobState.Failed : JobState.Stopped));
+                reader.GetString(0), reader.GetString(1), Finite(reader.GetInstantOrNull(2)),
+                reader.IsDBNull(3) ? null : reader.GetString(3), reader.GetInt64(4), Finite(reader.GetInstantOrNull(5)),
+                reader.IsDBNull(6) ? JobState.Ok : reader.GetString(6) == "failed" ? JobState.Failed : JobState.Stopped)
+            {
+                Overdue = reader.GetBoolean(7),
+            });
         }
 
         return jobs;

@@ -74,7 +74,10 @@ public sealed partial class TimescaleStore
                 parts,
                 $"SELECT count(DISTINCT (sensor_id, bucket)) FROM tidemark.pending WHERE aggregate = {parts.Add(definition.Name)}",
                 cancellationToken),
-            aggregate.LastRefresh is { } own && !(own < byPolicy) ? own : byPolicy);
+            aggregate.LastRefresh is { } own && !(own < byPolicy) ? own : byPolicy)
+        {
+            AheadOfClock = aggregate.Watermark > Now,
+        };
     }
 
     private static async Task<HypertableStatus> HypertableAsync(

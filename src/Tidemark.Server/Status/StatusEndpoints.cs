@@ -32,6 +32,7 @@ public sealed record IndexAnswer(string Service, string Version, IReadOnlyList<s
 internal static class StatusEndpoints
 {
     private const string Service = "tidemark";
+    private const string StandsIn = ", the server does its work";
 
     // A store that takes longer is not one that answers.
     private static readonly TimeSpan HealthTimeout = TimeSpan.FromSeconds(5);
@@ -77,7 +78,7 @@ internal static class StatusEndpoints
         try
         {
             var (jobs, ahead) = await AskAsync(store, now, cancellationToken).WaitAsync(HealthTimeout, cancellationToken);
-            return Results.Ok(new HealthAnswer("healthy", Service, now, Maintenance([.. jobs, .. scheduler.Jobs], ahead)));
+            return Results.Ok(new HealthAnswer("healthy", Service, now, Maintenance(scheduler, [.. jobs, .. scheduler.Jobs], ahead)));
         }
         catch (Exception e) when (e is StoreException or TimeoutException)
         {
@@ -95,9 +96,8 @@ internal static class StatusEndpoints
         Instant now,
         CancellationToken cancellationToken)
     {
-        // A real question, and one that finds nothing to read.
+        // Real questions, and ones that find nothing to read.
         var instant = new TimeRange(now, new Instant(now.Micros + 1));
-        await store.ReadFleetAsync(new FleetQuery(store.Schema.Finest.Name, store.Schema.Metrics[0].Name, instant), cancellationToken);
         var ahead = new List<string>();
         foreach (var aggregate in store.Schema.BuiltFrom(null))
         {
@@ -113,10 +113,10 @@ internal static class StatusEndpoints
     }
 
     /// <summary>Names jobs and not their errors: anybody may ask.</summary>
-    private static MaintenanceHealth Maintenance(IEnumerable<JobStatus> jobs, IEnumerable<string> ahead)
+    private static MaintenanceHealth Maintenance(Scheduler scheduler, IEnumerable<JobStatus> jobs, IEnumerable<string> ahead)
     {
         var problems = jobs.Where(j => j.State != JobState.Ok)
-            .Select(j => $"{j.Name} {(j.State == JobState.Failed ? "failed" : "has stopped")}")
+            .Select(j => $"{j.Name} {(j.State == JobState.Failed ? "failed" : "has stopped")}{(scheduler.StandsInFor(j) ? StandsIn : "")}")
             .Concat(ahead)
             .ToList();
         return new MaintenanceHealth(problems.Count == 0 ? "ok" : "late", problems);
@@ -125,6 +125,7 @@ internal static class StatusEndpoints
     private static async Task<StoreStatus> ReadAsync(ITelemetryStore store, Scheduler scheduler, CancellationToken cancellationToken)
     {
         var status = await store.ReadStatusAsync(cancellationToken);
-        return status with { Jobs = [.. status.Jobs, .. scheduler.Jobs] };
+        var jobs = status.Jobs.Select(j => scheduler.StandsInFor(j) ? j with { LastOutcome = j.LastOutcome + StandsIn } : j);
+        return status with { Jobs = [.. jobs, .. scheduler.Jobs] };
     }
 }

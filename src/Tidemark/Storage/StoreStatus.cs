@@ -53,7 +53,11 @@ public sealed record ChunkStatus(string Name, TimeRange Range, long Rows, long B
 /// <param name="LastRefresh">When a refresh last finished, by the store's clock.</param>
 public sealed record AggregateStatus(
     string Name, string Table, string Bucket, string Source, long Rows, Instant? Watermark, long PendingInvalidations,
-    Instant? LastRefresh);
+    Instant? LastRefresh)
+{
+    /// <summary>Whether it is materialised beyond the store's clock, which was ahead: what is written there counts as late.</summary>
+    public bool AheadOfClock { get; init; }
+}
 
 /// <param name="Name">refresh, compress or retain.</param>
 /// <param name="Schedule">The cron expression, in UTC.</param>
@@ -63,7 +67,11 @@ public sealed record AggregateStatus(
 /// <param name="NextRun">When it runs next.</param>
 /// <param name="State">Whether it does its work.</param>
 public sealed record JobStatus(
-    string Name, string Schedule, Instant? LastRun, string? LastOutcome, long Failures, Instant? NextRun, JobState State = JobState.Ok);
+    string Name, string Schedule, Instant? LastRun, string? LastOutcome, long Failures, Instant? NextRun, JobState State = JobState.Ok)
+{
+    /// <summary>Whether a job of a database has done nothing for several of its periods: a server does its work meanwhile.</summary>
+    public bool Overdue { get; init; }
+}
 
 public enum JobState
 {

@@ -61,6 +61,40 @@ public sealed class ScheduleTests : IDisposable
         Assert.Equal(0, await repeat);
     }
 
+    [Fact]
+    public async Task A_clock_that_is_put_right_is_followed_either_way()
+    {
+        using var end = new CancellationTokenSource();
+        var runs = new List<DateTimeOffset>();
+        var ran = new SemaphoreSlim(0);
+        var repeat = Schedule.RepeatAsync(
+            CronExpression.Parse("0 * * * *"),
+            _ =>
+            {
+                runs.Add(_clock.GetUtcNow());
+                ran.Release();
+                return Task.CompletedTask;
+            },
+            _clock,
+            end.Token);
+
+        // No timer ends by that.
+        _clock.AdjustTime(At(13));
+        Assert.True(await ran.WaitAsync(TimeSpan.FromMinutes(1)));
+        _clock.AdjustTime(At(8).AddMinutes(59));
+        while (!await ran.WaitAsync(TimeSpan.FromMilliseconds(500)))
+        {
+            Assert.True(_clock.GetUtcNow() < At(13), "it still waits for the time that the clock had told");
+            _clock.Advance(TimeSpan.FromMinutes(5));
+        }
+
+        Assert.Equal(At(13), runs[0]);
+        Assert.True(runs[1] < At(13), $"{runs[1]}");
+
+        await end.CancelAsync();
+        Assert.Equal(0, await repeat);
+    }
+
     [Theory]
     [InlineData("refresh"), InlineData("maintain")]
     public async Task A_schedule_ends_by_SIGTERM_without_a_failure(string verb)

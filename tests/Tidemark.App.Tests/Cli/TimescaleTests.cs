@@ -59,6 +59,30 @@ public sealed class TimescaleTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Init_warns_of_jobs_that_do_not_run()
+    {
+        Assert.SkipWhen(_database.IsReal, "a server runs them");
+        const string Instead = "; tidemark serve does their work once it is overdue; "
+            + "docs/operations.md, \"When something is wrong\", says what helps\n";
+        var result = await _folder.Start(Environment, "init", "--store", _uri).EndAsync();
+        Assert.Equal((0, $"warning: the database has begun none of its jobs in 5 s{Instead}"), (result.ExitCode, result.Error));
+
+        await using var connection = new NpgsqlConnection(_database.ConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            """
+            UPDATE _timescaledb_internal.bgw_job_stat
+            SET last_start = now(), last_finish = now(), next_start = now() + INTERVAL '1 hour', last_run_success = false
+            """,
+            connection);
+        await command.ExecuteNonQueryAsync();
+        result = await _folder.Start(Environment, "init", "--store", _uri).EndAsync();
+        Assert.Equal(
+            (0, $"warning: of the database's jobs, 'compress' has failed: see timescaledb_information.job_errors{Instead}"),
+            (result.ExitCode, result.Error));
+    }
+
+    [Fact]
     public async Task A_server_over_it_answers_like_any_other()
     {
         await SucceedAsync("generate", "--days", "2", "--sensors", "2", "--interval", "3600");

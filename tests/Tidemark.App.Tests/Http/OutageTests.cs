@@ -79,6 +79,8 @@ public sealed class OutageTests
         Assert.Equal(
             "hourly is materialised ahead of the clock, to 2026-11-22T11:00:00Z",
             Assert.Single(health["problems"]!.AsArray())!.GetValue<string>());
+        var aggregates = (await server.GetAsync("/api/status"))["aggregates"]!.AsArray();
+        Assert.Equal(["hourly"], aggregates.Where(a => a!["ahead_of_clock"]!.GetValue<bool>()).Select(a => a!["name"]!.GetValue<string>()));
         await RunAsync(server, "2026-11-22T10:35:00Z");
 
         // What comes in the bucket that is closed already counts as late, and the next run takes it in.
@@ -87,6 +89,32 @@ public sealed class OutageTests
         await RunAsync(server, "2026-11-22T10:40:00Z");
         var answer = await server.GetAsync("/api/sensors/a/hourly?from=2026-11-22T10:00:00Z&to=2026-11-22T11:00:00Z");
         Assert.Equal((2, false), (answer["data"]![0]!["reading_count"]!.GetValue<int>(), answer["pending"]!.GetValue<bool>()));
+    }
+
+    [Fact]
+    public async Task A_job_that_a_stepped_clock_makes_due_runs_within_a_minute_and_is_told_as_stopped_until_then()
+    {
+        await using var server = await RunningServer.StartAsync(
+            ("schedule:refresh", "44 * * * *"), ("schedule:compress", "never"), ("schedule:retain", "never"));
+
+        // Nine minutes forward, to just before the time: the timer still has all of them to go.
+        server.Clock.Advance(TimeSpan.FromSeconds(279));
+        server.Clock.AdjustTime(server.Clock.GetUtcNow() + TimeSpan.FromMinutes(9));
+        server.Clock.Advance(TimeSpan.FromSeconds(83));
+        Assert.Equal("2026-11-22T10:45:02Z", (await server.GetAsync("/api/health"))["timestamp"]!.GetValue<string>());
+        Assert.Equal("2026-11-22T10:45:02Z", (await RunAsync(server, "2026-11-22T11:44:00Z")).LastRun?.ToString());
+
+        // What is due and doesn't run says so, until the clock is looked at.
+        server.Clock.AdjustTime(server.Clock.GetUtcNow() + TimeSpan.FromHours(1));
+        Assert.Equal(
+            """{"state":"late","problems":["refresh has stopped"]}""",
+            (await server.GetAsync("/api/health"))["maintenance"]!.ToJsonString());
+        var job = (await server.GetAsync("/api/status"))["jobs"]![0]!;
+        Assert.Equal(
+            ("stopped", "stopped: it was due at 2026-11-22T11:44:00Z"),
+            (job["state"]!.GetValue<string>(), job["last_outcome"]!.GetValue<string>()));
+        await RunAsync(server, "2026-11-22T12:44:00Z");
+        Assert.Equal("""{"state":"ok","problems":[]}""", (await server.GetAsync("/api/health"))["maintenance"]!.ToJsonString());
     }
 
     /// <summary>Waits until the first job's next run is the given one.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 using Tidemark.Configuration;
@@ -10,6 +12,9 @@ namespace Tidemark.Store.Tests.Timescale;
 public sealed class MaintenanceHealthTests : IAsyncLifetime
 {
     private const string Ok = """{"state":"ok","problems":[]}""";
+
+    // A server maintains embedded stores itself unless told of a database.
+    private static readonly KeyValuePair<string, string?> Database = new("store", "postgresql://127.0.0.1/template1");
 
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 22, 10, 30, 0, TimeSpan.Zero));
     private TimescaleDatabase _database = null!;
@@ -82,6 +87,67 @@ public sealed class MaintenanceHealthTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_server_does_the_work_of_jobs_that_fail_for_several_periods_until_they_run_again()
+    {
+        await using var served = await StartAsync(
+            MaintenanceOwner.Database, Database, new("schedule:refresh", "* * * * *"), new("schedule:compress", "* * * * *"));
+        var reading = new ReadingBatch(3);
+        reading.Add("a", Instant.Utc(2026, 11, 22, 8), [21, double.NaN, double.NaN]);
+        await served.Store.WriteAsync(reading, Token);
+
+        // One that failed once is late; a while later nobody has done its work.
+        const string Refreshes = "j.proc_name = 'policy_refresh_continuous_aggregate'";
+        await EndAsync("1 minute", succeeded: false, Refreshes);
+        var late = """
+            {"state":"late","problems":["refresh daily failed","refresh fleet failed","refresh hourly failed","refresh monthly failed"]}
+            """;
+        await AdvanceAsync();
+        Assert.Equal(late, await MaintenanceAsync(served));
+        Assert.All(await JobsAsync(served), j => Assert.False(j["overdue"]!.GetValue<bool>()));
+        Assert.Null(await WatermarkAsync(served));
+
+        await EndAsync("1 day", succeeded: false, Refreshes);
+        late = late.Replace("failed", "failed, the server does its work", StringComparison.Ordinal);
+        await AdvanceUntilAsync(served, late);
+        var jobs = await JobsAsync(served);
+        Assert.All(jobs.Where(j => j["name"]!.GetValue<string>().StartsWith("refresh ", StringComparison.Ordinal)).SkipLast(1), j =>
+        {
+            Assert.True(j["overdue"]!.GetValue<bool>());
+            Assert.Equal(
+                "failed: cannot drop portal \"\" while it is being set up, the server does its work",
+                j["last_outcome"]!.GetValue<string>());
+        });
+        var own = jobs[^1];
+        Assert.Equal(("refresh by the server", "ok"), (own["name"]!.GetValue<string>(), own["state"]!.GetValue<string>()));
+        await AdvanceUntilAsync(async () => await WatermarkAsync(served) == "2026-11-22T09:00:00Z");
+
+        // Who pauses a job means it: nobody stands in.
+        const string Compressions = "FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression'";
+        await ExecuteAsync($"SELECT alter_job(job_id, scheduled => false) {Compressions}");
+        await EndAsync("1 second", succeeded: true, Refreshes);
+        await AdvanceUntilAsync(served, """{"state":"late","problems":["compress has stopped"]}""");
+        await AdvanceUntilAsync(
+            async () => (await JobsAsync(served)).All(j => !j["name"]!.GetValue<string>().EndsWith(" server", StringComparison.Ordinal)));
+        await ExecuteAsync($"SELECT alter_job(job_id, scheduled => true) {Compressions}");
+        await AdvanceUntilAsync(served, Ok);
+    }
+
+    [Fact]
+    public async Task A_server_does_the_work_of_jobs_that_no_scheduler_comes_to()
+    {
+        await using var served = await StartAsync(MaintenanceOwner.Database, Database, new("schedule:retain", "* * * * *"));
+        await ExecuteAsync(
+            """
+            SELECT alter_job(job_id, next_start => now() - INTERVAL '30 days') FROM timescaledb_information.jobs
+            WHERE proc_name = 'policy_retention'
+            """);
+        await AdvanceUntilAsync(served, """{"state":"late","problems":["retain has stopped, the server does its work"]}""");
+        await AdvanceUntilAsync(
+            async () => (await JobsAsync(served))[^1]["last_outcome"]?.GetValue<string>()
+                == "0 chunks with 0 readings and 0 buckets dropped");
+    }
+
+    [Fact]
     public async Task The_servers_own_schedule_counts_until_it_works_again()
     {
         await using var served = await StartAsync(
@@ -117,14 +183,44 @@ public sealed class MaintenanceHealthTests : IAsyncLifetime
         return answer["maintenance"]!.ToJsonString();
     }
 
-    /// <summary>A minute of the server's clock at a time.</summary>
-    private async Task AdvanceUntilAsync(ServedStore served, string maintenance)
+    private static async Task<List<JsonNode>> JobsAsync(ServedStore served)
+        => [.. (await served.GetAsync("/api/status")).Body["jobs"]!.AsArray().Select(j => j!)];
+
+    private static async Task<string?> WatermarkAsync(ServedStore served)
+        => (await served.GetAsync("/api/status")).Body["aggregates"]![0]!["watermark"]?.GetValue<string>();
+
+    /// <summary>Lets jobs have ended just now, as the database's workers note it, after their last success so long ago.</summary>
+    private Task EndAsync(string lastSuccess, bool succeeded, string jobs)
+        => ExecuteAsync(
+            $"""
+            INSERT INTO _timescaledb_internal.bgw_job_stat_history (job_id, pid, execution_start, execution_finish, succeeded, data)
+            SELECT job_id, 1, now(), now(), {succeeded},
+                jsonb_build_object('error_data', jsonb_build_object('message', 'cannot drop portal "" while it is being set up'))
+            FROM timescaledb_information.jobs j WHERE {jobs}
+            """,
+            $"""
+            UPDATE _timescaledb_internal.bgw_job_stat s SET last_start = now() - INTERVAL '1 second', last_finish = now(),
+                next_start = now() + INTERVAL '1 hour', last_successful_finish = now() - INTERVAL '{lastSuccess}',
+                last_run_success = {succeeded}, total_failures = total_failures + 1
+            FROM timescaledb_information.jobs j WHERE j.job_id = s.job_id AND {jobs}
+            """);
+
+    private async Task AdvanceAsync()
     {
-        for (var minutes = 0; await MaintenanceAsync(served) != maintenance; minutes++)
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        await Task.Delay(100, Token);
+    }
+
+    private Task AdvanceUntilAsync(ServedStore served, string maintenance)
+        => AdvanceUntilAsync(async () => await MaintenanceAsync(served) == maintenance, maintenance);
+
+    /// <summary>A minute of the server's clock at a time.</summary>
+    private async Task AdvanceUntilAsync(Func<Task<bool>> condition, [CallerArgumentExpression(nameof(condition))] string? told = null)
+    {
+        for (var minutes = 0; !await condition(); minutes++)
         {
-            Assert.True(minutes < 100, $"{maintenance} did not come");
-            _clock.Advance(TimeSpan.FromMinutes(1));
-            await Task.Delay(100, Token);
+            Assert.True(minutes < 100, $"{told} did not come");
+            await AdvanceAsync();
         }
     }
 
