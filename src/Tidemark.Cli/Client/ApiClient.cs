@@ -21,6 +21,9 @@ internal sealed record ApiAnswer(string Path, int Status, TimeSpan Elapsed, Json
     public long? DataPoints
         => Body.TryGetProperty("data_points", out var points) || Body.TryGetProperty("count", out points) ? points.GetInt64() : null;
 
+    /// <summary>From when on there are raw readings, where retention has dropped some of what was asked for.</summary>
+    public Instant? DataFrom => Text("data_from") is { } text && Instant.TryParse(text, out var from) ? from : null;
+
     private string? Text(string member)
         => Body.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }

@@ -94,11 +94,7 @@ internal static class ClientCommand
         Terminal.Line(client.Server);
         Terminal.Table(
             ["endpoint", "status", "time", "data points"],
-            walk.Answers.Select(a => new[] {
-                a.Path,
-                a.Error ?? $"{a.Status}",
-                Milliseconds(a.Elapsed.TotalMilliseconds),
-                a.DataPoints is { } points ? Readable.Count(points) : "" }));
+            walk.Answers.Select(a => new[] { a.Path, a.Error ?? $"{a.Status}", Milliseconds(a.Elapsed.TotalMilliseconds), Points(a) }));
     }
 
     private static void Show(List<Comparison> comparisons, string? chart)
@@ -108,9 +104,8 @@ internal static class ClientCommand
             comparisons.Select(c => new[]
             {
                 c.Name, Readable.Count(c.DataPoints), Milliseconds(c.RawMs), Milliseconds(c.AggregateMs),
-                string.Create(CultureInfo.InvariantCulture, $"{c.Speedup:0.0}x"), c.Agrees
-                    ? "agree"
-                    : $"{Readable.Count(c.Differences, "bucket")} differ",
+                string.Create(CultureInfo.InvariantCulture, $"{c.Speedup:0.0}x"),
+                (c.Agrees ? "agree" : $"{Readable.Count(c.Differences, "bucket")} differ") + From(c.DataFrom),
             }));
         ComparisonChart.Draw(comparisons);
         if (chart is not null)
@@ -124,18 +119,25 @@ internal static class ClientCommand
         client.Server,
         walk.SensorId,
         walk.Metric,
-        Endpoints = walk.Answers
-            .Select(a => new { a.Path, a.Status, TimeMs = Math.Round(a.Elapsed.TotalMilliseconds, 3), a.DataPoints, a.Error }),
+        Endpoints = walk.Answers.Select(a => new
+        {
+            a.Path,
+            a.Status,
+            TimeMs = Math.Round(a.Elapsed.TotalMilliseconds, 3),
+            a.DataPoints,
+            a.DataFrom,
+            a.Error,
+        }),
         Queries = comparisons.Select(c => new
         {
             c.Name,
             c.Aggregation,
             c.DataPoints,
             RawMs = Math.Round(c.RawMs, 3),
-            AggregateMs = Math
-            .Round(c.AggregateMs, 3),
+            AggregateMs = Math.Round(c.AggregateMs, 3),
             Speedup = Math.Round(c.Speedup, 2),
-            c.Differences
+            c.Differences,
+            c.DataFrom,
         }),
         Chart = chart,
     });
@@ -163,6 +165,11 @@ internal static class ClientCommand
 
         return failed > 0 || differing.Count > 0 ? ExitCode.Failure : ExitCode.Success;
     }
+
+    private static string Points(ApiAnswer answer)
+        => (answer.DataPoints is { } points ? Readable.Count(points) : "") + From(answer.DataFrom);
+
+    private static string From(Instant? dataFrom) => dataFrom is { } from ? $" from {from} on" : "";
 
     private static string Milliseconds(double value) => string.Create(CultureInfo.InvariantCulture, $"{value:0.0} ms");
 }

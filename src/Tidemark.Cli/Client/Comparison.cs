@@ -8,7 +8,9 @@ namespace Tidemark.Cli.Client;
 /// <param name="RawMs">The median time from raw readings.</param>
 /// <param name="AggregateMs">The median time from the aggregate.</param>
 /// <param name="Differences">Buckets in which the two answers differ.</param>
-internal sealed record Comparison(string Name, string Aggregation, int DataPoints, double RawMs, double AggregateMs, int Differences)
+/// <param name="DataFrom">Where retention has dropped raw readings: only buckets from here on are compared.</param>
+internal sealed record Comparison(
+    string Name, string Aggregation, int DataPoints, double RawMs, double AggregateMs, int Differences, Instant? DataFrom = null)
 {
     /// <summary>How many times faster the aggregate is.</summary>
     public double Speedup => RawMs / AggregateMs;
@@ -42,8 +44,9 @@ internal sealed record ComparedQuery(string Name, string Aggregation, BucketWidt
             aggregate.Add(await AskAsync(client, $"{path}&source=aggregate", cancellationToken));
         }
 
-        var (points, differences) = Compare(Points(raw[^1]), Points(aggregate[^1]));
-        return new Comparison(Name, Aggregation, points, Median(raw), Median(aggregate), differences);
+        var from = raw[^1].DataFrom;
+        var (points, differences) = Compare(Points(raw[^1], from), Points(aggregate[^1], from));
+        return new Comparison(Name, Aggregation, points, Median(raw), Median(aggregate), differences, from);
     }
 
     /// <summary>Sums and averages may differ in the last digits, because they are added up in another order.</summary>
@@ -68,10 +71,13 @@ internal sealed record ComparedQuery(string Name, string Aggregation, BucketWidt
         return answer.IsSuccess ? answer : throw new CommandFailedException($"{client.Server}{path}: {answer.Error}");
     }
 
-    private static Dictionary<string, (double? Average, long Count)> Points(ApiAnswer answer)
-        => answer.Body.GetProperty("data").EnumerateArray().ToDictionary(
+    private static Dictionary<string, (double? Average, long Count)> Points(ApiAnswer answer, Instant? from)
+        => answer.Body.GetProperty("data").EnumerateArray().Where(point => !(Time(point) < from)).ToDictionary(
             point => point.GetProperty("time").GetString()!,
             point => (Number(point.GetProperty("average")), point.GetProperty("reading_count").GetInt64()));
+
+    private static Instant Time(JsonElement point)
+        => Instant.TryParse(point.GetProperty("time").GetString(), out var time) ? time : Instant.MinValue;
 
     private static double? Number(JsonElement element) => element.ValueKind == JsonValueKind.Null ? null : element.GetDouble();
 

@@ -109,6 +109,11 @@ internal static class ExportCommand
         var table = arguments.GetRequiredValue(Table);
         if (table == Raw)
         {
+            if (await store.ReadRawHorizonAsync(cancellationToken) is { } horizon && range.From < horizon)
+            {
+                Terminal.Note($"retention has dropped the readings before {horizon}: the export begins there");
+            }
+
             return null;
         }
 

@@ -55,7 +55,7 @@ internal static class FleetEndpoint
             await series.FlushIfFullAsync(cancellationToken);
         }
 
-        await series.EndAsync(cancellationToken);
+        await (source == "raw" ? series.EndRawAsync(store, query.Range, cancellationToken) : series.EndAsync(cancellationToken));
     }
 
     private static string ReadMetric(IQueryCollection query, TelemetrySchema schema, List<string> errors)

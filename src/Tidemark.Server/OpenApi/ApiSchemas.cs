@@ -15,7 +15,11 @@ internal static class ApiSchemas
 
     public static OpenApiSchema Raw(TelemetrySchema schema) => Object(
         "Readings, ascending by time.",
-        [("sensor_id", Text("Whose.")), .. Series(Object("A reading.", [("time", Time("When it was measured.")), .. Metrics(schema)]))]);
+        [
+            ("sensor_id", Text("Whose.")),
+            .. Series(Object("A reading.", [("time", Time("When it was measured.")), .. Metrics(schema)])),
+            DataFrom("Where"),
+        ]);
 
     public static OpenApiSchema Aggregate(TelemetrySchema schema)
     {
@@ -47,6 +51,7 @@ internal static class ApiSchemas
                 ("average", Number("Over all values of all sensors; null without one.")),
                 ("reading_count", Count("Readings of all sensors.")),
             ])),
+            DataFrom("With source=raw only: where"),
         ]);
 
     /// <summary>What is sent: one reading, or an array of them.</summary>
@@ -68,6 +73,9 @@ internal static class ApiSchemas
         reading.AdditionalPropertiesAllowed = false;
         return reading;
     }
+
+    private static (string Name, OpenApiSchema Schema) DataFrom(string when)
+        => ("data_from", Nullable(Time($"{when} retention has dropped readings of the range, from when on none is missing; else null.")));
 
     private static IEnumerable<(string Name, OpenApiSchema Schema)> Series(OpenApiSchema row) =>
     [

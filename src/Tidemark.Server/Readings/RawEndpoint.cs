@@ -39,7 +39,7 @@ internal static class RawEndpoint
             {
                 if (!TryWrite(series, batch, row, names))
                 {
-                    await series.EndAsync(cancellationToken);
+                    await series.EndRawAsync(store, query.Range, cancellationToken);
                     return;
                 }
 
@@ -47,7 +47,7 @@ internal static class RawEndpoint
             }
         }
 
-        await series.EndAsync(cancellationToken);
+        await series.EndRawAsync(store, query.Range, cancellationToken);
     }
 
     private static bool TryWrite(SeriesAnswer series, ReadingBatch batch, int row, Names names)

@@ -17,10 +17,12 @@ public sealed record QueryTiming(double TimeMs, long DataPoints);
 /// <param name="Period">Always <c>7 days</c>.</param>
 /// <param name="RawQuery">Computed from raw readings.</param>
 /// <param name="AggregateQuery">Read from the aggregate.</param>
+/// <param name="DataFrom">Where retention has dropped raw readings of the seven days: from when on there are any.</param>
 /// <param name="Speedup">How many times faster the aggregate is, such as <c>14.3x</c>.</param>
 /// <param name="ImprovementPercent">The share of the time that the aggregate saves.</param>
 public sealed record PerformanceAnswer(
-    string SensorId, string Period, QueryTiming RawQuery, QueryTiming AggregateQuery, string Speedup, double ImprovementPercent);
+    string SensorId, string Period, QueryTiming RawQuery, QueryTiming AggregateQuery, Instant? DataFrom, string Speedup,
+    double ImprovementPercent);
 
 internal static class PerformanceEndpoint
 {
@@ -45,9 +47,10 @@ internal static class PerformanceEndpoint
         var query = new AggregateQuery(store.Schema.Finest.Name, id, Week.Until(Instant.From(clock.GetUtcNow())));
         var raw = await RunAsync(store, query with { FromRaw = true }, cancellationToken);
         var aggregate = await RunAsync(store, query, cancellationToken);
+        var horizon = await store.ReadRawHorizonAsync(cancellationToken);
         var factor = raw.TimeMs / aggregate.TimeMs;
         return new PerformanceAnswer(
-            id, "7 days", raw, aggregate,
+            id, "7 days", raw, aggregate, query.Range.From < horizon ? horizon : null,
             string.Create(CultureInfo.InvariantCulture, $"{factor:0.0}x"), Math.Round(100 * (1 - (1 / factor)), 1));
     }
 

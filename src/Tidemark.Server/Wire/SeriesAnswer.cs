@@ -5,7 +5,8 @@ namespace Tidemark.Server.Wire;
 
 /// <summary>
 /// Writes the rows of an answer and what is only known after them: <c>data</c>, then <c>data_points</c>,
-/// <c>query_time_ms</c> and, when the answer stopped at the most rows allowed, <c>truncated</c> and <c>next_from</c>.
+/// <c>query_time_ms</c>, when it comes from raw readings <c>data_from</c>, and, when it stopped at the most rows allowed,
+/// <c>truncated</c> and <c>next_from</c>.
 /// </summary>
 internal sealed class SeriesAnswer(AnswerWriter answer, int maxRows)
 {
@@ -38,9 +39,32 @@ internal sealed class SeriesAnswer(AnswerWriter answer, int maxRows)
 
     public ValueTask EndAsync(CancellationToken cancellationToken)
     {
+        EndData();
+        return CompleteAsync(cancellationToken);
+    }
+
+    /// <summary>
+    /// Ends an answer from raw readings, and says from when on it has all of them where retention has dropped some of the range.
+    /// </summary>
+    public async ValueTask EndRawAsync(ITelemetryStore store, TimeRange range, CancellationToken cancellationToken)
+    {
+        EndData();
+
+        // Asked after the rows: what retention drops meanwhile makes this too late, never too early.
+        var horizon = await store.ReadRawHorizonAsync(cancellationToken);
+        Json.WriteString("data_from"u8, range.From < horizon ? horizon.ToString() : null);
+        await CompleteAsync(cancellationToken);
+    }
+
+    private void EndData()
+    {
         Json.WriteEndArray();
         Json.WriteNumber("data_points"u8, _rows);
         Json.WriteNumber("query_time_ms"u8, Math.Round(Stopwatch.GetElapsedTime(_started).TotalMilliseconds, 3));
+    }
+
+    private ValueTask CompleteAsync(CancellationToken cancellationToken)
+    {
         if (_next is { } next)
         {
             Json.WriteBoolean("truncated"u8, true);

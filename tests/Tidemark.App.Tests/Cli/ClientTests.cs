@@ -46,6 +46,24 @@ public sealed class ClientTests : IDisposable
     }
 
     [Fact]
+    public async Task Only_what_retention_has_left_raw_is_compared()
+    {
+        await using var store = await OpenAsync(TimeSpan.FromHours(30));
+        await FillAsync(store);
+        await store.RetainAsync(CancellationToken.None);
+        Assert.NotNull(await store.ReadRawHorizonAsync(CancellationToken.None));
+        await using var server = await ServeAsync(store);
+        var output = await _folder.SucceedAsync("client", "--port", Port(server));
+        Assert.Matches(@"(?m)^Query 1: .* agree from \S+Z on\s*$", output);
+        await server.StopAsync();
+        await store.DisposeAsync();
+        _folder.Write("tidemark.json", """{ "chunk_interval": "1h", "retention": "30h" }""");
+        var result = await _folder.RunAsync("export", "raw", "--output", "raw.csv");
+        Assert.Matches(@"^retention has dropped the readings before \S+Z: the export begins there\n$", result.Error);
+        Assert.Equal(0, result.ExitCode);
+    }
+
+    [Fact]
     public async Task Aggregates_that_wait_for_a_refresh_are_found_to_differ()
     {
         await using var store = await OpenAsync();
@@ -110,11 +128,11 @@ public sealed class ClientTests : IDisposable
         Assert.Equal((2, $"tidemark: {message}; see tidemark client --help\n"), (result.ExitCode, result.Error));
     }
 
-    private async Task<ITelemetryStore> OpenAsync()
+    private async Task<ITelemetryStore> OpenAsync(TimeSpan? retention = null)
     {
-        var store = await DuckDbStore.OpenAsync(
-            new DuckDbOptions { Folder = _folder.Data, Schema = Options(true).Schema },
-            CancellationToken.None);
+        var options = new DuckDbOptions { Folder = _folder.Data, Schema = Options(true).Schema };
+        options = retention is null ? options : options with { Retention = retention, ChunkInterval = TimeSpan.FromHours(1) };
+        var store = await DuckDbStore.OpenAsync(options, CancellationToken.None);
         await store.InitializeAsync(CancellationToken.None);
         return store;
     }

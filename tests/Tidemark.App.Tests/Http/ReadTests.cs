@@ -79,7 +79,7 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
     public async Task Raw_gives_a_day_unless_asked_otherwise()
     {
         var raw = await _server.GetAsync("/api/sensors/sensor_001/raw");
-        Assert.Equal(["sensor_id", "period", "data", "data_points", "query_time_ms"], Members(raw));
+        Assert.Equal(["sensor_id", "period", "data", "data_points", "query_time_ms", "data_from"], Members(raw));
         Assert.Equal("1d", raw["period"]!.GetValue<string>());
         Assert.Equal(144, raw["data_points"]!.GetValue<int>());
         var rows = raw["data"]!.AsArray();
@@ -163,7 +163,10 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
     {
         var answer = await _server.GetAsync(
             $"/api/fleet/daily?metric=pressure&from=2026-11-10T00:00:00Z&to=2026-11-12T00:00:00Z&source={source}");
-        Assert.Equal(["aggregation", "metric", "source", "period", "from", "to", "data", "data_points", "query_time_ms"], Members(answer));
+        string[] ofRaw = source == "raw" ? ["data_from"] : [];
+        Assert.Equal(
+            ["aggregation", "metric", "source", "period", "from", "to", "data", "data_points", "query_time_ms", .. ofRaw],
+            Members(answer));
         Assert.Equal(source, answer["source"]!.GetValue<string>());
         var rows = answer["data"]!.AsArray();
         Assert.Equal(2, rows.Count);
@@ -177,7 +180,9 @@ public sealed class ReadTests(ReadServer fixture) : IClassFixture<ReadServer>
     public async Task Performance_really_runs_both_queries(string query, string sensor)
     {
         var answer = await _server.GetAsync($"/api/stats/performance{query}");
-        Assert.Equal(["sensor_id", "period", "raw_query", "aggregate_query", "speedup", "improvement_percent"], Members(answer));
+        Assert.Equal(
+            ["sensor_id", "period", "raw_query", "aggregate_query", "data_from", "speedup", "improvement_percent"],
+            Members(answer));
         Assert.Equal((sensor, "7 days"), (answer["sensor_id"]!.GetValue<string>(), answer["period"]!.GetValue<string>()));
         Assert.Equal(168, answer["raw_query"]!["data_points"]!.GetValue<int>());
         Assert.Equal(168, answer["aggregate_query"]!["data_points"]!.GetValue<int>());
