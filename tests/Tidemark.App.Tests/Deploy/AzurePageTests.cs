@@ -147,6 +147,15 @@ public sealed partial class AzurePageTests
     public void It_leads_from_one_s_own_machine_to_the_API_by_the_client()
         => Assert.Matches(@"TIDEMARK_STORE=https://[^\n]+\ndotnet run [^\n]+ -- client\n", Section("4. Ask"));
 
+    /// <summary>Azure adds them to every component of Application Insights, and Terraform deletes nothing that it hasn't made.</summary>
+    [Fact]
+    public void It_tells_what_Azure_adds_that_stops_a_destroy()
+    {
+        Assert.Contains("azurerm_application_insights", Repository.Read("deploy/azure/alerts.tf"), StringComparison.Ordinal);
+        Assert.Contains("still contains Resources", Section("Clean up"), StringComparison.Ordinal);
+        Assert.Contains("Failure Anomalies - tidemark", Section("Clean up"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void It_names_no_price() => Assert.DoesNotMatch(@"[$€£]\s?\d|\d\s?(USD|EUR|dollars?|euros?)\b", Page);
 
