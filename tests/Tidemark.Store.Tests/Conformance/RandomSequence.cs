@@ -13,6 +13,7 @@ internal sealed class RandomSequence
     private readonly IStoreFixture _fixture;
     private readonly CancellationToken _token;
     private readonly ReferenceFixture _reference = new();
+    private readonly AggregateEntry[] _entries;
     private readonly StoreSettings _all;
     private StoreSettings _settings;
     private readonly List<string> _log = [];
@@ -22,8 +23,10 @@ internal sealed class RandomSequence
     public RandomSequence(int seed, IStoreFixture fixture, CancellationToken token)
     {
         (_seed, _random, _fixture, _token) = (seed, new Random(seed), fixture, token);
+        _entries = RandomAggregates();
         _all = RandomSettings();
-        _settings = Chance(0.3) ? SomeAggregates() : _all;
+        _settings = _all;
+        _settings = Chance(0.3) ? Other() : _all;
     }
 
     public int Steps { get; private set; }
@@ -51,26 +54,33 @@ internal sealed class RandomSequence
         }
     }
 
+    private AggregateEntry[] RandomAggregates()
+    {
+        TimeSpan? retention = Chance(0.3) ? TimeSpan.FromDays(_random.Next(6, 15)) : null;
+        return Chance(0.5)
+            ? [.. TestSchema.Chain(retention)]
+            :
+            [
+                new("quarters", "15 minutes"), new("shift", "8 hours", "quarters", retention), new("weekly", "7 days", "shift"),
+                new("peak_hours", "1 day", Columns: TestSchema.PeakColumns),
+            ];
+    }
+
     private StoreSettings RandomSettings()
     {
-        TimeSpan? hourlyRetention = Chance(0.3) ? TimeSpan.FromDays(_random.Next(6, 15)) : null;
-        AggregateEntry[] entries = Chance(0.5)
-            ? [.. TestSchema.Chain(hourlyRetention)]
-            : [new("quarters", "15 minutes"), new("shift", "8 hours", "quarters", hourlyRetention), new("weekly", "7 days", "shift"), new(
-                "peak_hours",
-                "1 day",
-                Columns: TestSchema.PeakColumns)];
         var settings = new StoreSettings
         {
-            Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], entries),
+            Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], _entries),
             ChunkInterval = TimeSpan.FromHours(Pick(24, 60, 168, 168)),
             CompressAfter = Chance(0.8) ? TimeSpan.FromDays(_random.Next(1, 8)) : null,
             Retention = Chance(0.6) ? TimeSpan.FromDays(_random.Next(4, 20)) : null,
             RealTime = Chance(0.85),
             ChunkOrigin = _fixture.ChunkOrigin,
         };
-        _log.Add($"aggregates {string.Join(", ", entries.Select(e => $"{e.Name} {e.Bucket} {e.Retention}"))}; chunks "
-            + $"{settings.ChunkInterval}, compress {settings.CompressAfter}, retention {settings.Retention}, tail {settings.RealTime}");
+        var aggregates = string.Join(", ", _entries.Select(e => $"{e.Name} {e.Bucket} {e.Retention}"));
+        _log.Add(
+            $"aggregates {aggregates}; chunks {settings.ChunkInterval}, compress {settings.CompressAfter}, retention {settings.Retention}, "
+            + $"tail {settings.RealTime}");
         return settings;
     }
 
@@ -80,13 +90,13 @@ internal sealed class RandomSequence
         < 12 => RefreshAsync(),
         < 14 => CompressAsync(),
         < 16 => RetainAsync(),
-        < 17 => OpenAsync(Chance(0.5) ? _settings : SomeAggregates()),
+        < 17 => OpenAsync(Chance(0.3) ? _settings : Other()),
         _ => PassTimeAsync(),
     };
 
     private async Task WriteAsync()
     {
-        var batch = new ReadingBatch(2);
+        var batch = new ReadingBatch(Metrics.Count);
         var horizon = await _expected.ReadRawHorizonAsync(_token);
         var back = Pick(1, 24, 24 * 6, 24 * 6, 24 * 30, 24 * 365 * 20);
         for (var i = _random.Next(1, 16); i > 0; i--)
@@ -94,13 +104,11 @@ internal sealed class RandomSequence
             var time = Now - TimeSpan.FromMinutes(_random.Next(-60, back * 60) / 5 * 5) + TimeSpan.FromMicroseconds(Pick(0, 0, 0, 1, -1));
             if (horizon is null || time >= horizon || Chance(0.005))
             {
-                batch.Add(Pick(Sensors), time, [Value(), Value()]);
+                batch.Add(Pick(Sensors), time, [.. Metrics.Select(_ => Value())]);
             }
         }
 
-        var rows = Enumerable.Range(0, batch.Count).Select(row => batch[row]).Select(
-            r => string.Create(CultureInfo.InvariantCulture, $"{r.SensorId}@{r.Time}={r.Values[0]};{r.Values[1]}"));
-        _log.Add($"write {string.Join(" ", rows)}");
+        _log.Add($"write {Text(Enumerable.Range(0, batch.Count).Select(row => batch[row]))}");
         await BothAsync(store => store.WriteAsync(batch, _token));
     }
 
@@ -138,35 +146,70 @@ internal sealed class RandomSequence
         await BothAsync(store => store.RetainAsync(_token));
     }
 
+    /// <summary>Clocks are put back, too.</summary>
     private Task PassTimeAsync()
     {
-        var span = TimeSpan.FromMinutes(Pick(20, 60 * 5, 60 * 24 * 3, 60 * 24 * 12));
+        var span = TimeSpan.FromMinutes(Pick(20, 60 * 5, 60 * 24 * 3, 60 * 24 * 12, -20, -60 * 30));
         _log.Add($"pass {span}");
         Advance(span);
         return Task.CompletedTask;
     }
 
-    /// <summary>Some of the aggregates, each with its sources: the others are taken away, or not there yet.</summary>
-    private StoreSettings SomeAggregates()
+    /// <summary>
+    /// Some of the aggregates, each with its sources: the others are taken away, or not there yet. And other metrics: those that are there
+    /// in another order, one more, or one less, which is refused.
+    /// </summary>
+    private StoreSettings Other()
     {
-        var kept = new HashSet<AggregateDefinition>();
+        var kept = new HashSet<string>();
         foreach (var aggregate in _all.Schema.Aggregates.Where(_ => Chance(0.6)).DefaultIfEmpty(_all.Schema.Aggregates[0]))
         {
             for (var a = aggregate; a is not null; a = a.Source)
             {
-                kept.Add(a);
+                kept.Add(a.Name);
             }
         }
 
-        return _all with { Schema = new TelemetrySchema(_all.Schema.Metrics, [.. _all.Schema.Aggregates.Where(kept.Contains)]) };
+        // The extra columns are computed from the first.
+        Metric[] others = [.. Chance(0.5) ? Metrics.Skip(1) : Metrics.Skip(1).Reverse()];
+        others = Pick(0, 0, 0, 0, 1, 2) switch
+        {
+            1 => others[..^1],
+            2 when others.Length < 3 => [.. others, TestSchema.Metric(others.Length == 2 ? "wind" : "pressure")],
+            _ => others,
+        };
+        return _all with { Schema = TestSchema.Create([Metrics[0], .. others], _entries.Where(e => kept.Contains(e.Name))) };
     }
 
+    private IReadOnlyList<Metric> Metrics => _settings.Schema.Metrics;
+
+    /// <summary>What is refused leaves the store as it was.</summary>
     private async Task OpenAsync(StoreSettings settings)
     {
-        _settings = settings;
-        _log.Add($"open with {string.Join(", ", settings.Schema.Aggregates)}");
-        _expected = await _reference.OpenAsync(_settings, _token);
-        _actual = await _fixture.OpenAsync(_settings, _token);
+        var metrics = string.Join(", ", settings.Schema.Metrics.Select(m => m.Name));
+        _log.Add($"open with {string.Join(", ", settings.Schema.Aggregates)}; {metrics}");
+        var (expected, actual) = (await TryOpenAsync(_reference, settings), await TryOpenAsync(_fixture, settings));
+        Assert.True(expected is null == actual is null, $"the reference {(expected is null ? "refuses" : "takes")} this schema");
+        if (expected is null || actual is null)
+        {
+            await OpenAsync(_settings);
+            return;
+        }
+
+        (_expected, _actual, _settings) = (expected, actual, settings);
+    }
+
+    /// <returns>Null when the schema is refused.</returns>
+    private async Task<ITelemetryStore?> TryOpenAsync(IStoreFixture fixture, StoreSettings settings)
+    {
+        try
+        {
+            return await fixture.OpenAsync(settings, _token);
+        }
+        catch (StoreException e) when (e.Kind == StoreErrorKind.SchemaMismatch)
+        {
+            return null;
+        }
     }
 
     /// <summary>After each step every kind of read, of an aggregate and a sensor drawn anew; at the end of them all.</summary>
@@ -191,7 +234,7 @@ internal sealed class RandomSequence
             {
                 await CompareAsync(aggregate, new AggregateQuery(aggregate.Name, null, range, FromRaw: true));
                 await CompareFleetAsync(
-                    new FleetQuery(aggregate.Name, Pick("temperature", "humidity"), Chance(0.5) ? TimeRange.All : range, Chance(0.3)));
+                    new FleetQuery(aggregate.Name, Pick([.. Metrics]).Name, Chance(0.5) ? TimeRange.All : range, Chance(0.3)));
             }
         }
 
@@ -290,20 +333,31 @@ internal sealed class RandomSequence
         => status.Chunks.Select(c => (c.Range, c.Rows, c.Compressed));
 
     private static string Text(IEnumerable<Reading> readings)
-        => string.Join(
-            " ",
-            readings.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.SensorId}@{r.Time}={r.Values[0]:R};{r.Values[1]:R}")));
+        => string.Join(" ", readings.Select(r => $"{r.SensorId}@{r.Time}={string.Join(';', r.Values.Select(Text))}"));
+
+    private static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
     private Instant Now => Instant.From(_reference.Clock.GetUtcNow());
 
     private void Advance(TimeSpan span)
     {
-        _fixture.Clock.Advance(span);
-        _reference.Clock.SetUtcNow(_fixture.Clock.GetUtcNow());
+        _fixture.Clock.AdjustTime(_fixture.Clock.GetUtcNow() + span);
+        _reference.Clock.AdjustTime(_fixture.Clock.GetUtcNow());
     }
 
     private TimeRange RandomRange()
     {
+        if (Chance(0.1))
+        {
+            // The ends of time.
+            return Pick(
+                new TimeRange(Instant.MinValue, Now),
+                new TimeRange(Now, Instant.MaxValue),
+                new TimeRange(Instant.MinValue, Instant.MinValue + TimeSpan.FromDays(1)),
+                new TimeRange(Instant.MaxValue - TimeSpan.FromHours(1), Instant.MaxValue),
+                TimeRange.All);
+        }
+
         var from = Now - TimeSpan.FromMinutes(_random.Next(-60, 60 * 24 * 30));
         return new TimeRange(from, from + TimeSpan.FromMinutes(_random.Next(1, 60 * Pick(2, 48, 24 * 20))));
     }
