@@ -45,7 +45,7 @@ internal static class DemoCommand
         var steps = new List<Step>();
         var generated = await Terminal.ProgressAsync(
             "generate", progress => GenerateCommand.WriteHistoryAsync(store, Plan, TimeSpan.FromDays(30), progress, cancellationToken));
-        steps.Add(new Step("generate", Readable.Written(generated.Result), generated.ElapsedMs));
+        steps.Add(new Step("generate", $"{Readable.Written(generated.Result)}{Readable.Refused(generated.Result)}", generated.ElapsedMs));
         foreach (var refreshed in await RefreshCommand.RefreshAsync(store, [], null, _ => { }, cancellationToken))
         {
             steps.Add(new Step(

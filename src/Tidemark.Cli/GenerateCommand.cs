@@ -110,15 +110,20 @@ internal static class GenerateCommand
                 report.To,
                 report.Result.Written,
                 report.Result.Replaced,
-                report.Result
-                .Unchanged,
+                report.Result.Unchanged,
                 report.Result.AppendOnly,
-                report.ElapsedMs
+                report.Result.Refused,
+                report.ElapsedMs,
             });
         }
         else
         {
             Terminal.Line(report.ToString());
+        }
+
+        if (report.Result is { Refused: > 0, Written: 0, Replaced: 0, Unchanged: 0 })
+        {
+            return ExitCode.Failure;
         }
 
         if (arguments.GetValue(Live))
@@ -143,7 +148,7 @@ internal static class GenerateCommand
         }
         catch (OperationCanceledException)
         {
-            Terminal.Note($"live: {Readable.Written(result)}");
+            Terminal.Note($"live: {Readable.Written(result)}{Readable.Refused(result)}");
         }
     }
 }
@@ -156,6 +161,6 @@ internal static class GenerateCommand
 internal sealed record GenerateReport(int Sensors, Instant From, Instant To, WriteResult Result, long ElapsedMs)
 {
     public override string ToString()
-        => $"generate: {Readable.Count(Sensors, "sensor")}, {From} to {To}: {Readable.Written(Result)} in "
+        => $"generate: {Readable.Count(Sensors, "sensor")}, {From} to {To}: {Readable.Written(Result)}{Readable.Refused(Result)} in "
             + $"{Readable.Elapsed(TimeSpan.FromMilliseconds(ElapsedMs))}";
 }

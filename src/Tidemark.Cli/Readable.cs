@@ -32,4 +32,8 @@ internal static class Readable
         ? $"{Count(result.Written)} appended, {Count(result.Unchanged)} of this load were there (append-only: what is sent again "
             + "otherwise is stored again)"
         : $"{Count(result.Written)} written, {Count(result.Replaced)} replaced, {Count(result.Unchanged)} unchanged";
+
+    /// <summary>What goes on after <see cref="Written"/>: nothing where nothing was refused.</summary>
+    public static string Refused(WriteResult result)
+        => result.Refused == 0 ? "" : $", {Count(result.Refused)} refused ({result.Refusals?[0].Error})";
 }

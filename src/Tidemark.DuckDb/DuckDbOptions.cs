@@ -1,3 +1,5 @@
+using Tidemark.Configuration;
+
 namespace Tidemark.DuckDb;
 
 /// <summary>What the embedded engine needs to know.</summary>
@@ -16,6 +18,9 @@ public sealed record DuckDbOptions
 
     /// <summary>How long raw readings are kept; null for ever.</summary>
     public TimeSpan? Retention { get; init; }
+
+    /// <summary>How many sensors the store may have.</summary>
+    public int MaxSensors { get; init; } = TidemarkOptions.DefaultMaxSensors;
 
     /// <summary>Whether aggregate reads add the tail that is not materialised yet.</summary>
     public bool RealTime { get; init; } = true;

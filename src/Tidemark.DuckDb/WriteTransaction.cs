@@ -30,7 +30,11 @@ public sealed partial class DuckDbStore
             var keys = ArrayPool<int>.Shared.Rent(batch.Count);
             try
             {
-                MapKeys(batch, keys);
+                if (MapKeys(batch, keys) is { Count: > 0 } refused)
+                {
+                    return Add(batch.Without(refused)).Refuse([.. refused.Select(RefusedReading.OfNewSensor)]);
+                }
+
                 var rows = Order(batch, keys);
                 var known = FindKnown(batch, keys, rows);
                 var (unchanged, replaced) = LookUp(batch, keys, known);
@@ -94,8 +98,10 @@ public sealed partial class DuckDbStore
             }
         }
 
-        private void MapKeys(ReadingBatch batch, int[] keys)
+        /// <returns>The rows of new sensors beyond those that the store may have: they have no key.</returns>
+        private List<int> MapKeys(ReadingBatch batch, int[] keys)
         {
+            var refused = new List<int>();
             string? lastId = null;
             var lastKey = 0;
             for (var row = 0; row < batch.Count; row++)
@@ -105,13 +111,23 @@ public sealed partial class DuckDbStore
                 {
                     lastId = id;
                     lastKey = Key(id);
-                    _written.Add(lastKey);
+                    if (lastKey >= 0)
+                    {
+                        _written.Add(lastKey);
+                    }
                 }
 
                 keys[row] = lastKey;
+                if (lastKey < 0)
+                {
+                    refused.Add(row);
+                }
             }
+
+            return refused;
         }
 
+        /// <returns>Below zero for a new sensor that has no place.</returns>
         private int Key(string id)
         {
             if (store._sensors.TryGetKey(id, out var key) || _newKeys.TryGetValue(id, out key))
@@ -120,6 +136,11 @@ public sealed partial class DuckDbStore
             }
 
             key = store._sensors.Count + _newIds.Count;
+            if (key >= store._options.MaxSensors)
+            {
+                return -1;
+            }
+
             _newKeys.Add(id, key);
             _newIds.Add(id);
             return key;

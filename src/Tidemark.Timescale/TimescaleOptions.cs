@@ -19,6 +19,9 @@ public sealed record TimescaleOptions
     /// <summary>How long raw readings are kept; null for ever.</summary>
     public TimeSpan? Retention { get; init; }
 
+    /// <summary>How many sensors the store may have.</summary>
+    public int MaxSensors { get; init; } = TidemarkOptions.DefaultMaxSensors;
+
     /// <summary>Whether aggregate reads add the tail that is not materialised yet.</summary>
     public bool RealTime { get; init; } = true;
 

@@ -9,6 +9,9 @@ public sealed partial class TimescaleStore
     // every write either is seen by the refresh or knows that it is late.
     private const long WriteFence = InitializeLock + 1;
 
+    // Taken by a write with new sensors until it commits: their number is counted under it.
+    private const long NewSensors = InitializeLock + 2;
+
     /// <summary>
     /// Writes batches in one transaction. Most readings are newer than all that their sensor has, and those can't meet a stored
     /// one; only the others are looked up. The row of each sensor is locked first, so that what was seen stays true.
@@ -20,12 +23,21 @@ public sealed partial class TimescaleStore
         private const int RowsPerInsert = 20_000;
         private const int RowsPerProbe = 1000;
 
-        private readonly SortedRows _rows = sorted;
+        private IReadOnlyList<int>[] _refused = [];
+        private SortedRows _rows = null!;
         private readonly Dictionary<int, double[]> _stored = [];
         private StoreState _state = null!;
         private Instant[] _latest = [];
 
         public async Task<WriteResult[]> RunAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+        {
+            var results = await WriteAsync(connection, cancellationToken);
+            return _refused.Length == 0
+                ? results
+                : [.. results.Zip(_refused, (result, rows) => result.Refuse([.. rows.Select(RefusedReading.OfNewSensor)]))];
+        }
+
+        private async Task<WriteResult[]> WriteAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
         {
             if (store._options.AppendOnly)
             {
@@ -34,13 +46,13 @@ public sealed partial class TimescaleStore
 
             try
             {
-                return await RunAsync(connection, store._copy, cancellationToken);
+                return await WriteAsync(connection, store._copy, cancellationToken);
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
             {
                 // Somebody wrote the same readings by SQL, and the sensor's last reading doesn't tell.
                 await ExecuteAsync(connection, "ROLLBACK", cancellationToken);
-                return await RunAsync(connection, copy: false, cancellationToken);
+                return await WriteAsync(connection, copy: false, cancellationToken);
             }
         }
 
@@ -48,7 +60,7 @@ public sealed partial class TimescaleStore
         /// 1. Lock the sensors and learn their last readings, watermarks and horizons. 2. Look up the readings that may exist already.
         /// 3. Tell new, replaced and unchanged. 4. Write what changes. 5. Note last readings and invalid buckets, and commit.
         /// </summary>
-        private async Task<WriteResult[]> RunAsync(NpgsqlConnection connection, bool copy, CancellationToken cancellationToken)
+        private async Task<WriteResult[]> WriteAsync(NpgsqlConnection connection, bool copy, CancellationToken cancellationToken)
         {
             await BeginAsync(connection, cancellationToken);
             await LookUpAsync(connection, copy, cancellationToken);
@@ -68,6 +80,7 @@ public sealed partial class TimescaleStore
 
         private async Task BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
         {
+            (_rows, _refused) = (sorted, []);
             await using var batch = new NpgsqlBatch(connection);
             batch.BatchCommands.Add(new NpgsqlBatchCommand("BEGIN"));
             batch.BatchCommands.Add(new NpgsqlBatchCommand($"SELECT pg_advisory_xact_lock_shared({WriteFence})"));
@@ -86,7 +99,12 @@ public sealed partial class TimescaleStore
             await reader.DisposeAsync();
             if (found.Count < _rows.SensorIds.Length)
             {
-                await LockNewAsync(connection, [.. _rows.SensorIds.Where(id => !found.Contains(id))], cancellationToken);
+                found.UnionWith(await LockNewAsync(connection, [.. _rows.SensorIds.Where(id => !found.Contains(id))], cancellationToken));
+            }
+
+            if (found.Count < _rows.SensorIds.Length)
+            {
+                TakeOutOthers(found);
             }
 
             if (_rows.Earliest < _state.RawHorizon)
@@ -95,22 +113,48 @@ public sealed partial class TimescaleStore
             }
         }
 
-        /// <summary>Sensors without a row get one, before all time, to be locked by: of two that write a new sensor one waits.</summary>
-        private async Task LockNewAsync(NpgsqlConnection connection, string[] ids, CancellationToken cancellationToken)
+        /// <summary>
+        /// Sensors without a row get one, before all time, to be locked by: of two that write a new sensor one waits. All processes add
+        /// sensors one after the other, so that their number is exact.
+        /// </summary>
+        /// <returns>The sensors that have a row now: for the others there is no place.</returns>
+        private async Task<HashSet<string>> LockNewAsync(NpgsqlConnection connection, string[] ids, CancellationToken cancellationToken)
         {
             await using var batch = new NpgsqlBatch(connection);
             Add(
                 batch,
-                new NpgsqlBatchCommand("INSERT INTO tidemark.sensors SELECT id, '-infinity', '{}' FROM unnest($1) id ORDER BY id COLLATE "
-                    + "\"C\" ON CONFLICT DO NOTHING")
-                { Parameters = { Texts(ids) } },
+                new NpgsqlBatchCommand($"SELECT pg_advisory_xact_lock({NewSensors})"),
+                new NpgsqlBatchCommand(
+                    $$"""
+                    INSERT INTO tidemark.sensors
+                    SELECT id, '-infinity', '{}' FROM (
+                        SELECT id FROM unnest($1) WITH ORDINALITY u (id, place)
+                        WHERE NOT EXISTS (SELECT FROM tidemark.sensors s WHERE s.sensor_id = u.id COLLATE "C")
+                        ORDER BY place LIMIT greatest(0, {{store._options.MaxSensors}} - (SELECT count(*) FROM tidemark.sensors))) n
+                    ORDER BY id COLLATE "C" ON CONFLICT DO NOTHING
+                    """)
+                {
+                    Parameters = { Texts(ids) },
+                },
                 new NpgsqlBatchCommand(
                     "SELECT sensor_id, time FROM tidemark.sensors WHERE sensor_id = ANY ($1) ORDER BY sensor_id FOR UPDATE")
                 {
                     Parameters = { Texts(ids) },
                 });
             await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-            await ReadLatestAsync(reader, cancellationToken);
+            await reader.NextResultAsync(cancellationToken);
+            return await ReadLatestAsync(reader, cancellationToken);
+        }
+
+        /// <summary>Goes on with the rows of these sensors alone.</summary>
+        private void TakeOutOthers(HashSet<string> sensors)
+        {
+            int[] Others(ReadingBatch batch)
+                => [.. Enumerable.Range(0, batch.Count).Where(row => !sensors.Contains(batch.SensorIds[row]))];
+            _refused = [.. batches.Select(Others)];
+            var (all, latest) = (_rows, _latest);
+            _rows = new SortedRows([.. batches.Zip(_refused, (batch, rows) => batch.Without(rows))]);
+            _latest = [.. _rows.SensorIds.Select(id => latest[all.Key(id)])];
         }
 
         private async Task<HashSet<string>> ReadLatestAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)

@@ -50,13 +50,14 @@ internal sealed class Importer(
             _batch.ImportId = importId is null ? null : $"{importId}/{part}";
             try
             {
-                _result += await store.WriteAsync(_batch, cancellationToken);
+                await WriteAsync(_batch, row => row, cancellationToken);
             }
             catch (StoreException e) when (e.Kind == StoreErrorKind.OlderThanRetention)
             {
                 // Retention dropped chunks since the horizon was read.
                 validator = await CreateValidatorAsync(cancellationToken);
-                _result += await store.WriteAsync(Revalidate(validator), cancellationToken);
+                var (valid, rows) = Revalidate(validator);
+                await WriteAsync(valid, row => rows[row], cancellationToken);
             }
 
             _batch.Clear();
@@ -68,6 +69,19 @@ internal sealed class Importer(
         rejects.Flush();
         return new ImportSummary(_rows, _result, rejects.Count);
     }
+
+    private async Task WriteAsync(ReadingBatch batch, Func<int, int> origin, CancellationToken cancellationToken)
+    {
+        var result = await store.WriteAsync(batch, cancellationToken);
+        foreach (var refused in result.Refusals ?? [])
+        {
+            Reject(origin(refused.Row), refused.Error);
+        }
+
+        _result += result;
+    }
+
+    private void Reject(int row, string error) => rejects.Add(_origins.Line(row), error, _origins.Text(row));
 
     private async Task<ReadingValidator> CreateValidatorAsync(CancellationToken cancellationToken)
         => new(store.Schema, maxSkew, clock, oldest, await store.ReadRawHorizonAsync(cancellationToken));
@@ -101,23 +115,25 @@ internal sealed class Importer(
         return true;
     }
 
-    /// <summary>The readings of the batch that still may be written; the others become rejects.</summary>
-    private ReadingBatch Revalidate(ReadingValidator validator)
+    /// <summary>The readings of the batch that still may be written, and their rows there; the others become rejects.</summary>
+    private (ReadingBatch Valid, List<int> Rows) Revalidate(ReadingValidator validator)
     {
+        var rows = new List<int>();
         var valid = new ReadingBatch(_batch.MetricCount, _batch.Count) { ImportId = _batch.ImportId };
         for (var row = 0; row < _batch.Count; row++)
         {
             var reading = _batch[row];
             if (validator.Check(reading.SensorId, reading.Time, reading.Values) is { } error)
             {
-                rejects.Add(_origins.Line(row), error, _origins.Text(row));
+                Reject(row, error);
             }
             else
             {
                 valid.Add(reading);
+                rows.Add(row);
             }
         }
 
-        return valid;
+        return (valid, rows);
     }
 }

@@ -16,7 +16,9 @@ internal static class AdminEndpoints
 {
     public static void MapAdmin(this IEndpointRouteBuilder app)
     {
+        // Exports and maintenance take as long as they take.
         var group = app.MapGroup("/api/admin").RequireScope(Scope.Admin);
+        group.DisableRequestTimeout();
         group.AddEndpointFilter(async (context, next) =>
         {
             RefusePlainPosts(context.HttpContext.Request);
@@ -26,8 +28,8 @@ internal static class AdminEndpoints
 
         group.MapPost("/initialize", InitializeAsync).Describe("Admin", "Creates or upgrades everything", "Re-runnable.");
         group.MapPost("/readings", AdminWrites.WriteAsync)
-            .Describe("Admin", "Writes one batch", "Rows as NDJSON, written whole or not at all: arrays of sensor id, microseconds since "
-                + "the epoch, and the values in the schema's order.")
+            .Describe("Admin", "Writes one batch", "Rows as NDJSON: arrays of sensor id, microseconds since the epoch, and the values in "
+                + "the schema's order. A malformed one refuses the whole; the answer names rows that were refused.")
             .TakesLines()
             .TakesQuery("import_id");
         group.MapPost("/plan", (RefreshRequest request, ITelemetryStore store, CancellationToken cancellationToken)

@@ -6,6 +6,10 @@ using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Admin;
 
+/// <summary>
+/// Writes a batch of another Tidemark. Its settings may be others, so every reading is checked against this server's; the store itself
+/// refuses what is older than retention.
+/// </summary>
 internal static class AdminWrites
 {
     public static async Task<WriteResult> WriteAsync(
@@ -13,9 +17,12 @@ internal static class AdminWrites
         [FromQuery(Name = "import_id")] string? importId,
         ITelemetryStore store,
         TidemarkOptions options,
+        TimeProvider clock,
         CancellationToken cancellationToken)
     {
+        var validator = new ReadingValidator(store.Schema, options.MaxSkew, clock, options.OldestTime, rawHorizon: null);
         var batch = new ReadingBatch(store.Schema.Metrics.Count) { ImportId = importId };
+        var (taken, refused) = (new List<int>(), new List<RefusedReading>());
         var rows = new RowLines();
         var values = new double[batch.MetricCount];
         using var lines = new LineReader(context.Request.BodyReader, options.Server.MaxLine);
@@ -23,24 +30,33 @@ internal static class AdminWrites
         {
             while (lines.TryTake())
             {
-                Add(batch, rows, lines, values);
+                var (sensorId, time) = Read(rows, lines, values);
+                var row = taken.Count + refused.Count;
+                if (validator.Check(sensorId, time, values) is { } error)
+                {
+                    refused.Add(new RefusedReading(row, error));
+                }
+                else
+                {
+                    batch.Add(sensorId, time, values);
+                    taken.Add(row);
+                }
             }
         }
 
-        return batch.Count == 0 ? default : await store.WriteAsync(batch, cancellationToken);
+        var result = batch.Count == 0 ? default : await store.WriteAsync(batch, cancellationToken);
+        var byStore = result.Refusals?.Select(r => r with { Row = taken[r.Row] }) ?? [];
+        return result.Refuse([.. refused.Concat(byStore).OrderBy(r => r.Row)]);
     }
 
-    private static void Add(ReadingBatch batch, RowLines rows, LineReader lines, double[] values)
+    private static (string SensorId, Instant Time) Read(RowLines rows, LineReader lines, double[] values)
     {
         try
         {
             var (sensorId, time) = rows.ReadReading(lines.Line, values);
-            if ((SensorId.Check(sensorId) ?? (values.Any(double.IsInfinity) ? "a value is infinite" : null)) is { } error)
-            {
-                throw new RequestException([$"line {lines.Number}: {error}"]);
-            }
-
-            batch.Add(sensorId, time, values);
+            return (SensorId.Check(sensorId) ?? (values.Any(double.IsInfinity) ? "a value is infinite" : null)) is { } error
+                ? throw new RequestException([$"line {lines.Number}: {error}"])
+                : (sensorId, time);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

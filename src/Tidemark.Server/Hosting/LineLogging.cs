@@ -17,6 +17,8 @@ internal static class LineLogging
         logging.AddFilter("Tidemark.Server.Keys", LogLevel.Warning);
         // A body that breaks off and the like: the client knows, the answer said it.
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Error);
+        // A request that took too long is told in one line, without where it stood.
+        logging.AddFilter("Microsoft.AspNetCore.Http.Timeouts", LogLevel.Error);
         logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         logging.AddSimpleConsole(console =>
         {

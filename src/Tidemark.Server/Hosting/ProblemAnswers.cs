@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Tidemark.Configuration;
 using Tidemark.Server.Keys;
 using Tidemark.Server.Wire;
 
@@ -13,7 +14,7 @@ internal static partial class ProblemAnswers
     public static void UseProblemAnswers(this WebApplication app)
     {
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Tidemark.Http");
-        var maxBody = app.Services.GetRequiredService<Configuration.TidemarkOptions>().Server.MaxBody;
+        var limits = app.Services.GetRequiredService<TidemarkOptions>().Server;
         app.Use(async (context, next) =>
         {
             try
@@ -27,18 +28,22 @@ internal static partial class ProblemAnswers
             }
             catch (Exception e)
             {
-                await AnswerAsync(context, e, maxBody, logger);
+                await AnswerAsync(context, e, limits, logger);
                 return;
             }
 
-            if (context.Response is { StatusCode: >= 400, HasStarted: false, ContentType: null })
+            if (context.Response is { StatusCode: StatusCodes.Status504GatewayTimeout, HasStarted: false })
+            {
+                await AnswerAsync(context, new OperationCanceledException(), limits, logger);
+            }
+            else if (context.Response is { StatusCode: >= 400, HasStarted: false, ContentType: null })
             {
                 await Problem.Of(context.Response.StatusCode, Explain(context)).WriteAsync(context.Response);
             }
         });
     }
 
-    private static async Task AnswerAsync(HttpContext context, Exception error, long maxBody, ILogger logger)
+    private static async Task AnswerAsync(HttpContext context, Exception error, ServerOptions limits, ILogger logger)
     {
         var problem = error switch
         {
@@ -46,18 +51,20 @@ internal static partial class ProblemAnswers
             StoreException e => Problem.Of(e),
             KeyException e => Problem.Of(StatusCodes.Status503ServiceUnavailable, e.Message),
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem.Of(
-                413,
-                $"the body is larger than {Configuration.TypedText.Format(maxBody)}, the limit server:max_body"),
+                StatusCodes.Status413PayloadTooLarge,
+                $"the body is larger than {TypedText.Format(limits.MaxBody)}, the limit server:max_body"),
             BadHttpRequestException e => Problem.Of(e.StatusCode, e.Message),
+            // The client is still there: the time was up.
+            OperationCanceledException => Problem.Of(
+                StatusCodes.Status504GatewayTimeout,
+                $"the request took longer than {TypedText.Format(limits.RequestTimeout ?? TimeSpan.Zero)}, the limit "
+                    + "server:request_timeout: ask for less at once"),
             _ => Problem.Of(StatusCodes.Status500InternalServerError, "the server failed; its log says why"),
         };
         if (problem.Status >= 500)
         {
-            LogFailed(
-                logger,
-                context.Request.Method,
-                context.Request.Path,
-                error is RequestException or StoreException or KeyException ? error.Message : error.ToString());
+            var unknown = problem.Status == StatusCodes.Status500InternalServerError;
+            LogFailed(logger, context.Request.Method, context.Request.Path, unknown ? error.ToString() : problem.Error);
         }
 
         if (context.Response.HasStarted)

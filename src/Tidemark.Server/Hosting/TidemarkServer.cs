@@ -64,6 +64,8 @@ public static class TidemarkServer
         builder.Services.AddApiDocument();
         builder.Services.AddKeys();
         builder.Services.AddHeavyReads(options.Server);
+        builder.Services.AddRequestTimeouts(options.Server);
+        builder.Services.AddCompressedBodies();
 
         var app = builder.Build();
         // A file of keys that can't be read is told now, not to the first client.
@@ -75,10 +77,12 @@ public static class TidemarkServer
         app.UseKnownHosts(options.Server.Hosts);
         app.UseHeadRequests();
         app.UseRouting();
+        app.UseTimeouts();
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseKnownQueries();
         app.UseRateLimiter();
+        app.UseCompressedBodies();
         app.MapHealth();
         app.MapSensors();
         app.MapRaw();

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -45,6 +46,7 @@ internal static class IngestEndpoint
         {
             // A device may hold its request open and send a line now and then.
             context.Features.GetRequiredFeature<IHttpMinRequestBodyDataRateFeature>().MinDataRate = null;
+            context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout();
             await NdjsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken);
         }
         else

@@ -125,18 +125,29 @@ internal sealed class Ingestion
         _batch.ImportId = _importId is null ? null : $"{_importId}/{part}";
         try
         {
-            _written += await _store.WriteAsync(_batch, cancellationToken);
+            await WriteBatchAsync(cancellationToken);
         }
         catch (StoreException e) when (e.Kind == StoreErrorKind.OlderThanRetention)
         {
             // Retention ran since the horizon was read.
             await ValidateAgainAsync(cancellationToken);
-            _written += _batch.Count == 0 ? default : await _store.WriteAsync(_batch, cancellationToken);
+            await WriteBatchAsync(cancellationToken);
         }
 
-        _accepted += _batch.Count;
         _batch.Clear();
         _lines.Clear();
+    }
+
+    private async Task WriteBatchAsync(CancellationToken cancellationToken)
+    {
+        var result = _batch.Count == 0 ? default : await _store.WriteAsync(_batch, cancellationToken);
+        foreach (var refused in result.Refusals ?? [])
+        {
+            Refuse(_lines[refused.Row], refused.Error);
+        }
+
+        _written += result;
+        _accepted += _batch.Count - result.Refused;
     }
 
     private async Task ValidateAgainAsync(CancellationToken cancellationToken)

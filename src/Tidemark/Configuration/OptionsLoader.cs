@@ -82,6 +82,7 @@ public sealed partial class OptionsLoader
             MaxSkew = Duration("max_skew") ?? TimeSpan.FromHours(1),
             OldestTime = Time("oldest_time", Instant.Utc(1900, 1, 1)),
             TimeUnit = BindTimeUnit(),
+            MaxSensors = Whole("max_sensors", TidemarkOptions.DefaultMaxSensors),
             RealTime = Boolean("real_time", true),
             Key = Text("key"),
             Maintenance = BindMaintenance(store),
@@ -104,6 +105,7 @@ public sealed partial class OptionsLoader
                 MaxRows = Whole("server:max_rows", new ServerOptions().MaxRows),
                 HeavyReads = Whole("server:heavy_reads", new ServerOptions().HeavyReads),
                 WaitingReads = Whole("server:waiting_reads", new ServerOptions().WaitingReads),
+                RequestTimeout = OptionalDuration("server:request_timeout", new ServerOptions().RequestTimeout),
                 IdleTimeout = Duration("server:idle_timeout") ?? new ServerOptions().IdleTimeout,
                 HeadersTimeout = Duration("server:headers_timeout") ?? new ServerOptions().HeadersTimeout,
                 MinRate = Whole("server:min_rate", new ServerOptions().MinRate),
@@ -276,11 +278,12 @@ public sealed partial class OptionsLoader
 
     private static readonly HashSet<string> KnownKeys =
     [
-        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "oldest_time", "time_unit", "real_time",
+        "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "oldest_time", "time_unit", "max_sensors",
+        "real_time",
         "maintenance", "append_only", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",
         "key", "server", "server:urls", "server:keys", "server:hosts", "server:trusted_proxies",
-        "server:max_body", "server:max_line", "server:max_rows", "server:heavy_reads", "server:waiting_reads",
+        "server:max_body", "server:max_line", "server:max_rows", "server:heavy_reads", "server:waiting_reads", "server:request_timeout",
         "server:idle_timeout", "server:headers_timeout", "server:min_rate",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
         "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift",

@@ -9,6 +9,8 @@ namespace Tidemark.Configuration;
 /// </summary>
 public sealed record TidemarkOptions
 {
+    public const int DefaultMaxSensors = 1_000_000;
+
     /// <summary>The store's URI. Default <c>duckdb:./tidemark-data</c>.</summary>
     public required StoreUri Store { get; init; }
 
@@ -31,6 +33,9 @@ public sealed record TidemarkOptions
 
     /// <summary>What times of readings that are numbers count. Default null: milliseconds, if that gives a time since 1990.</summary>
     public TimeUnit? TimeUnit { get; init; }
+
+    /// <summary>How many sensors the store may have: readings of new ones beyond are refused. Default 1,000,000.</summary>
+    public int MaxSensors { get; init; } = DefaultMaxSensors;
 
     /// <summary>Whether aggregate answers add the tail that is not materialised yet. Default true.</summary>
     public bool RealTime { get; init; } = true;
@@ -114,6 +119,11 @@ public sealed record ServerOptions
 
     /// <summary>How many more may wait for that. Default 1,000.</summary>
     public int WaitingReads { get; init; } = 1000;
+
+    /// <summary>
+    /// How long a request may take, answer included; not NDJSON that is written, exports and maintenance. Default 5 minutes; null for ever.
+    /// </summary>
+    public TimeSpan? RequestTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>How long a connection may stay open without a request. Default 2 minutes.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(2);

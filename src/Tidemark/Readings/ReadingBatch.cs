@@ -80,6 +80,26 @@ public sealed class ReadingBatch
 
     public void Add(Reading reading) => Add(reading.SensorId, reading.Time, reading.Values);
 
+    /// <summary>The same batch without some of its rows.</summary>
+    /// <param name="rows">Ascending.</param>
+    public ReadingBatch Without(IReadOnlyList<int> rows)
+    {
+        var rest = new ReadingBatch(MetricCount, Count - rows.Count) { ImportId = ImportId };
+        for (var (row, next) = (0, 0); row < Count; row++)
+        {
+            if (next < rows.Count && rows[next] == row)
+            {
+                next++;
+            }
+            else
+            {
+                rest.Add(this[row]);
+            }
+        }
+
+        return rest;
+    }
+
     public void Clear()
     {
         Array.Clear(_sensorIds, 0, Count);

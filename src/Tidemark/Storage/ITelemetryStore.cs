@@ -18,7 +18,7 @@ public interface ITelemetryStore : IAsyncDisposable
     /// Writes validated readings. Durable when it returns; when it throws, nothing of the batch is visible. Identity is
     /// (sensor, time): the same values change nothing, other values replace the whole reading, the last of a batch wins.
     /// An append-only store, whose answer says so, adds every reading instead, and a batch with an <see cref="ReadingBatch.ImportId"/>
-    /// once.
+    /// once. Readings of new sensors beyond those that the store may have are refused, and the others written: the answer tells which.
     /// </summary>
     /// <exception cref="StoreException"><see cref="StoreErrorKind.OlderThanRetention"/> when a reading lies before the raw
     /// horizon.</exception>

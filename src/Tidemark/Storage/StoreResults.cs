@@ -9,8 +9,30 @@ public readonly record struct WriteResult(long Written, long Replaced, long Unch
     /// </summary>
     public bool AppendOnly { get; init; }
 
+    /// <summary>Readings that the store did not take.</summary>
+    public long Refused { get; init; }
+
+    /// <summary>Which those are, ascending; null when there are none. A sum keeps those of the first result that has any.</summary>
+    public IReadOnlyList<RefusedReading>? Refusals { get; init; }
+
+    public WriteResult Refuse(IReadOnlyList<RefusedReading> readings)
+        => readings.Count == 0 ? this : this with { Refused = readings.Count, Refusals = readings };
+
     public static WriteResult operator +(WriteResult a, WriteResult b)
-        => new(a.Written + b.Written, a.Replaced + b.Replaced, a.Unchanged + b.Unchanged) { AppendOnly = a.AppendOnly || b.AppendOnly };
+        => new(a.Written + b.Written, a.Replaced + b.Replaced, a.Unchanged + b.Unchanged)
+        {
+            AppendOnly = a.AppendOnly || b.AppendOnly,
+            Refused = a.Refused + b.Refused,
+            Refusals = a.Refusals ?? b.Refusals,
+        };
+}
+
+/// <param name="Row">Its place in the batch, from 0.</param>
+/// <param name="Error">Why, in one line.</param>
+public sealed record RefusedReading(int Row, string Error)
+{
+    public static RefusedReading OfNewSensor(int row)
+        => new(row, "the sensor is new, and the store has as many sensors as the setting max_sensors allows");
 }
 
 /// <param name="SensorId">See <see cref="Readings.SensorId"/>.</param>

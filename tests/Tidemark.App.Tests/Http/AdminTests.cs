@@ -30,6 +30,32 @@ public sealed class AdminTests
         await RunningServer.ProblemAsync((HttpStatusCode)status, answer);
     }
 
+    [Fact]
+    public async Task Readings_of_another_Tidemark_keep_to_the_settings_of_the_server()
+    {
+        await using var server = await RunningServer.StartAsync(
+            ("metrics:0:name", "wind"), ("metrics:0:min", "0"),
+            ("oldest_time", "2026-01-01T00:00:00Z"), ("max_skew", "1min"), ("max_sensors", "1"));
+        await using var store = await HttpTelemetryStore.ConnectAsync(server.Address, null, CancellationToken.None);
+        var batch = new ReadingBatch(1);
+        batch.Add("a", Instant.Utc(2025, 12, 31), [1]);
+        batch.Add("a", Instant.Utc(2026, 11, 22), [2]);
+        batch.Add("a", Instant.Utc(2026, 11, 22, 10, 32), [3]);
+        batch.Add("b", Instant.Utc(2026, 11, 22), [4]);
+        batch.Add("a", Instant.Utc(2026, 11, 22), [-1]);
+        var result = await store.WriteAsync(batch, CancellationToken.None);
+        Assert.Equal((1, 4), (result.Written, result.Refused));
+        Assert.Equal(
+            [
+                "0 time 2025-12-31T00:00:00Z is before 2026-01-01T00:00:00Z, the setting oldest_time: check the clock, or set it earlier",
+                "2 time 2026-11-22T10:32:00Z is more than 60 s ahead of the server's clock",
+                "3 the sensor is new, and the store has as many sensors as the setting max_sensors allows",
+                "4 wind -1 is outside 0 to ",
+            ],
+            result.Refusals!.Select(r => $"{r.Row} {r.Error}"));
+        Assert.Equal(2, (await server.GetAsync("/api/sensors/a/current"))["wind"]!.GetValue<double>());
+    }
+
     [Theory]
     [InlineData("/api/admin/raw", 400)]
     [InlineData("/api/admin/raw?from=x&to=0", 400)]

@@ -47,6 +47,7 @@ public sealed class RunningServer : IAsyncDisposable
                 Schema = options.Schema,
                 Retention = options.Retention,
                 RealTime = options.RealTime,
+                MaxSensors = options.MaxSensors,
                 Clock = clock
             }, CancellationToken.None);
         await store.InitializeAsync(CancellationToken.None);

@@ -32,4 +32,6 @@ public sealed record StoreSettings
     public TimeSpan? Retention { get; init; }
 
     public bool RealTime { get; init; } = true;
+
+    public int MaxSensors { get; init; } = 1_000_000;
 }

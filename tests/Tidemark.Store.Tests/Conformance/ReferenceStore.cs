@@ -32,14 +32,35 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             throw StoreException.OlderThanRetention(old, state.RawHorizon!.Value);
         }
 
+        var refused = RowsWithoutPlace(readings);
+        readings = [.. readings.Where((_, row) => !refused.Contains(row))];
         var result = default(WriteResult);
         foreach (var reading in readings.GroupBy(r => (r.Time, r.SensorId)).Select(same => same.Last()))
         {
             result += Write(reading);
         }
 
-        return result;
+        return result.Refuse([.. refused.Select(RefusedReading.OfNewSensor)]);
     }, cancellationToken);
+
+    private List<int> RowsWithoutPlace(List<Reading> readings)
+    {
+        var rows = new List<int>();
+        var sensors = state.Latest.Keys.ToHashSet();
+        for (var row = 0; row < readings.Count; row++)
+        {
+            if (sensors.Contains(readings[row].SensorId) || sensors.Count < settings.MaxSensors)
+            {
+                sensors.Add(readings[row].SensorId);
+            }
+            else
+            {
+                rows.Add(row);
+            }
+        }
+
+        return rows;
+    }
 
     private WriteResult Write(Reading reading)
     {

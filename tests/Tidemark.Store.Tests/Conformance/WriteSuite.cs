@@ -140,6 +140,45 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
         Assert.All(readings.GroupBy(r => r.SensorId), sensor => Assert.Single(sensor.Select(r => r.Values[0]).Distinct()));
     }
 
+    [Fact]
+    public async Task New_sensors_beyond_the_limit_are_refused_one_by_one_and_known_ones_go_on()
+    {
+        await OpenAsync(Settings with { MaxSensors = 2 });
+        await WriteAsync(At("2026-03-10T10:00Z", 1, sensor: "z"));
+        var result = await WriteAsync(
+            At("2026-03-10T10:01Z", 2, sensor: "z"),
+            At("2026-03-10T10:01Z", 3, sensor: "c"),
+            At("2026-03-10T10:01Z", 4, sensor: "b"),
+            At("2026-03-10T10:02Z", 5, sensor: "c"),
+            At("2026-03-10T10:02Z", 6, sensor: "b"),
+            At("2026-03-10T10:01Z", 7, sensor: "a"));
+        Assert.Equal((3, 0, 0, 3), (result.Written, result.Replaced, result.Unchanged, result.Refused));
+        Assert.Equal([2, 4, 5], result.Refusals!.Select(r => r.Row));
+        Assert.All(result.Refusals!, r => Assert.Contains("max_sensors", r.Error, StringComparison.Ordinal));
+        Assert.Equal([1, 2, 3, 5], (await RawAsync()).Select(r => r.Values[0]).Order());
+
+        Assert.Equal(1, (await WriteAsync(At("2026-03-10T10:03Z", 8, sensor: "b"))).Refused);
+        Assert.Equal(
+            new WriteResult(0, 1, 1),
+            await WriteAsync(At("2026-03-10T10:02Z", 5, sensor: "c"), At("2026-03-10T10:01Z", 9, sensor: "z")));
+        Assert.Equal(["c", "z"], (await Store.ListSensorsAsync(Token)).Select(s => s.SensorId));
+        await VerifyIsCleanAsync();
+
+        await OpenAsync(Settings with { MaxSensors = 3 });
+        Assert.Equal(new WriteResult(1, 0, 0), await WriteAsync(At("2026-03-10T10:03Z", 8, sensor: "b")));
+        Assert.Equal(1, (await WriteAsync(At("2026-03-10T10:03Z", 8, sensor: "a"))).Refused);
+    }
+
+    [Fact]
+    public async Task New_sensors_of_writes_at_once_never_pass_the_limit()
+    {
+        await OpenAsync(Settings with { MaxSensors = 30 });
+        var results = await Task.WhenAll(Enumerable.Range(0, 10).Select(writer => Task.Run(
+            () => WriteAsync(Enumerable.Range(0, 7).Select(i => At("2026-03-10T10:00Z", i, sensor: $"s{writer}-{i}"))), Token)));
+        Assert.Equal((30, 40), (results.Sum(r => r.Written), results.Sum(r => r.Refused)));
+        Assert.Equal(30, (await Store.ListSensorsAsync(Token)).Count);
+    }
+
     [Theory]
     [InlineData("it's"),
         InlineData("a/b"),

@@ -34,6 +34,7 @@ internal sealed class DuckDbFixture : IStoreFixture
         Retention = settings.Retention,
         RealTime = settings.RealTime,
         SharedReadings = SharedReadings,
+        MaxSensors = settings.MaxSensors,
         Clock = Clock,
     };
 

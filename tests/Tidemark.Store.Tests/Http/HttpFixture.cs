@@ -25,7 +25,12 @@ internal sealed class HttpFixture : IStoreFixture
         var options = OptionsLoader.Load(null, [
             new("server:urls", "http://127.0.0.1:0"),
             new("schedule:refresh", "never"), new("schedule:compress", "never"), new("schedule:retain", "never"),
-        ]);
+        ]) with
+        {
+            // The suites begin in 1970 and write of all times.
+            MaxSkew = TimeSpan.FromDays(2_900_000),
+            OldestTime = Instant.MinValue,
+        };
         var store = await _engine.OpenAsync(settings, cancellationToken);
         _server = TidemarkServer.Create(options, store, Clock);
         await _server.StartAsync(cancellationToken);

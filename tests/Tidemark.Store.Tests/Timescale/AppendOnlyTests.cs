@@ -60,6 +60,18 @@ public sealed class AppendOnlyTests : IAsyncLifetime
         Assert.Equal(6, (await store.RawAsync(null, TimeRange.All, Token)).Count);
     }
 
+    [Fact]
+    public async Task New_sensors_beyond_the_limit_are_refused()
+    {
+        await using var store = await OpenAsync(new StoreSettings { MaxSensors = 1 });
+        await store.WriteAsync(Batch("a", First, 1), Token);
+        var batch = Batch("a", First, 2, 3);
+        batch.Add("b", First, [4, 4]);
+        var result = await store.WriteAsync(batch, Token);
+        Assert.Equal((2, 1, 2), (result.Written, result.Refused, result.Refusals![0].Row));
+        Assert.Equal([1, 2, 3], (await store.RawAsync(null, TimeRange.All, Token)).Select(r => r.Values[0]).Order());
+    }
+
     [Theory]
     [InlineData(89, 0), InlineData(91, 3)]
     public async Task An_import_id_is_kept_for_90_days(int days, int written)

@@ -32,6 +32,7 @@ internal sealed class TimescaleFixture : IStoreFixture
         CompressAfter = settings.CompressAfter,
         Retention = settings.Retention,
         RealTime = settings.RealTime,
+        MaxSensors = settings.MaxSensors,
         Maintenance = MaintenanceOwner.External,
         Clock = Clock,
     };
