@@ -124,6 +124,13 @@ public sealed partial class AzurePageTests
     }
 
     [Fact]
+    public void It_counts_the_values_that_Terraform_refuses()
+    {
+        var runs = Regex.Count(Repository.Read("deploy/azure/tests/variables.tftest.hcl"), "^run ", RegexOptions.Multiline);
+        Assert.Contains($"T: {runs} wrong values refused", Page, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void It_claims_a_locked_restore_only_where_there_is_a_lock_file()
     {
         var locked = Directory.GetFiles(Repository.PathOf("src"), "packages.lock.json", SearchOption.AllDirectories).Length > 0;
