@@ -20,7 +20,10 @@ public sealed partial class DuckDbStore
         private AggregateBatch? _ready;
         private StoreState _state = StoreState.Empty;
         private Slices _slices = new(default, 0);
-        private bool _isLong;
+        private bool _inSlices;
+
+        /// <summary>Whether it may take more than a batch.</summary>
+        public bool IsLong => key is not { } sensor || MayHold(sensor) > _mostRows;
 
         public Instant? Watermark { get; private set; }
 
@@ -42,8 +45,8 @@ public sealed partial class DuckDbStore
             _state = state;
             Watermark = state.Aggregate(aggregate).Watermark;
             var mayBePending = !query.FromRaw && state.Aggregates.Any(a => a.HasInvalidations);
-            _isLong = key is { } one && MayHold(one) > _mostRows;
-            if (_isLong || (key is null && mayBePending))
+            _inSlices = key is not null && IsLong;
+            if (_inSlices || (key is null && mayBePending))
             {
                 BeginTransaction();
             }
@@ -51,7 +54,7 @@ public sealed partial class DuckDbStore
             Pending = mayBePending && IsPending(Session, state, aggregate, query.Range, key);
             if (key is { } sensor)
             {
-                _slices = _isLong
+                _slices = _inSlices
                     ? new Slices(_buckets with { From = First(aggregate, _buckets, sensor) }, FirstRows * Width)
                     : new Slices(_buckets, long.MaxValue);
                 _ready = NextOfSensor(sensor);
@@ -126,13 +129,13 @@ public sealed partial class DuckDbStore
             }
 
             // The text of a slice is used once.
-            using var rows = _isLong
+            using var rows = _inSlices
                 ? Session.Query($"{Sql(slice)} ORDER BY 1 LIMIT {_mostRows + 1}", streaming: false, sensor)
                 : Session.QueryPrepared($"{Sql(slice)} ORDER BY 1", sensor);
             var batch = new AggregateBatch(aggregate.Columns.Count, 256);
             while (rows.Read())
             {
-                if (_isLong && batch.Count == _mostRows)
+                if (_inSlices && batch.Count == _mostRows)
                 {
                     return null;
                 }
@@ -148,10 +151,10 @@ public sealed partial class DuckDbStore
         private bool AddPartials(PartialRows rows, AggregateDefinition part, TimeRange range, int sensor)
         {
             // Pages in memory are of the present state, which a long read leaves behind.
-            var most = _isLong ? _mostRows : int.MaxValue;
+            var most = _inSlices ? _mostRows : int.MaxValue;
             var (materialised, tail) = Parts(part, range);
             if (!materialised.IsEmpty
-                && (_isLong || !Store._pages.TryAdd(rows, Session, _state.Aggregate(part), materialised, sensor))
+                && (_inSlices || !Store._pages.TryAdd(rows, Session, _state.Aggregate(part), materialised, sensor))
                 && !Store.AddStored(rows, Session, part, materialised, sensor, most))
             {
                 return false;
@@ -168,7 +171,7 @@ public sealed partial class DuckDbStore
                 return AddPartials(rows, source, tail, sensor);
             }
 
-            return (!_isLong && Store._pages.TryAddTail(rows, Session, _state, part, tail, sensor, last))
+            return (!_inSlices && Store._pages.TryAddTail(rows, Session, _state, part, tail, sensor, last))
                 || Store.AddRaw(rows, Session, _state, tail, sensor, most);
         }
 

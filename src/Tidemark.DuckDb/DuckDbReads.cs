@@ -87,6 +87,9 @@ public sealed partial class DuckDbStore
         private Slices _slices = new(default, 0);
         private int _limit;
 
+        /// <summary>Whether it may take more than one statement, as far as is known before it is opened.</summary>
+        public bool IsLong { get; } = store._state.ChunksIn(range).Skip(key is null ? 1 : ChunksAtOnce).Any();
+
         /// <returns>The next batch, null at the end.</returns>
         public ReadingBatch? Next() => Guard(() =>
         {

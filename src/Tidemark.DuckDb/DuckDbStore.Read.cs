@@ -70,7 +70,7 @@ public sealed partial class DuckDbStore
         RequireInitialized();
         var key = sensorId is null ? (int?)null : RequireSensor(sensorId);
         using var read = new RawRead(this, sensorId, key, range, cancellationToken);
-        await foreach (var batch in Batches(read.Next))
+        await foreach (var batch in Batches(read.Next, read.IsLong))
         {
             yield return batch;
         }
@@ -84,8 +84,8 @@ public sealed partial class DuckDbStore
         var read = new AggregateRead(this, aggregate, query, key, cancellationToken);
         try
         {
-            await _readers.Run(read.Open);
-            return new AggregateReader(read.Watermark, read.Pending, Batches(read.Next), () =>
+            await (read.IsLong ? _streams : _readers).Run(read.Open);
+            return new AggregateReader(read.Watermark, read.Pending, Batches(read.Next, read.IsLong), () =>
             {
                 read.Dispose();
                 return default;
@@ -121,13 +121,14 @@ public sealed partial class DuckDbStore
 
                 return points;
             },
-            cancellationToken);
+            cancellationToken,
+            isLong: query.FromRaw);
     }
 
-    private async IAsyncEnumerable<T> Batches<T>(Func<T?> next)
+    private async IAsyncEnumerable<T> Batches<T>(Func<T?> next, bool isLong)
         where T : class
     {
-        for (var threads = _readers; await threads.Run(next) is { } batch; threads = _streams)
+        for (var threads = isLong ? _streams : _readers; await threads.Run(next) is { } batch; threads = _streams)
         {
             yield return batch;
         }

@@ -28,7 +28,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private readonly BlockingScheduler _writer = new("tidemark-writer", 1);
     private readonly BlockingScheduler _readers = new("tidemark-reader", Math.Max(4, 2 * Environment.ProcessorCount));
 
-    // What is left of a long read once it has begun: what is asked now finds a thread without waiting for it.
+    // Long reads have threads of their own, so that a short one never waits for them.
     private readonly BlockingScheduler _streams = new("tidemark-stream", Math.Max(2, Environment.ProcessorCount));
     private readonly Session _session;
     private StoreState _state = StoreState.Empty;
@@ -271,7 +271,10 @@ public sealed partial class DuckDbStore : ITelemetryStore
     }
 
     /// <summary>Reads on a reader's thread with a session of its own, which is returned.</summary>
-    private Task<T> ReadThread<T>(Func<Session, StoreState, T> read, CancellationToken cancellationToken) => _readers.Run(() =>
+    private Task<T> ReadThread<T>(
+        Func<Session, StoreState, T> read,
+        CancellationToken cancellationToken,
+        bool isLong = false) => (isLong ? _streams : _readers).Run(() =>
     {
         cancellationToken.ThrowIfCancellationRequested();
         try

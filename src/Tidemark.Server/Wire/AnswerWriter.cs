@@ -38,10 +38,10 @@ internal sealed class AnswerWriter : IAsyncDisposable
 
     public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
-        Json.Flush();
-        _sent = true;
-        await _response.Body.WriteAsync(_buffer.Written, cancellationToken);
-        _buffer.Clear();
+        await SendAsync(cancellationToken);
+
+        // A client that takes all at once would keep this thread to the end: others have their turn between two pieces.
+        await Task.Yield();
     }
 
     public ValueTask CompleteAsync(CancellationToken cancellationToken)
@@ -52,13 +52,21 @@ internal sealed class AnswerWriter : IAsyncDisposable
             _response.ContentLength = _buffer.Length;
         }
 
-        return FlushAsync(cancellationToken);
+        return SendAsync(cancellationToken);
     }
 
     public ValueTask DisposeAsync()
     {
         _buffer.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask SendAsync(CancellationToken cancellationToken)
+    {
+        Json.Flush();
+        _sent = true;
+        await _response.Body.WriteAsync(_buffer.Written, cancellationToken);
+        _buffer.Clear();
     }
 
     private sealed class PooledBuffer(int capacity) : IBufferWriter<byte>, IDisposable
