@@ -7,7 +7,7 @@ public sealed partial class DuckDbStore
     private const double ScatteredShare = 0.25;
 
     // A checkpoint writes the catalog of all tables, so chunks share one until they make up this many readings.
-    private const long ReadingsPerCheckpoint = 1_000_000;
+    private const long ReadingsPerCheckpoint = 200_000;
 
     // So many tables are put together at once, so that a writer waits for no more.
     private const int MostMerged = 256;

@@ -133,7 +133,8 @@ public sealed partial class DuckDbStore
             var more = Readings(chunk);
             if (readings + more > ReadingsPerSlice)
             {
-                return readings > 0 ? end : first + ((chunk.Range.To - chunk.Range.From) * Math.Max(ReadingsPerSlice / more, 0.01));
+                return Instant.Max(first, chunk.Range.From)
+                    + ((chunk.Range.To - chunk.Range.From) * Math.Max((ReadingsPerSlice - readings) / more, 0.01));
             }
 
             (readings, end) = (readings + more, chunk.Range.To);
