@@ -177,6 +177,7 @@ public sealed class ProductionTests : IDisposable
         Assert.True(created.ExitCode == 0, created.Error);
         var settings = $"COMPOSE_FILE=compose.yaml:{Overlay}\nTIDEMARK_DATA=/srv/tidemark\nTIDEMARK_SITE=localhost\n{setting}";
         File.AppendAllText(_folder.PathOf(".env"), settings);
+        Assert.Equal("", (await _folder.ConfigAsync("--quiet")).Error);
         var option = ComposePolicy.Text(await _folder.ReadConfigAsync(), "services", "proxy", "environment", "TIDEMARK_ACME");
 
         Tool.Require(Tool.Find("caddy") is not null, "caddy");
