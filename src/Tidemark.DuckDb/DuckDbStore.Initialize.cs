@@ -6,6 +6,7 @@ namespace Tidemark.DuckDb;
 public sealed partial class DuckDbStore
 {
     private const string FormatVersion = "1";
+    private const string ViewSeparator = ";\n";
 
     // A store is in this one from its first chunk of several intervals on: an older build would write beside it.
     private const string SharedChunksVersion = "2";
@@ -37,16 +38,18 @@ public sealed partial class DuckDbStore
     /// </summary>
     private void CreateViews()
     {
-        var views = string.Join(";\n", _sql.CreateViews(_state));
-        if (Setting("views") == views)
+        var views = _sql.CreateViews(_state).ToList();
+        var changed = views.Except(Setting("views")?.Split(ViewSeparator) ?? []).ToList();
+        if (changed.Count == 0)
         {
             return;
         }
 
         Transaction(state =>
         {
-            _session.Execute(views);
-            SetSetting("views", views);
+            // A view of many metrics takes long to make, and a new chunk changes the one of raw readings alone.
+            _session.Execute(string.Join(ViewSeparator, changed));
+            SetSetting("views", string.Join(ViewSeparator, views));
             return (state, true);
         });
     }

@@ -35,6 +35,45 @@ public sealed class ViewTests : IDisposable
         Assert.Equal(hour.ToDateTime(), Scalar(connection, "SELECT bucket FROM sensor_data_hourly"));
     }
 
+    [Fact]
+    public async Task Views_that_a_new_chunk_does_not_change_are_left_alone()
+    {
+        await WriteAsync(Instant.Utc(2026, 1, 1));
+        using (var connection = Open())
+        {
+            Scalar(connection, "COMMENT ON VIEW sensor_data IS 'mine'; COMMENT ON VIEW sensor_data_hourly IS 'mine'");
+        }
+
+        await WriteAsync(Instant.Utc(2026, 6, 1));
+        using (var connection = Open())
+        {
+            Assert.Equal(2L, Scalar(connection, "SELECT count(*) FROM sensor_data"));
+            Assert.Equal(
+                "sensor_data_hourly",
+                Scalar(connection, "SELECT string_agg(view_name) FROM duckdb_views() WHERE comment = 'mine'"));
+        }
+    }
+
+    private async Task WriteAsync(Instant time)
+    {
+        var token = TestContext.Current.CancellationToken;
+        var schema = OptionsLoader.Load(new Microsoft.Extensions.Configuration.ConfigurationBuilder().Build()).Schema;
+        await using var store = await DuckDbStore.OpenAsync(
+            new DuckDbOptions { Folder = _folder, Schema = schema, SharedReadings = 1 },
+            token);
+        await store.InitializeAsync(token);
+        var batch = new ReadingBatch(3);
+        batch.Add("boiler", time, [20, 50, 1000]);
+        await store.WriteAsync(batch, token);
+    }
+
+    private DuckDBConnection Open()
+    {
+        var connection = new DuckDBConnection($"Data Source={Path.Combine(_folder, DuckDbStore.FileName)}");
+        connection.Open();
+        return connection;
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static object? Scalar(DuckDBConnection connection, string sql)
