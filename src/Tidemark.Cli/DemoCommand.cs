@@ -22,8 +22,14 @@ internal static class DemoCommand
             "Create the store, generate 30 days of 10 sensors, refresh all aggregates and serve; again extends.") { urls, NoServe };
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            var options = GlobalOptions.Load(arguments, ("server:urls", arguments.GetValue(urls)));
             var serve = !arguments.GetValue(NoServe);
+            if (serve)
+            {
+                ServeCommand.RefuseServer(arguments);
+            }
+
+            var loaded = await StoreOptions.LoadForSetupAsync(arguments, cancellationToken, ("server:urls", arguments.GetValue(urls)));
+            var options = loaded.Options;
             if (serve)
             {
                 TidemarkServer.RefuseOpenAddress(options.Server, insecure: false);
@@ -33,6 +39,7 @@ internal static class DemoCommand
             await using var store = serve
                 ? await ServeCommand.OpenAsync(options, cancellationToken)
                 : await StoreOpener.CreateAsync(options, cancellationToken);
+            loaded.Note("changed");
             var opened = new Step("init", options.Store.ToString(), watch.ElapsedMilliseconds);
             Print([opened, .. await FillAsync(store, cancellationToken)], arguments.GetValue(GlobalOptions.Json));
             return serve ? await ServeAsync(options, store, cancellationToken) : ExitCode.Success;

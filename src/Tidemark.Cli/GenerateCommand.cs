@@ -97,7 +97,8 @@ internal static class GenerateCommand
             Gaps = arguments.GetValue(Gaps),
         };
         var length = TimeSpan.FromDays(arguments.GetValue(Days));
-        await using var store = await StoreOpener.CreateAsync(GlobalOptions.Load(arguments), cancellationToken);
+        var options = await StoreOptions.LoadAsync(arguments, cancellationToken);
+        await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
         var report = await Terminal.ProgressAsync(
             "generate",
             progress => WriteHistoryAsync(store, plan, length, progress, cancellationToken));

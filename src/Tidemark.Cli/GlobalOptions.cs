@@ -41,10 +41,12 @@ internal static class GlobalOptions
     }
 
     /// <param name="arguments">The parsed command line.</param>
+    /// <param name="stored">The store's own settings, see <see cref="StoreOptions"/>; null for a command without a store.</param>
     /// <param name="overrides">Further settings of the command line, such as <c>server:urls</c>; null values are left out.</param>
     /// <exception cref="OptionsException">With every error found.</exception>
-    public static TidemarkOptions Load(ParseResult arguments, params (string Key, string? Value)[] overrides)
+    public static TidemarkOptions Load(ParseResult arguments, string? stored = null, params (string Key, string? Value)[] overrides)
         => OptionsLoader.Load(
             arguments.GetValue(Config),
-            overrides.Append(("store", arguments.GetValue(Store))).Select(o => KeyValuePair.Create(o.Item1, o.Item2)));
+            overrides.Append(("store", arguments.GetValue(Store))).Select(o => KeyValuePair.Create(o.Item1, o.Item2)),
+            stored);
 }

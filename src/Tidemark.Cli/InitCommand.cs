@@ -22,13 +22,21 @@ internal static class InitCommand
         command.Options.Add(keep);
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            var options = GlobalOptions.Load(arguments, ("keep_aggregates_as", arguments.GetValue(keep)));
+            var loaded = await StoreOptions.LoadForSetupAsync(
+                arguments, cancellationToken, ("keep_aggregates_as", arguments.GetValue(keep)));
+            var options = loaded.Options;
             await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
+            loaded.Note("changed");
             var aggregates = store.Schema.Aggregates.Select(a => a.Name).ToList();
             if (arguments.GetValue(GlobalOptions.Json))
             {
-                Terminal.Json(
-                    new { Store = options.Store.ToString(), Metrics = store.Schema.Metrics.Select(m => m.Name), Aggregates = aggregates });
+                Terminal.Json(new
+                {
+                    Store = options.Store.ToString(),
+                    Metrics = store.Schema.Metrics.Select(m => m.Name),
+                    Aggregates = aggregates,
+                    Changes = loaded.Changes.Select(c => c.Change),
+                });
             }
             else
             {

@@ -16,7 +16,7 @@ internal static class MaintainCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        await using var store = await StoreOpener.OpenAsync(GlobalOptions.Load(arguments), cancellationToken);
+        await using var store = await StoreOpener.OpenAsync(arguments, cancellationToken);
         var json = arguments.GetValue(GlobalOptions.Json);
 
         // Retention comes first: a chunk that is dropped needs no compression.

@@ -63,7 +63,7 @@ internal static class RefreshCommand
             throw new UsageException($"--from {from} is not before --to {to}");
         }
 
-        await using var store = await StoreOpener.OpenAsync(GlobalOptions.Load(arguments), cancellationToken);
+        await using var store = await StoreOpener.OpenAsync(arguments, cancellationToken);
         var names = arguments.GetValue(Aggregates) ?? [];
         var json = arguments.GetValue(GlobalOptions.Json);
         TimeRange? range = from is null && to is null ? null : new TimeRange(from ?? Instant.MinValue, to ?? Instant.MaxValue);

@@ -21,9 +21,12 @@ internal static class ServeCommand
         var command = new Command("serve", "Serve the store over REST, and refresh, compress and retain on schedule.") { urls, Insecure };
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            var options = GlobalOptions.Load(arguments, ("server:urls", arguments.GetValue(urls)));
+            RefuseServer(arguments);
+            var loaded = await StoreOptions.LoadForSetupAsync(arguments, cancellationToken, ("server:urls", arguments.GetValue(urls)));
+            var options = loaded.Options;
             TidemarkServer.RefuseOpenAddress(options.Server, arguments.GetValue(Insecure));
             await using var store = await OpenAsync(options, cancellationToken);
+            loaded.Note("changed");
             return await RunAsync(options, store, _ => { }, cancellationToken);
         });
         return command;
@@ -36,14 +39,18 @@ internal static class ServeCommand
         HelpName = "URLS",
     };
 
+    /// <summary>A store that is named by its server's address can't be served.</summary>
+    public static void RefuseServer(ParseResult arguments)
+    {
+        if (GlobalOptions.Load(arguments).Store is { Kind: StoreKind.Http } store)
+        {
+            throw new CommandFailedException($"{store} is served already: name the store itself, such as {StoreUri.Default}");
+        }
+    }
+
     /// <summary>Opens the store for a server; one that another server holds stays with that one.</summary>
     public static async Task<ITelemetryStore> OpenAsync(TidemarkOptions options, CancellationToken cancellationToken)
     {
-        if (options.Store.Kind == StoreKind.Http)
-        {
-            throw new CommandFailedException($"{options.Store} is served already: name the store itself, such as {StoreUri.Default}");
-        }
-
         try
         {
             return await StoreOpener.OpenOwnAsync(options, cancellationToken);

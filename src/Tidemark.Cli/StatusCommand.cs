@@ -13,7 +13,7 @@ internal static class StatusCommand
         var command = new Command("status", "Show what the store holds: readings, chunks, aggregates, sizes and jobs.");
         command.SetAction(async (arguments, cancellationToken) =>
         {
-            await using var store = await StoreOpener.OpenAsync(GlobalOptions.Load(arguments), cancellationToken);
+            await using var store = await StoreOpener.OpenAsync(arguments, cancellationToken);
             var status = await store.ReadStatusAsync(cancellationToken);
             if (arguments.GetValue(GlobalOptions.Json))
             {

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Tidemark.Configuration;
 using Tidemark.DuckDb;
 using Tidemark.Server.Remote;
@@ -11,10 +12,35 @@ namespace Tidemark.Cli;
 /// </summary>
 internal static class StoreOpener
 {
-    /// <summary>Opens a store that is there already.</summary>
-    /// <exception cref="CommandFailedException">There is none.</exception>
-    public static async Task<ITelemetryStore> OpenAsync(TidemarkOptions options, CancellationToken cancellationToken)
+    /// <summary>The settings that the store itself has, and the server that has it open. Creates nothing.</summary>
+    /// <returns>No settings when the store isn't there or is of an earlier version.</returns>
+    public static async Task<(string? Settings, string? Server)> ReadSettingsAsync(
+        TidemarkOptions options, CancellationToken cancellationToken)
     {
+        var store = options.Store.Value;
+        switch (options.Store.Kind)
+        {
+            case StoreKind.Http:
+                return (await HttpTelemetryStore.ReadSettingsAsync(new Uri(store), options.Key, cancellationToken), store);
+            case StoreKind.Timescale:
+                return (await TimescaleStore.ReadSettingsAsync(store, cancellationToken), null);
+        }
+
+        try
+        {
+            return (await DuckDbStore.ReadSettingsAsync(store, cancellationToken), null);
+        }
+        catch (StoreException e) when (e.Kind == StoreErrorKind.InUse && ServerFile.Find(store) is { } server)
+        {
+            return (await HttpTelemetryStore.ReadSettingsAsync(new Uri(server.Url), server.Key, cancellationToken), server.Url);
+        }
+    }
+
+    /// <summary>Opens a store that is there already, to use it as it is.</summary>
+    /// <exception cref="CommandFailedException">There is none, or what is said would change its settings.</exception>
+    public static async Task<ITelemetryStore> OpenAsync(ParseResult arguments, CancellationToken cancellationToken)
+    {
+        var options = await StoreOptions.LoadAsync(arguments, cancellationToken);
         if (options.Store is { Kind: StoreKind.DuckDb, Value: var folder } && !DuckDbStore.Exists(folder))
         {
             throw new CommandFailedException(
@@ -67,6 +93,7 @@ internal static class StoreOpener
                     Maintenance = options.Maintenance,
                     AppendOnly = options.AppendOnly,
                     KeepAggregatesAs = options.KeepAggregatesAs,
+                    Settings = StoredConfiguration.Of(options),
                 },
                 cancellationToken),
             cancellationToken);
@@ -83,6 +110,7 @@ internal static class StoreOpener
                     Retention = options.Retention,
                     MaxSensors = options.MaxSensors,
                     RealTime = options.RealTime,
+                    Settings = StoredConfiguration.Of(options),
                 },
                 cancellationToken),
             cancellationToken);

@@ -22,7 +22,7 @@ internal static class VerifyCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        await using var store = await StoreOpener.OpenAsync(GlobalOptions.Load(arguments), cancellationToken);
+        await using var store = await StoreOpener.OpenAsync(arguments, cancellationToken);
         var report = await Terminal.ProgressAsync(
             "verify",
             progress => store.VerifyAsync(arguments.GetValue(Aggregate), progress, cancellationToken));

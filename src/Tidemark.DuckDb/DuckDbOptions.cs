@@ -31,5 +31,8 @@ public sealed record DuckDbOptions
     /// </summary>
     public int SharedReadings { get; init; } = 20_480;
 
+    /// <summary>What Initialize notes for <see cref="DuckDbStore.ReadSettingsAsync"/>; null leaves what is noted.</summary>
+    public string? Settings { get; init; }
+
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

@@ -7,6 +7,7 @@ public sealed partial class DuckDbStore
 {
     private const string FormatVersion = "1";
     private const string ViewSeparator = ";\n";
+    private const string SettingsName = "configuration";
 
     // A store is in this one from its first chunk of several intervals on: an older build would write beside it.
     private const string SharedChunksVersion = "2";
@@ -24,6 +25,11 @@ public sealed partial class DuckDbStore
                 _kept = StoredDefinition.Complete(Schema, stored);
                 ReconcileMetrics();
                 _session.Execute(_sql.CreateRaw("internal.latest", "IF NOT EXISTS"));
+                if (_options.Settings is { } settings)
+                {
+                    SetSetting(SettingsName, settings);
+                }
+
                 return (ReconcileAggregates(LoadChunks(), RawHorizonSetting()), true);
             });
             LoadSensors();
@@ -59,16 +65,16 @@ public sealed partial class DuckDbStore
         var tables = Convert.ToInt64(
             _session.Scalar("SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND NOT temporary"),
             CultureInfo.InvariantCulture);
-        var ours = Convert.ToInt64(
-            _session.Scalar("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'internal' AND table_name = 'settings'"),
-            CultureInfo.InvariantCulture);
-        if (tables > 0 && ours == 0)
+        if (tables > 0 && !IsOurs(_session))
         {
             throw new StoreException(
                 StoreErrorKind.NotAStore,
                 $"{_folder}/{FileName} is a DuckDB database of something else: name another folder");
         }
     }
+
+    private static bool IsOurs(Session session)
+        => session.Scalar("SELECT 1 FROM duckdb_tables() WHERE schema_name = 'internal' AND table_name = 'settings'") is not null;
 
     private void ReconcileSettings()
     {
@@ -264,7 +270,10 @@ public sealed partial class DuckDbStore
     private Instant? RawHorizonSetting()
         => Setting("raw_horizon") is { } text ? new Instant(long.Parse(text, CultureInfo.InvariantCulture)) : null;
 
-    private string? Setting(string name) => (string?)_session.Scalar("SELECT value FROM internal.settings WHERE name = $1", name);
+    private string? Setting(string name) => Setting(_session, name);
+
+    private static string? Setting(Session session, string name)
+        => (string?)session.Scalar("SELECT value FROM internal.settings WHERE name = $1", name);
 
     private void SetSetting(string name, string value)
     {

@@ -62,9 +62,38 @@ public sealed partial class DuckDbStore : ITelemetryStore
     public static Task<ITelemetryStore> OpenAsync(DuckDbOptions options, CancellationToken cancellationToken)
         => Task.Run(() => Open(options), cancellationToken);
 
+    /// <summary>The <see cref="DuckDbOptions.Settings"/> that the folder's store was last initialised with.</summary>
+    /// <returns>Null when the store has none or isn't there, which is left so.</returns>
+    /// <exception cref="StoreException">The store is in use or can't be read.</exception>
+    public static Task<string?> ReadSettingsAsync(string folder, CancellationToken cancellationToken)
+        => Task.Run(() => Exists(folder) ? ReadSettings(folder) : null, cancellationToken);
+
+    private static string? ReadSettings(string folder)
+    {
+        var (file, session) = Attach(folder);
+        try
+        {
+            return IsOurs(session) ? Setting(session, SettingsName) : null;
+        }
+        catch (DuckDBException e)
+        {
+            throw DuckDbErrors.Translate(e, folder, CancellationToken.None);
+        }
+        finally
+        {
+            session.Dispose();
+            OpenFiles.TryRemove(file, out _);
+        }
+    }
+
     private static ITelemetryStore Open(DuckDbOptions options)
     {
-        var folder = options.Folder;
+        var (file, session) = Attach(options.Folder);
+        return new DuckDbStore(options, file, session);
+    }
+
+    private static (string File, Session Session) Attach(string folder)
+    {
         try
         {
             folder = Directory.CreateDirectory(folder).FullName;
@@ -76,7 +105,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
 
             try
             {
-                return new DuckDbStore(options, file, Session.Attach(file));
+                return (file, Session.Attach(file));
             }
             catch
             {

@@ -39,6 +39,9 @@ public sealed record TimescaleOptions
     /// </summary>
     public string? KeepAggregatesAs { get; init; }
 
+    /// <summary>What Initialize notes for <see cref="TimescaleStore.ReadSettingsAsync"/>; null leaves what is noted.</summary>
+    public string? Settings { get; init; }
+
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>Whether the server takes COPY: builds of PostgreSQL inside other programs may not.</summary>

@@ -6,6 +6,7 @@ namespace Tidemark.Timescale;
 public sealed partial class TimescaleStore
 {
     private const string FormatVersion = "1";
+    private const string SettingsName = "configuration";
     private static readonly Version Oldest = new(2, 23);
 
     // The first that compresses what COPY brings where continuous aggregates are kept.
@@ -87,11 +88,15 @@ public sealed partial class TimescaleStore
             $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention} "
                 + $"{CompressedBatch}",
             .. _options.Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {StoredDefinition.Of(a)}"),
+            _options.Settings,
         ]);
 
     private async Task<bool> IsCurrentAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-        => await ScalarAsync(connection, "SELECT to_regclass('tidemark.settings') IS NOT NULL", cancellationToken) is true
+        => await HasCatalogAsync(connection, cancellationToken)
             && await SettingAsync(connection, "fingerprint", cancellationToken) == Fingerprint();
+
+    private static async Task<bool> HasCatalogAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+        => await ScalarAsync(connection, "SELECT to_regclass('tidemark.settings') IS NOT NULL", cancellationToken) is true;
 
     private async Task UpgradeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -114,6 +119,11 @@ public sealed partial class TimescaleStore
             cancellationToken);
         await ReconcileJobsAsync(connection, cancellationToken);
         await SetCompressedBatchAsync(connection, cancellationToken);
+        if (_options.Settings is { } settings)
+        {
+            await SetSettingAsync(connection, SettingsName, settings, cancellationToken);
+        }
+
         await transaction.CommitAsync(cancellationToken);
         await LoadCatalogAsync(connection, cancellationToken);
         await SettleAsync(connection, cancellationToken);

@@ -57,6 +57,17 @@ public sealed partial class TimescaleStore : ITelemetryStore
         }
     }
 
+    /// <summary>The <see cref="TimescaleOptions.Settings"/> that the store was last initialised with.</summary>
+    /// <returns>Null when the store has none or isn't there, which is left so.</returns>
+    /// <exception cref="StoreException">The database can't be reached or read.</exception>
+    public static async Task<string?> ReadSettingsAsync(string connection, CancellationToken cancellationToken)
+    {
+        await using var database = new Database(connection);
+        return await database.RunAsync(
+            async open => await HasCatalogAsync(open, cancellationToken) ? await SettingAsync(open, SettingsName, cancellationToken) : null,
+            cancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)

@@ -68,7 +68,7 @@ internal static class ExportCommand
         var output = arguments.GetValue(Output);
         var write = WriterOf(output);
         var range = RangeOf(arguments);
-        await using var store = await StoreOpener.OpenAsync(GlobalOptions.Load(arguments), cancellationToken);
+        await using var store = await StoreOpener.OpenAsync(arguments, cancellationToken);
         await using var reader = await OpenAggregateAsync(store, arguments, range, cancellationToken);
         var table = reader is null
             ? ExportTable.Of(store.Schema, store.ReadRawAsync(arguments.GetValue(Sensor), range, cancellationToken))

@@ -104,7 +104,7 @@ internal static partial class ImportCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        var options = GlobalOptions.Load(arguments);
+        var options = await StoreOptions.LoadAsync(arguments, cancellationToken);
         var file = arguments.GetRequiredValue(File);
         var rejectsPath = arguments.GetValue(Rejects) ?? (file == "-" ? "stdin.rejects.csv" : $"{file}.rejects.csv");
         if (file != "-" && Path.GetFullPath(file) == Path.GetFullPath(rejectsPath))

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Tidemark.Configuration;
 using Tidemark.Server.Hosting;
 using Tidemark.Server.Keys;
 using Tidemark.Server.OpenApi;
@@ -55,10 +56,11 @@ internal static class AdminEndpoints
             .AnswersLines();
     }
 
-    private static async Task<StoreDescription> InitializeAsync(ITelemetryStore store, CancellationToken cancellationToken)
+    private static async Task<StoreDescription> InitializeAsync(
+        ITelemetryStore store, TidemarkOptions options, CancellationToken cancellationToken)
     {
         await store.InitializeAsync(cancellationToken);
-        return StoreDescription.Of(store.Schema);
+        return StoreDescription.Of(store.Schema, options);
     }
 
     /// <summary>A page of another site can make a browser post, but not with a JSON type.</summary>

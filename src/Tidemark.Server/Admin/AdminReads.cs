@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Tidemark.Configuration;
 using Tidemark.Server.Hosting;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Wire;
@@ -17,8 +18,8 @@ internal static class AdminReads
 
     public static void MapAdminReads(this RouteGroupBuilder group)
     {
-        group.MapGet("/configuration", (ITelemetryStore store) => StoreDescription.Of(store.Schema))
-            .Describe("Admin", "The telemetry schema", "Metrics and aggregates as configured.");
+        group.MapGet("/configuration", (ITelemetryStore store, TidemarkOptions options) => StoreDescription.Of(store.Schema, options))
+            .Describe("Admin", "The telemetry schema", "Metrics and aggregates as configured, and the settings that are the store's own.");
         group.MapGet("/horizon", async (ITelemetryStore store, CancellationToken cancellationToken) => new Horizon(
             await store.ReadRawHorizonAsync(cancellationToken)))
             .Describe(

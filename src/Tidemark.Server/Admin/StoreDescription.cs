@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
+using Tidemark.Configuration;
 
 namespace Tidemark.Server.Admin;
 
@@ -10,8 +12,14 @@ public sealed record StoreDescription(int Protocol, IReadOnlyList<Metric> Metric
 {
     internal const int CurrentProtocol = 1;
 
-    internal static StoreDescription Of(TelemetrySchema schema)
-        => new(CurrentProtocol, schema.Metrics, [.. schema.Aggregates.Select(AggregateDescription.Of)]);
+    /// <summary>The settings that the server has the store open with, see <see cref="StoredConfiguration"/>.</summary>
+    public JsonElement? Settings { get; init; }
+
+    internal static StoreDescription Of(TelemetrySchema schema, TidemarkOptions options)
+        => new(CurrentProtocol, schema.Metrics, [.. schema.Aggregates.Select(AggregateDescription.Of)])
+        {
+            Settings = JsonElement.Parse(StoredConfiguration.Of(options)),
+        };
 
     internal TelemetrySchema ToSchema()
     {

@@ -16,7 +16,10 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
 
     private readonly RemoteServer _server;
 
-    private HttpTelemetryStore(RemoteServer server, TelemetrySchema schema) => (_server, Schema) = (server, schema);
+    private readonly string? _settings;
+
+    private HttpTelemetryStore(RemoteServer server, StoreDescription description)
+        => (_server, Schema, _settings) = (server, description.ToSchema(), description.Settings?.GetRawText());
 
     public TelemetrySchema Schema { get; }
 
@@ -29,6 +32,17 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
     /// server.
     /// </exception>
     public static async Task<ITelemetryStore> ConnectAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
+        => await OpenAsync(baseAddress, key, cancellationToken);
+
+    /// <summary>As <see cref="ConnectAsync"/>, for the settings alone that the server has its store open with.</summary>
+    /// <returns>Null from a server of an earlier version.</returns>
+    public static async Task<string?> ReadSettingsAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
+    {
+        await using var store = await OpenAsync(baseAddress, key, cancellationToken);
+        return store._settings;
+    }
+
+    private static async Task<HttpTelemetryStore> OpenAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
     {
         // Operations take as long as they take, and each has a token of its own.
         var client = new HttpClient(
@@ -43,7 +57,7 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
             var server = new RemoteServer(client);
             var description = await server.GetAsync<StoreDescription>("api/admin/configuration", cancellationToken);
             return description.Protocol == StoreDescription.CurrentProtocol
-                ? new HttpTelemetryStore(server, description.ToSchema())
+                ? new HttpTelemetryStore(server, description)
                 : throw new StoreException(
                     StoreErrorKind.NotAStore,
                     $"the server at {server.Address} speaks protocol {description.Protocol}, this program "

@@ -12,8 +12,8 @@ public sealed class OptionsException(IReadOnlyList<string> errors)
 }
 
 /// <summary>
-/// Binds <see cref="TidemarkOptions"/> once: defaults in code, then <c>tidemark.json</c>, then environment variables
-/// (<c>TIDEMARK_CHUNK_INTERVAL</c>, <c>TIDEMARK_SERVER__URLS</c>), then what the command line sets.
+/// Binds <see cref="TidemarkOptions"/>: defaults in code, then what the store itself has, then <c>tidemark.json</c>, then environment
+/// variables (<c>TIDEMARK_CHUNK_INTERVAL</c>, <c>TIDEMARK_SERVER__URLS</c>), then what the command line sets.
 /// </summary>
 public sealed partial class OptionsLoader
 {
@@ -26,8 +26,9 @@ public sealed partial class OptionsLoader
 
     /// <param name="file">The configuration file, or null for <c>tidemark.json</c> in the working directory if it is there.</param>
     /// <param name="overrides">Settings of the command line, such as <c>store</c> and <c>server:urls</c>; null values are left out.</param>
+    /// <param name="stored">The store's own settings, see <see cref="StoredConfiguration"/>; null when there are none.</param>
     /// <exception cref="OptionsException">With every error found.</exception>
-    public static TidemarkOptions Load(string? file, IEnumerable<KeyValuePair<string, string?>> overrides)
+    public static TidemarkOptions Load(string? file, IEnumerable<KeyValuePair<string, string?>> overrides, string? stored = null)
     {
         if (file is not null && !File.Exists(file))
         {
@@ -38,13 +39,12 @@ public sealed partial class OptionsLoader
         try
         {
             var fromFile = new ConfigurationBuilder().AddJsonFile(path, optional: true).Build();
-            return Load(
-                new ConfigurationBuilder()
-                    .AddConfiguration(fromFile)
-                    .AddEnvironmentVariables("TIDEMARK_")
-                    .AddInMemoryCollection(overrides.Where(o => o.Value is not null))
-                    .Build(),
-                fromFile);
+            var said = new ConfigurationBuilder()
+                .AddConfiguration(fromFile)
+                .AddEnvironmentVariables("TIDEMARK_")
+                .AddInMemoryCollection(overrides.Where(o => o.Value is not null))
+                .Build();
+            return Load(stored is null ? said : StoredConfiguration.Below(said, stored), fromFile);
         }
         catch (Exception e) when (e is InvalidDataException or FormatException)
         {

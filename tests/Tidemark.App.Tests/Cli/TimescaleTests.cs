@@ -176,12 +176,66 @@ public sealed class TimescaleTests : IAsyncLifetime
         Assert.Contains("append-only: readings have no key", await SucceedAsync("status"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_folder_without_the_file_uses_the_settings_of_the_database()
+    {
+        using var other = new CliFolder();
+        StoredConfigurationTests.WriteReadings(_folder, other);
+        var settings = $$"""{ "maintenance": "external", "compress_after": "90d", {{StoredConfigurationTests.Aggregates}} }""";
+        _folder.Write("tidemark.json", settings);
+        await SucceedAsync("import", "early.ndjson");
+        await SucceedAsync("refresh");
+        await SucceedAsync(other, "import", "late.ndjson");
+        await SucceedAsync(other, "refresh");
+        Assert.Contains(" 0 differ, 0 wait", await SucceedAsync("verify"), StringComparison.Ordinal);
+        Assert.Matches(@"(?m),39,2\r?$", await SucceedAsync(other, "export", "peak_hours", "--to", "2026-08-11T00:00:00Z"));
+        var check = JsonDocument.Parse(await SucceedAsync(other, "check")).RootElement;
+        Assert.Equal(["external", "90d"], new[] { "maintenance", "compress_after" }.Select(name => check.GetProperty(name).GetString()));
+        var status = JsonDocument.Parse(await SucceedAsync(other, "status", "--json")).RootElement;
+        Assert.Equal(0, status.GetProperty("jobs").GetArrayLength());
+
+        other.Write("tidemark.json", """{ "retention": "365d", "maintenance": "server" }""");
+        var refused = await RunAsync(other, "import", "late.ndjson");
+        var changes = ": retention 365d instead of never, maintenance server instead of external: ";
+        Assert.Contains(changes, refused.Error, StringComparison.Ordinal);
+        Assert.Single(refused.Error.TrimEnd().Split('\n'));
+        Assert.Equal(1, refused.ExitCode);
+        var init = await RunAsync(other, "init");
+        Assert.Equal("changed: retention 365d instead of never\nchanged: maintenance server instead of external\n", init.Error);
+        Assert.Equal("", (await RunAsync(other, "import", "late.ndjson")).Error);
+    }
+
+    [Fact]
+    public async Task A_database_of_an_earlier_version_keeps_what_it_is_opened_with_next()
+    {
+        _folder.Write("tidemark.json", """{ "append_only": true, "maintenance": "external" }""");
+        await SucceedAsync("init");
+        await using (var connection = new NpgsqlConnection(_database.ConnectionString))
+        {
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+            command.CommandText = "DELETE FROM tidemark.settings WHERE name IN ('fingerprint', 'configuration')";
+            Assert.Equal(2, await command.ExecuteNonQueryAsync());
+        }
+
+        Assert.DoesNotContain("changed", (await RunAsync(_folder, "status")).Error, StringComparison.Ordinal);
+        File.Delete(Path.Combine(_folder.Path, "tidemark.json"));
+        _folder.Write("more.csv", "time,sensor_id,temperature\n2026-01-01T00:00:00Z,boiler,61.5\n");
+        Assert.Contains("1 appended, 0 of", await SucceedAsync("import", "more.csv"), StringComparison.Ordinal);
+        Assert.Contains("0 appended, 1 of", await SucceedAsync("import", "more.csv"), StringComparison.Ordinal);
+    }
+
     private (string, string)[] Environment => [("PGPASSWORD", _password)];
 
-    private async Task<string> SucceedAsync(params string[] arguments)
+    private Task<string> SucceedAsync(params string[] arguments) => SucceedAsync(_folder, arguments);
+
+    private async Task<string> SucceedAsync(CliFolder folder, params string[] arguments)
     {
-        var result = await _folder.Start(Environment, [.. arguments, "--store", _uri]).EndAsync();
+        var result = await RunAsync(folder, arguments);
         Assert.True(result.ExitCode == 0, $"{string.Join(' ', arguments)} ended with {result.ExitCode}: {result.Error}{result.Output}");
         return result.Output;
     }
+
+    private Task<CliResult> RunAsync(CliFolder folder, params string[] arguments)
+        => folder.Start(Environment, [.. arguments, "--store", _uri]).EndAsync();
 }

@@ -1,12 +1,11 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Tidemark.Configuration;
 
-namespace Tidemark.Cli;
+namespace Tidemark.Configuration;
 
 /// <summary>Writes options as a complete <c>tidemark.json</c>: what it prints can be read again.</summary>
-internal static class OptionsWriter
+public static class OptionsWriter
 {
     private static readonly JsonSerializerOptions Readable = new()
     {
@@ -26,7 +25,7 @@ internal static class OptionsWriter
         return json.ToJsonString(Readable);
     }
 
-    private static JsonObject Write(TidemarkOptions options) => new()
+    internal static JsonObject Write(TidemarkOptions options) => new()
     {
         ["store"] = options.Store.ToString(),
         ["chunk_interval"] = TypedText.Format(options.ChunkInterval),
