@@ -63,8 +63,9 @@ public sealed class ExportTests : IDisposable
     {
         await ImportAsync();
         Assert.Equal(
-            """
-            bucket,sensor_id,avg_temperature,min_temperature,max_temperature,avg_humidity,min_humidity,max_humidity,avg_pressure,min_pressure,max_pressure,reading_count
+            "bucket,sensor_id,avg_temperature,min_temperature,max_temperature,avg_humidity,min_humidity,max_humidity,"
+            + """
+            avg_pressure,min_pressure,max_pressure,reading_count
             1969-12-31T23:00:00Z,plain,-1,-1,-1,2,2,2,3,3,3,1
             2026-01-01T00:00:00Z,plain,10.3,0.1,20.5,-0.30000000000000004,-0.30000000000000004,-0.30000000000000004,500,1E-300,1000,2
             2026-01-01T01:00:00Z,plain,,,,,,,,,,1

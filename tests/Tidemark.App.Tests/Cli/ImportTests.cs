@@ -31,7 +31,10 @@ public sealed class ImportTests : IDisposable
         Assert.StartsWith(
             """"""""
             line,reason,text
-            3,"time '2026-01-01T00:01:00' has no zone; name one with --time-zone, such as --time-zone UTC or --time-zone Europe/Berlin","2026-01-01T00:01:00,s1,20.5,50,1000,""no
+            3,"time '2026-01-01T00:01:00' has no zone; name one with --time-zone, such as --time-zone UTC or --time-zone Europe/Berlin",
+            """"""""
+            + """"""""
+            "2026-01-01T00:01:00,s1,20.5,50,1000,""no
             zone"""
             5,sensor_id is missing or empty,"2026-01-01T00:02:00Z,,20.5,50,1000,"
             6,time 2999-01-01T00:00:00Z is more than 3600 s ahead of the server's clock,"2999-01-01T00:00:00Z,s1,1,,,"
