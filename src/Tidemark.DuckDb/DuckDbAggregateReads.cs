@@ -16,14 +16,21 @@ public sealed partial class DuckDbStore
         private const int FirstRows = 1024;
 
         private readonly TimeRange _buckets = new(aggregate.Bucket.Ceiling(query.Range.From), aggregate.Bucket.Ceiling(query.Range.To));
-        private readonly int _mostRows = Math.Max(256, MostValues / (2 + aggregate.Columns.Count));
+        private readonly bool _withExtra = query.Metrics is null && aggregate.ExtraColumns.Count > 0;
+        private Selection _metrics = store.Select(store._state, key, query.Metrics);
         private AggregateBatch? _ready;
         private StoreState _state = StoreState.Empty;
         private Slices _slices = new(default, 0);
         private bool _inSlices;
 
         /// <summary>Whether it may take more than a batch.</summary>
-        public bool IsLong => key is not { } sensor || MayHold(sensor) > _mostRows;
+        public bool IsLong => key is not { } sensor || MayHold(sensor) > MostRows;
+
+        public IReadOnlyList<string> Columns => aggregate.Columns(_metrics.Names, _withExtra);
+
+        private int Width => (3 * _metrics.Count) + (_withExtra ? aggregate.ExtraColumns.Count : 0);
+
+        private int MostRows => Math.Max(256, MostValues / (2 + Width));
 
         public Instant? Watermark { get; private set; }
 
@@ -43,6 +50,7 @@ public sealed partial class DuckDbStore
         {
             Close();
             _state = state;
+            _metrics = Store.Select(state, key, query.Metrics);
             Watermark = state.Aggregate(aggregate).Watermark;
             var mayBePending = !query.FromRaw && state.Aggregates.Any(a => a.HasInvalidations);
             _inSlices = key is not null && IsLong;
@@ -55,7 +63,7 @@ public sealed partial class DuckDbStore
             if (key is { } sensor)
             {
                 _slices = _inSlices
-                    ? new Slices(_buckets with { From = First(aggregate, _buckets, sensor) }, FirstRows * Width)
+                    ? new Slices(_buckets with { From = First(aggregate, _buckets, sensor) }, FirstRows * BucketMicros)
                     : new Slices(_buckets, long.MaxValue);
                 _ready = NextOfSensor(sensor);
             }
@@ -67,13 +75,13 @@ public sealed partial class DuckDbStore
             return true;
         }
 
-        private long Width => (long)aggregate.Bucket.Approximate.TotalMicroseconds;
+        private long BucketMicros => (long)aggregate.Bucket.Approximate.TotalMicroseconds;
 
         /// <summary>How many buckets the answer may have, as far as the sensor's readings go.</summary>
         private long MayHold(int sensor)
         {
             var end = Math.Min(_buckets.To.Micros, Store._sensors.Latest(sensor)!.TimeMicros + 1);
-            return (end - _buckets.From.Micros) / Width;
+            return (end - _buckets.From.Micros) / BucketMicros;
         }
 
         /// <summary>The bucket of the range before which the sensor has nothing.</summary>
@@ -108,7 +116,7 @@ public sealed partial class DuckDbStore
                     continue;
                 }
 
-                _slices.Take(slice, isSparse: batch.Count < _mostRows / 2);
+                _slices.Take(slice, isSparse: batch.Count < MostRows / 2);
                 if (batch.Count > 0)
                 {
                     return batch;
@@ -121,21 +129,21 @@ public sealed partial class DuckDbStore
         /// <returns>Null when the slice holds more than a batch may have.</returns>
         private AggregateBatch? Fill(TimeRange slice, int sensor)
         {
-            if (!query.FromRaw && aggregate.ExtraColumns.Count == 0)
+            if (!query.FromRaw && !_withExtra)
             {
                 // One sensor's rows are few: pages, a plain statement for the tail and sums here take less than one statement for all.
-                var partials = new PartialRows(Store.Schema.Metrics.Count, aggregate.Bucket);
+                var partials = new PartialRows(_metrics.Count, aggregate.Bucket);
                 return AddPartials(partials, aggregate, slice, sensor) ? partials.ToBatch(query.SensorId!) : null;
             }
 
             // The text of a slice is used once.
             using var rows = _inSlices
-                ? Session.Query($"{Sql(slice)} ORDER BY 1 LIMIT {_mostRows + 1}", streaming: false, sensor)
+                ? Session.Query($"{Sql(slice)} ORDER BY 1 LIMIT {MostRows + 1}", streaming: false, sensor)
                 : Session.QueryPrepared($"{Sql(slice)} ORDER BY 1", sensor);
-            var batch = new AggregateBatch(aggregate.Columns.Count, 256);
+            var batch = new AggregateBatch(Width, 256);
             while (rows.Read())
             {
-                if (_inSlices && batch.Count == _mostRows)
+                if (_inSlices && batch.Count == MostRows)
                 {
                     return null;
                 }
@@ -151,11 +159,11 @@ public sealed partial class DuckDbStore
         private bool AddPartials(PartialRows rows, AggregateDefinition part, TimeRange range, int sensor)
         {
             // Pages in memory are of the present state, which a long read leaves behind.
-            var most = _inSlices ? _mostRows : int.MaxValue;
+            var most = _inSlices ? MostRows : int.MaxValue;
             var (materialised, tail) = Parts(part, range);
             if (!materialised.IsEmpty
-                && (_inSlices || !Store._pages.TryAdd(rows, Session, _state.Aggregate(part), materialised, sensor))
-                && !Store.AddStored(rows, Session, part, materialised, sensor, most))
+                && (_inSlices || !Store._pages.TryAdd(rows, Session, _state, part, _metrics, materialised, sensor))
+                && !AddStored(rows, Session, part, _metrics, materialised, sensor, most))
             {
                 return false;
             }
@@ -171,8 +179,8 @@ public sealed partial class DuckDbStore
                 return AddPartials(rows, source, tail, sensor);
             }
 
-            return (!_inSlices && Store._pages.TryAddTail(rows, Session, _state, part, tail, sensor, last))
-                || Store.AddRaw(rows, Session, _state, tail, sensor, most);
+            return (!_inSlices && Store._pages.TryAddTail(rows, Session, _state, part, _metrics, tail, sensor, last))
+                || AddRaw(rows, Session, _state, _metrics, tail, sensor, most);
         }
 
         /// <summary>What is materialised of the range, and what is computed.</summary>
@@ -191,7 +199,7 @@ public sealed partial class DuckDbStore
                 return null;
             }
 
-            var batch = new AggregateBatch(aggregate.Columns.Count, 256);
+            var batch = new AggregateBatch(Width, 256);
             while (batch.Count < BatchRows)
             {
                 if (!Rows.Read())
@@ -208,12 +216,17 @@ public sealed partial class DuckDbStore
         }
 
         private string Sql(TimeRange range)
-            => Store._sql.Select(_state, aggregate, range, key is not null, query.FromRaw, Store._options.RealTime);
+            => DuckDbSql.Select(
+                _state,
+                new AggregateRows(aggregate, range, _metrics, _withExtra),
+                key is not null,
+                query.FromRaw,
+                Store._options.RealTime);
 
         private void Add(AggregateBatch batch, DuckDBDataReader rows)
         {
             var row = batch.Add(new Instant(rows.GetInt64(0)), query.SensorId ?? Store._sensors.Id(rows.GetInt32(1)), rows.GetInt64(2));
-            for (var column = 0; column < aggregate.Columns.Count; column++)
+            for (var column = 0; column < Width; column++)
             {
                 batch.Set(row, column, rows.DoubleOrNaN(3 + column));
             }

@@ -22,6 +22,12 @@ public sealed record DuckDbOptions
     /// <summary>How many sensors the store may have.</summary>
     public int MaxSensors { get; init; } = TidemarkOptions.DefaultMaxSensors;
 
+    /// <summary>What becomes of a metric in a reading that the store doesn't have.</summary>
+    public NewMetrics NewMetrics { get; init; } = NewMetrics.Add;
+
+    /// <summary>How many metrics the store may have.</summary>
+    public int MaxMetrics { get; init; } = TidemarkOptions.DefaultMaxMetrics;
+
     /// <summary>Whether aggregate reads add the tail that is not materialised yet.</summary>
     public bool RealTime { get; init; } = true;
 

@@ -70,7 +70,7 @@ public sealed partial class DuckDbStore
     /// Raw readings of one snapshot. One sensor's come in slices of time that hold at most <see cref="MostValues"/> values, so that memory
     /// is bounded however dense the readings are.
     /// </summary>
-    private sealed class RawRead(DuckDbStore store, string? sensorId, int? key, TimeRange range, CancellationToken cancellationToken)
+    private sealed class RawRead(DuckDbStore store, RawQuery query, int? key, CancellationToken cancellationToken)
         : OpenRead(store, cancellationToken)
     {
         // One statement reads so many chunks of one sensor: a day or a week needs no transaction.
@@ -79,7 +79,8 @@ public sealed partial class DuckDbStore
         // A long read begins with little, so that its first rows come soon.
         private const int FirstRows = 2048;
 
-        private readonly int _mostRows = Math.Max(256, MostValues / (1 + store.Schema.Metrics.Count));
+        private Selection _metrics = MetricCatalog.Empty.Everything;
+        private int _mostRows;
         private bool _opened;
         private ReadingBatch? _ready;
         private Chunk[] _chunks = [];
@@ -88,7 +89,7 @@ public sealed partial class DuckDbStore
         private int _limit;
 
         /// <summary>Whether it may take more than one statement, as far as is known before it is opened.</summary>
-        public bool IsLong { get; } = store._state.ChunksIn(range).Skip(key is null ? 1 : ChunksAtOnce).Any();
+        public bool IsLong { get; } = store._state.ChunksIn(query.Range).Skip(key is null ? 1 : ChunksAtOnce).Any();
 
         /// <returns>The next batch, null at the end.</returns>
         public ReadingBatch? Next() => Guard(() =>
@@ -107,14 +108,16 @@ public sealed partial class DuckDbStore
         private bool Open(StoreState state)
         {
             Close();
-            _chunks = [.. state.ChunksIn(range)];
+            _metrics = Store.Select(state, key, query.Metrics);
+            _mostRows = Math.Max(256, MostValues / (1 + _metrics.Count));
+            _chunks = [.. state.ChunksIn(query.Range)];
             if (_chunks.Length == 0)
             {
                 return true;
             }
 
             var isLong = _chunks.Length > (key is null ? 1 : ChunksAtOnce);
-            var held = range.Intersect(new TimeRange(_chunks[0].Range.From, _chunks[^1].Range.To));
+            var held = query.Range.Intersect(new TimeRange(_chunks[0].Range.From, _chunks[^1].Range.To));
             _slices = new Slices(held, isLong ? _chunks[0].Range.To.Micros - held.From.Micros : long.MaxValue);
             _limit = isLong ? FirstRows : _mostRows;
             if (isLong)
@@ -140,7 +143,7 @@ public sealed partial class DuckDbStore
         {
             while (Rows is not null || _chunk < _chunks.Length)
             {
-                Rows ??= Session.Query(Store._sql.RawOfAll(_chunks[_chunk++], range), streaming: true);
+                Rows ??= Session.Query(DuckDbSql.RawOfAll(_chunks[_chunk++], query.Range, _metrics), streaming: true);
                 var batch = FillOfAll(Rows);
                 if (batch.Count < BatchRows)
                 {
@@ -201,7 +204,7 @@ public sealed partial class DuckDbStore
 
         private ReadingBatch FillOfAll(DuckDBDataReader rows)
         {
-            var batch = new ReadingBatch(Store.Schema.Metrics.Count, BatchRows);
+            var batch = new ReadingBatch(_metrics.Names, BatchRows);
             Span<double> values = stackalloc double[batch.MetricCount];
             while (batch.Count < BatchRows && rows.Read())
             {
@@ -216,7 +219,7 @@ public sealed partial class DuckDbStore
         /// <returns>Null when the slice holds more than a batch may have; the next one is narrower then.</returns>
         private ReadingBatch? FillOfSensor(TimeRange slice, Chunk[] chunks)
         {
-            var batch = new ReadingBatch(Store.Schema.Metrics.Count, 256);
+            var batch = new ReadingBatch(_metrics.Names, 256);
             if (chunks.Length == 0)
             {
                 return batch;
@@ -230,8 +233,8 @@ public sealed partial class DuckDbStore
 
             // A minute is the finest that the statement tells apart: of a slice inside one all rows of the minute are streamed past.
             using var rows = from == to
-                ? Session.Query(Store._sql.RawOfSensor(chunks), streaming: true, key!.Value, from, to)
-                : Session.QueryPrepared($"{Store._sql.RawOfSensor(chunks)} LIMIT {_limit + 1}", key!.Value, from, to);
+                ? Session.Query(DuckDbSql.RawOfSensor(chunks, _metrics), streaming: true, key!.Value, from, to)
+                : Session.QueryPrepared($"{DuckDbSql.RawOfSensor(chunks, _metrics)} LIMIT {_limit + 1}", key!.Value, from, to);
             while (rows.Read())
             {
                 read++;
@@ -247,7 +250,7 @@ public sealed partial class DuckDbStore
                     ascending &= time > last;
                     last = time;
                     rows.Doubles(1, values);
-                    batch.Add(sensorId!, new Instant(time), values);
+                    batch.Add(query.SensorId!, new Instant(time), values);
                 }
             }
 
@@ -270,7 +273,7 @@ public sealed partial class DuckDbStore
 
         private static ReadingBatch Sorted(ReadingBatch batch)
         {
-            var sorted = new ReadingBatch(batch.MetricCount, batch.Count);
+            var sorted = new ReadingBatch(batch.Metrics, batch.Count);
             var times = batch.TimesMicros.ToArray();
             var rows = Enumerable.Range(0, batch.Count).ToArray();
             Array.Sort(times, rows);

@@ -34,7 +34,7 @@ public sealed partial class DuckDbStore
                 chunk = Neighbours(state, start).FirstOrDefault(
                     c => !c.Compressed && Readings(c) + coming.GetValueOrDefault(c.Id) + readings <= _options.SharedReadings);
                 chunk = chunk is null
-                    ? Create(new Chunk(_nextChunk++, interval, Compressed: false, BytesBefore: 0))
+                    ? Create(state.Metrics, new Chunk(_nextChunk++, interval, Compressed: false, BytesBefore: 0, HasMap: false))
                     : chunk with { Range = chunk.Range.Span(interval) };
                 state = state.With(chunk);
             }
@@ -108,7 +108,7 @@ public sealed partial class DuckDbStore
             }
         }
 
-        state = Rearrange(state, [chunk], [.. parts.Select(part => new Chunk(_nextChunk++, part, Compressed: false, BytesBefore: 0))]);
+        state = Rearrange(state, [chunk], [.. parts.Select(part => new Chunk(_nextChunk++, part, false, 0, chunk.HasMap))]);
         foreach (var part in parts.Select(p => state.ChunkAt(p.From)!))
         {
             _readings[part.Id] = intervals.Where(i => part.Range.Contains(i.Key)).Sum(i => i.Value);
@@ -120,19 +120,20 @@ public sealed partial class DuckDbStore
     /// <summary>Puts the readings of chunks, which are few, into others, in (sensor, time) order.</summary>
     private StoreState Rearrange(StoreState state, IReadOnlyList<Chunk> from, IReadOnlyList<Chunk> to)
     {
+        var hasMap = state.Metrics.HasMap;
         _session.Execute("CREATE OR REPLACE TEMP TABLE moving AS SELECT * FROM internal.latest WHERE false");
         foreach (var chunk in from)
         {
-            _session.Execute($"INSERT INTO moving FROM {chunk.Table}");
+            _session.Execute($"INSERT INTO moving SELECT {DuckDbSql.RawColumns(state.Metrics, chunk.HasMap, hasMap)} FROM {chunk.Table}");
             Drop(chunk);
         }
 
         state = state.Without(from);
         foreach (var chunk in to)
         {
-            Create(chunk);
+            Create(state.Metrics, chunk);
             _readings[chunk.Id] = _session.Execute(
-                $"INSERT INTO {chunk.Table} FROM moving WHERE {DuckDbSql.WithinTime(chunk.Range)} ORDER BY sensor, minute, micros");
+                $"INSERT INTO {chunk.Table} SELECT {DuckDbSql.RawColumns(state.Metrics, hasMap, chunk.HasMap)} FROM moving WHERE {DuckDbSql.WithinTime(chunk.Range)} ORDER BY sensor, minute, micros");
             state = state.With(chunk);
         }
 
@@ -159,14 +160,26 @@ public sealed partial class DuckDbStore
         return counts;
     }
 
-    private Chunk Create(Chunk chunk)
+    private Chunk Create(MetricCatalog metrics, Chunk chunk)
     {
-        _session.Execute(_sql.CreateRaw(chunk.Table));
+        _session.Execute(DuckDbSql.CreateRaw(chunk.Table, metrics, chunk.HasMap));
         _session.Execute(
             "INSERT INTO internal.chunks VALUES ($1, $2, $3, $4, $5)",
             chunk.Id, chunk.Range.From.Micros, chunk.Range.To.Micros, chunk.Compressed, chunk.BytesBefore);
         NoteFormat(chunk);
         return chunk;
+    }
+
+    /// <summary>Gives a chunk the map of metrics without columns.</summary>
+    private StoreState AddMap(StoreState state, Chunk chunk)
+    {
+        if (chunk.HasMap)
+        {
+            return state;
+        }
+
+        _session.Execute(DuckDbSql.AddMap(chunk.Table));
+        return state.With(chunk with { HasMap = true });
     }
 
     /// <summary>Brings the catalog up to the range of a chunk and whether it is compressed.</summary>
@@ -181,7 +194,7 @@ public sealed partial class DuckDbStore
 
     private void NoteFormat(Chunk chunk)
     {
-        if (IsShared(chunk) && Setting("format") != SharedChunksVersion)
+        if (IsShared(chunk) && Setting("format") == FormatVersion)
         {
             SetSetting("format", SharedChunksVersion);
         }

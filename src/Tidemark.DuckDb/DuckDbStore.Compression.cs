@@ -98,11 +98,16 @@ public sealed partial class DuckDbStore
             var end = IsClosed(last, due) ? last.Range.To : due;
             var before = few.ToDictionary(c => c.Id, c => StoredBytes(store._session, c));
             var bytesBefore = few.Sum(c => c.Compressed ? c.BytesBefore : before[c.Id]);
-            var merged = new Chunk(store._nextChunk++, new TimeRange(first.Range.From, end), Compressed: true, bytesBefore);
+            var merged = new Chunk(
+                store._nextChunk++,
+                new TimeRange(first.Range.From, end),
+                Compressed: true,
+                bytesBefore,
+                HasMap: few.Exists(c => c.HasMap));
             List<Chunk> into = [merged];
             if (end < last.Range.To && CountBefore(last, due) < Count(store._session, last))
             {
-                into.Add(new Chunk(store._nextChunk++, last.Range with { From = end }, Compressed: false, BytesBefore: 0));
+                into.Add(new Chunk(store._nextChunk++, last.Range with { From = end }, Compressed: false, BytesBefore: 0, last.HasMap));
             }
 
             store.Transaction(state => (store.Rearrange(state, few, into), true));
@@ -119,8 +124,8 @@ public sealed partial class DuckDbStore
             var ordered = chunk with { Id = store._nextChunk++, Compressed = closed, BytesBefore = closed ? before : 0 };
             store.Transaction(state =>
             {
-                store.Create(ordered);
-                CopyInOrder(chunk, ordered);
+                store.Create(state.Metrics, ordered);
+                CopyInOrder(state.Metrics, chunk, ordered);
                 store.Drop(chunk);
                 return (state.Without([chunk]).With(ordered), true);
             });
@@ -128,12 +133,13 @@ public sealed partial class DuckDbStore
         }
 
         /// <summary>Copies by one appender: DuckDB's own INSERT in parallel leaves a third of its blocks empty.</summary>
-        private void CopyInOrder(Chunk from, Chunk to)
+        private void CopyInOrder(MetricCatalog metrics, Chunk from, Chunk to)
         {
             var source = store.RentSession();
             try
             {
-                using var appender = new ColumnAppender(store._session, "store", "internal", $"chunk_{to.Id}", store._sql.ColumnOrder);
+                using var appender = new ColumnAppender(
+                    store._session, "store", "internal", $"chunk_{to.Id}", metrics.Columns.Count, to.HasMap);
                 appender.AppendFrom(source, $"FROM {from.Table} ORDER BY sensor, minute, micros");
                 appender.Complete();
             }

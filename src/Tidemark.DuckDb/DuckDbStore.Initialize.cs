@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using DuckDB.NET.Data;
 
 namespace Tidemark.DuckDb;
 
@@ -9,8 +10,10 @@ public sealed partial class DuckDbStore
     private const string ViewSeparator = ";\n";
     private const string SettingsName = "configuration";
 
-    // A store is in this one from its first chunk of several intervals on: an older build would write beside it.
+    // A store is in these from its first chunk of several intervals, or its first metric in the map, on: an older build would write beside
+    // it.
     private const string SharedChunksVersion = "2";
+    private const string MapVersion = "3";
 
     public Task InitializeAsync(CancellationToken cancellationToken) => WriteThread(
         () =>
@@ -23,14 +26,21 @@ public sealed partial class DuckDbStore
                 var stored = StoredAggregates();
                 Schema = StoredDefinition.KeepSources(Schema, stored);
                 _kept = StoredDefinition.Complete(Schema, stored);
-                ReconcileMetrics();
-                _session.Execute(_sql.CreateRaw("internal.latest", "IF NOT EXISTS"));
+                var metrics = ReconcileMetrics();
+                _session.Execute(DuckDbSql.CreateRaw("internal.latest", metrics, metrics.HasMap));
                 if (_options.Settings is { } settings)
                 {
                     SetSetting(SettingsName, settings);
                 }
 
-                return (ReconcileAggregates(LoadChunks(), RawHorizonSetting()), true);
+                var state = ReconcileAggregates(LoadChunks(), metrics, RawHorizonSetting());
+                if (metrics.HasMap)
+                {
+                    CreateMap();
+                }
+
+                NoteSentColumns(state);
+                return (state, true);
             });
             LoadSensors();
             CreateViews();
@@ -44,7 +54,7 @@ public sealed partial class DuckDbStore
     /// </summary>
     private void CreateViews()
     {
-        var views = _sql.CreateViews(_state).ToList();
+        var views = DuckDbSql.CreateViews(_state, Schema).ToList();
         var changed = views.Except(Setting("views")?.Split(ViewSeparator) ?? []).ToList();
         if (changed.Count == 0)
         {
@@ -83,9 +93,9 @@ public sealed partial class DuckDbStore
         {
             SetSetting("format", FormatVersion);
         }
-        else if (version is not (FormatVersion or SharedChunksVersion))
+        else if (version is not (FormatVersion or SharedChunksVersion or MapVersion))
         {
-            throw Mismatch($"it was written in format {version}, this build reads {FormatVersion} and {SharedChunksVersion}");
+            throw Mismatch($"it was written in format {version}, this build reads {FormatVersion} to {MapVersion}");
         }
 
         var interval = _options.ChunkInterval.TotalMicroseconds.ToString("F0", CultureInfo.InvariantCulture);
@@ -99,39 +109,7 @@ public sealed partial class DuckDbStore
         SetSetting("chunk_interval_micros", interval);
     }
 
-    /// <summary>Metrics may be added; readings written before have nulls for them.</summary>
-    private void ReconcileMetrics()
-    {
-        var stored = Setting("metrics")?.Split(',') ?? [];
-        var configured = Schema.Metrics.Select(m => m.Name).ToList();
-        if (stored.Except(configured).FirstOrDefault() is { } missing)
-        {
-            throw Mismatch($"it holds the metric '{missing}', which the configuration lacks");
-        }
-
-        var kept = configured.Where(stored.Contains).ToList();
-        if (stored.Length > 0)
-        {
-            foreach (var added in configured.Except(stored))
-            {
-                foreach (var table in LoadChunks().Select(c => c.Table).Append("internal.latest"))
-                {
-                    _session.Execute($"ALTER TABLE {table} ADD COLUMN {Identifier.Quote(added)} DOUBLE");
-                }
-
-                foreach (var aggregate in _kept.Aggregates.Where(a => Stored(a.Name) is not null))
-                {
-                    _session.Execute(DuckDbSql.AddMetric(aggregate, added));
-                }
-            }
-        }
-
-        // Columns are appended by position, so new metrics come last in the tables whatever their place in the configuration.
-        SetSetting("metrics", string.Join(',', [.. stored.Where(kept.Contains), .. configured.Except(stored)]));
-        _sql.ColumnOrder = [.. Setting("metrics")!.Split(',').Select(name => Schema.MetricIndex(name))];
-    }
-
-    private StoreState ReconcileAggregates(ImmutableArray<Chunk> chunks, Instant? rawHorizon)
+    private StoreState ReconcileAggregates(ImmutableArray<Chunk> chunks, MetricCatalog metrics, Instant? rawHorizon)
     {
         foreach (var aggregate in Schema.Aggregates)
         {
@@ -139,7 +117,7 @@ public sealed partial class DuckDbStore
             var stored = Stored(aggregate.Name);
             if (stored is null)
             {
-                _session.Execute(_sql.CreateAggregate(aggregate));
+                _session.Execute(DuckDbSql.CreateAggregate(aggregate, metrics));
                 var begin = Begin(aggregate, rawHorizon)?.Micros.ToString(CultureInfo.InvariantCulture) ?? "NULL";
                 _session.Execute($"INSERT INTO internal.aggregates VALUES ($1, $2, {begin}, {begin}, NULL)", aggregate.Name, definition);
             }
@@ -169,6 +147,7 @@ public sealed partial class DuckDbStore
             chunks,
             [.. _kept.Aggregates.Select(
                 a => new AggregateState(a, states[a.Name].Watermark, states[a.Name].Horizon, states[a.Name].Invalid, RewritesOf(a)))],
+            metrics,
             rawHorizon);
     }
 
@@ -214,7 +193,11 @@ public sealed partial class DuckDbStore
     private ImmutableArray<Chunk> LoadChunks()
     {
         using var rows = _session.Query(
-            "SELECT chunk, range_start, range_end, compressed, bytes_before FROM internal.chunks ORDER BY range_start",
+            """
+            SELECT chunk, range_start, range_end, compressed, bytes_before, (schema_name, table_name) IN (
+                SELECT (schema_name, table_name) FROM duckdb_columns() WHERE column_name = '_more')
+            FROM (SELECT *, 'internal' AS schema_name, 'chunk_' || chunk AS table_name FROM internal.chunks) ORDER BY range_start
+            """,
             streaming: false);
         var chunks = ImmutableArray.CreateBuilder<Chunk>();
         while (rows.Read())
@@ -223,7 +206,8 @@ public sealed partial class DuckDbStore
                 rows.GetInt32(0),
                 new TimeRange(new Instant(rows.GetInt64(1)), new Instant(rows.GetInt64(2))),
                 rows.GetBoolean(3),
-                rows.GetInt64(4));
+                rows.GetInt64(4),
+                HasMap: rows.GetBoolean(5));
             _nextChunk = Math.Max(_nextChunk, chunk.Id + 1);
             chunks.Add(chunk);
         }
@@ -250,21 +234,35 @@ public sealed partial class DuckDbStore
 
         var latest = new LatestReading?[ids.Count];
         var missing = ids.Count;
-        foreach (var table in _state.Chunks.Reverse().Select(c => c.Table).Append("internal.latest").TakeWhile(_ => missing > 0))
+        var tables = _state.Chunks.Reverse().Select(c => (c.Table, c.HasMap)).Append(("internal.latest", _state.Metrics.HasMap));
+        foreach (var (table, hasMap) in tables.TakeWhile(_ => missing > 0))
         {
-            using var rows = _session.Query(_sql.LatestIn(table), streaming: false);
+            using var rows = _session.Query(DuckDbSql.LatestIn(table, _state.Metrics, hasMap), streaming: false);
             while (rows.Read())
             {
                 var key = rows.GetInt32(0);
                 missing -= latest[key] is null ? 1 : 0;
-                latest[key] ??= new LatestReading(rows.GetInt64(1), rows.Doubles(2, Schema.Metrics.Count));
+                latest[key] ??= ReadLatest(rows);
             }
         }
 
+        var sent = LoadSent(ids.Count);
         for (var key = 0; key < ids.Count; key++)
         {
-            _sensors.Add(ids[key], latest[key]);
+            _sensors.Add(ids[key], latest[key], sent[key]);
         }
+    }
+
+    private LatestReading ReadLatest(DuckDBDataReader row)
+    {
+        var columns = _state.Metrics.Columns;
+        var values = columns.Select(m => m.Id).Zip(row.Doubles(2, columns.Count)).Where(v => !double.IsNaN(v.Second)).ToList();
+        if (!row.IsDBNull(2 + columns.Count))
+        {
+            values.AddRange(row.GetFieldValue<Dictionary<short, double>>(2 + columns.Count).Select(v => (v.Key, v.Value)));
+        }
+
+        return new LatestReading(row.GetInt64(1), [.. values.Select(v => v.First)], [.. values.Select(v => v.Second)]);
     }
 
     private Instant? RawHorizonSetting()

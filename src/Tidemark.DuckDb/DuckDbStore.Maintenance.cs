@@ -25,6 +25,7 @@ public sealed partial class DuckDbStore
         foreach (var aggregate in Schema.Aggregates)
         {
             await WriteThread(() => PutInOrder(aggregate), cancellationToken);
+            await WriteThread(() => PutMapInOrder(aggregate), cancellationToken);
         }
 
         return result;
@@ -68,15 +69,38 @@ public sealed partial class DuckDbStore
 
         Transaction(state =>
         {
-            _session.Execute($"CREATE TEMP TABLE ordered AS FROM {table} ORDER BY sensor, bucket");
-            _session.Execute($"DROP TABLE {table}");
-            _session.Execute(_sql.CreateAggregate(aggregate));
-            _session.Execute($"INSERT INTO {table} BY NAME FROM ordered");
-            _session.Execute("DROP TABLE ordered");
+            WriteAgain(table, DuckDbSql.CreateAggregate(aggregate, state.Metrics), "sensor, bucket");
             return (state with { }, true);
         });
         Checkpoint(always: true);
         return true;
+    }
+
+    /// <summary>The same of its metrics in the map.</summary>
+    private bool PutMapInOrder(AggregateDefinition aggregate)
+    {
+        var table = DuckDbSql.MapTable(aggregate);
+        if (!_state.Metrics.HasMap || !IsScattered(table))
+        {
+            return false;
+        }
+
+        Transaction(state =>
+        {
+            WriteAgain(table, DuckDbSql.CreateMapTable(aggregate), "sensor, metric, bucket");
+            return (state with { }, true);
+        });
+        Checkpoint(always: true);
+        return true;
+    }
+
+    private void WriteAgain(string table, string create, string order)
+    {
+        _session.Execute($"CREATE TEMP TABLE ordered AS FROM {table} ORDER BY {order}");
+        _session.Execute($"DROP TABLE {table}");
+        _session.Execute(create);
+        _session.Execute($"INSERT INTO {table} BY NAME FROM ordered");
+        _session.Execute("DROP TABLE ordered");
     }
 
     /// <summary>
@@ -109,7 +133,7 @@ public sealed partial class DuckDbStore
             var intervals = CountByInterval(chunk, dropped);
             if (intervals.Count > 0)
             {
-                KeepLatest(chunk, dropped);
+                KeepLatest(state.Metrics, chunk, dropped);
                 var horizon = IntervalOf(intervals.Keys.Max()).To;
                 result = result with
                 {
@@ -160,11 +184,12 @@ public sealed partial class DuckDbStore
     }
 
     /// <summary>Keeps the readings of a part of the chunk that are their sensors' last there: <c>current</c> outlives retention.</summary>
-    private void KeepLatest(Chunk chunk, TimeRange range)
+    private void KeepLatest(MetricCatalog metrics, Chunk chunk, TimeRange range)
     {
         var part = $"(FROM {chunk.Table} WHERE {DuckDbSql.WithinTime(range)})";
         _session.Execute($"DELETE FROM internal.latest WHERE sensor IN (SELECT sensor FROM {part})");
-        _session.Execute($"INSERT INTO internal.latest {DuckDbSql.LatestRowsIn(part)}");
+        _session.Execute($"INSERT INTO internal.latest SELECT {DuckDbSql.RawColumns(metrics, chunk.HasMap, metrics.HasMap)} FROM "
+            + $"({DuckDbSql.LatestRowsIn(part)})");
     }
 
     /// <summary>Drops buckets that are older than their retention and materialised in everything built from them.</summary>
@@ -186,6 +211,11 @@ public sealed partial class DuckDbStore
         }
 
         var rows = _session.Execute($"DELETE {dropped}");
+        if (state.Metrics.HasMap)
+        {
+            _session.Execute($"DELETE FROM {DuckDbSql.MapTable(aggregate)} WHERE bucket < {DuckDbSql.Literal(limit)}");
+        }
+
         var horizon = aggregate.Bucket.End(last.Value);
         _session.Execute($"UPDATE internal.aggregates SET horizon = {horizon.Micros} WHERE name = $1", aggregate.Name);
         return (state.With(

@@ -4,18 +4,35 @@ public sealed partial class DuckDbStore
 {
     /// <summary>Adds one sensor's materialised rows of buckets in the range.</summary>
     /// <returns>False, with some added, when the rows become more than <paramref name="most"/>.</returns>
-    private bool AddStored(
-        PartialRows rows, Session session, AggregateDefinition aggregate, TimeRange range, int sensor, int most = int.MaxValue)
+    private static bool AddStored(
+        PartialRows rows, Session session, AggregateDefinition aggregate, Selection metrics, TimeRange range, int sensor,
+        int most = int.MaxValue)
     {
-        using var found = session.StreamPrepared(_sql.PartialsOfSensor(aggregate), sensor, range.From.ToDateTime(), range.To.ToDateTime());
-        Span<double> partials = stackalloc double[4 * Schema.Metrics.Count];
-        while (found.Read())
+        var (from, to) = (range.From.ToDateTime(), range.To.ToDateTime());
+        using (var found = session.StreamPrepared(DuckDbSql.PartialsOfSensor(aggregate, metrics), sensor, from, to))
         {
-            found.Doubles(2, partials);
-            rows.AddPartial(found.GetInt64(0), found.GetInt64(1), partials);
-            if (rows.Count > most)
+            var partials = new double[4 * metrics.InColumns.Count];
+            while (found.Read())
             {
-                return false;
+                found.Doubles(2, partials);
+                rows.AddPartial(found.GetInt64(0), found.GetInt64(1), partials, metrics.OwnColumnPlaces);
+                if (rows.Count > most)
+                {
+                    return false;
+                }
+            }
+        }
+
+        if (metrics.InMap.Count > 0)
+        {
+            using var found = session.StreamPrepared(DuckDbSql.MapPartialsOfSensor(aggregate), sensor, from, to);
+            while (found.Read())
+            {
+                if (metrics.Place(found.GetInt16(0)) is var place and >= 0)
+                {
+                    rows.AddPartial(
+                        found.GetInt64(1), place, found.GetDouble(2), found.GetDouble(3), found.GetDouble(4), found.GetDouble(5));
+                }
             }
         }
 
@@ -24,13 +41,14 @@ public sealed partial class DuckDbStore
 
     /// <summary>Adds one sensor's readings in the range.</summary>
     /// <inheritdoc cref="AddStored" path="/returns"/>
-    private bool AddRaw(PartialRows rows, Session session, StoreState state, TimeRange range, int sensor, int most = int.MaxValue)
+    private static bool AddRaw(
+        PartialRows rows, Session session, StoreState state, Selection metrics, TimeRange range, int sensor, int most = int.MaxValue)
     {
-        Span<double> values = stackalloc double[Schema.Metrics.Count];
+        var values = new double[metrics.Count];
         foreach (var chunk in state.ChunksIn(range))
         {
             using var found = session.StreamPrepared(
-                _sql.RawOfSensor([chunk]), sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To));
+                DuckDbSql.RawOfSensor([chunk], metrics), sensor, DuckDbSql.Minute(range.From), DuckDbSql.Minute(range.To));
             while (found.Read())
             {
                 var time = found.GetInt64(0);

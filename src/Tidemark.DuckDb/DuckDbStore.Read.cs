@@ -15,11 +15,25 @@ public sealed partial class DuckDbStore
         return Task.FromResult(_state.RawHorizon);
     }
 
-    public Task<Reading> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
+    public Task<ReadingBatch> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
     {
         RequireInitialized();
-        var latest = _sensors.Latest(RequireSensor(sensorId))!;
-        return Task.FromResult(new Reading(new Instant(latest.TimeMicros), sensorId, latest.Values));
+        var key = RequireSensor(sensorId);
+        var latest = _sensors.Latest(key)!;
+        var metrics = Select(_state, key, metrics: null);
+        var values = new double[metrics.Count];
+        Array.Fill(values, double.NaN);
+        for (var m = 0; m < latest.Metrics.Length; m++)
+        {
+            if (metrics.Place(latest.Metrics[m]) is var place and >= 0)
+            {
+                values[place] = latest.Values[m];
+            }
+        }
+
+        var batch = new ReadingBatch(metrics.Names, 1);
+        batch.Add(sensorId, new Instant(latest.TimeMicros), values);
+        return Task.FromResult(batch);
     }
 
     public async Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken)
@@ -34,7 +48,7 @@ public sealed partial class DuckDbStore
             (session, state) =>
             {
                 var totals = new Dictionary<int, long>();
-                using (var rows = session.Query(_sql.Totals(state), streaming: false))
+                using (var rows = session.Query(DuckDbSql.Totals(state, Schema.Finest), streaming: false))
                 {
                     while (rows.Read())
                     {
@@ -63,13 +77,12 @@ public sealed partial class DuckDbStore
     }
 
     public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
-        string? sensorId,
-        TimeRange range,
+        RawQuery query,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireInitialized();
-        var key = sensorId is null ? (int?)null : RequireSensor(sensorId);
-        using var read = new RawRead(this, sensorId, key, range, cancellationToken);
+        var key = query.SensorId is null ? (int?)null : RequireSensor(query.SensorId);
+        using var read = new RawRead(this, query, key, cancellationToken);
         await foreach (var batch in Batches(read.Next, read.IsLong))
         {
             yield return batch;
@@ -85,7 +98,7 @@ public sealed partial class DuckDbStore
         try
         {
             await (read.IsLong ? _streams : _readers).Run(read.Open);
-            return new AggregateReader(read.Watermark, read.Pending, Batches(read.Next, read.IsLong), () =>
+            return new AggregateReader(read.Watermark, read.Pending, read.Columns, Batches(read.Next, read.IsLong), () =>
             {
                 read.Dispose();
                 return default;
@@ -101,17 +114,13 @@ public sealed partial class DuckDbStore
     public Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken)
     {
         var aggregate = Schema.Aggregate(query.Aggregate);
-        if (Schema.MetricIndex(query.Metric) < 0)
-        {
-            throw StoreException.UnknownMetric(query.Metric, Schema);
-        }
-
         return ReadThread<IReadOnlyList<FleetPoint>>(
             (session, state) =>
             {
                 var points = new List<FleetPoint>();
+                var metric = Select(state, null, [query.Metric]);
                 using var rows = session.Query(
-                    _sql.Fleet(state, aggregate, query.Metric, query.Range, query.FromRaw, _options.RealTime),
+                    DuckDbSql.Fleet(state, new AggregateRows(aggregate, query.Range, metric, false), query.FromRaw, _options.RealTime),
                     streaming: false);
                 while (rows.Read())
                 {

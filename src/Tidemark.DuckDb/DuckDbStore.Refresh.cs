@@ -111,9 +111,13 @@ public sealed partial class DuckDbStore
         var slice = rest with { To = end };
         return Transaction<(TimeRange, long)?>(state =>
         {
-            var rows = Insert(aggregate, aggregate.Source is null
-                ? _sql.FromRaw(state, aggregate, slice, "true")
-                : _sql.Rollup(aggregate, _sql.Partials(state, aggregate.Source, slice, "true", realTime: false)));
+            var rows = Insert(state, aggregate, aggregate.Source is null
+                ? DuckDbSql.FromRaw(state, Stored(state, aggregate, slice), "true")
+                : DuckDbSql.Rollup(
+                    aggregate,
+                    DuckDbSql.Partials(state, Stored(state, aggregate.Source, slice), "true", realTime: false),
+                    state.Metrics.OfColumns));
+            InsertMap(state, aggregate, slice, rows => rows);
             var last = InstantOf(
                 _session.Scalar($"SELECT epoch_us(max(bucket)) FROM {DuckDbSql.Table(aggregate)} WHERE "
                     + $"{DuckDbSql.Within("bucket", slice)}"))!.Value;
@@ -192,15 +196,21 @@ public sealed partial class DuckDbStore
             "CREATE OR REPLACE TEMP TABLE invalid AS SELECT DISTINCT sensor AS s, bucket AS b FROM internal.invalidations WHERE "
                 + $"{ofSlice}");
         _session.Execute($"DELETE FROM {table} USING invalid WHERE sensor = s AND bucket = b AND {DuckDbSql.Within("bucket", slice)}");
+        var ofRaw = Stored(state, aggregate, slice);
         var source = aggregate.Source is null
-            ? _sql.Raw(state, slice, "true")
-            : _sql.Partials(state, aggregate.Source, slice, "true", realTime: false);
+            ? DuckDbSql.Raw(state, slice, "true", DuckDbSql.Sources(state.Metrics, ofRaw))
+            : DuckDbSql.Partials(state, Stored(state, aggregate.Source, slice), "true", realTime: false);
         var bucket = DuckDbSql.Bucket(aggregate.Bucket, aggregate.Source is null ? "time" : "bucket");
-        var partials = aggregate.Source is null ? _sql.RawPartials(aggregate) : _sql.RollupPartials();
-        var rows = Insert(aggregate, $"""
-            SELECT sensor, {bucket} AS bucket, {partials}
-            FROM (SELECT source.* FROM ({source}) source JOIN invalid ON sensor = s AND {bucket} = b) GROUP BY 1, 2
-            """);
+        var partials = aggregate.Source is null ? DuckDbSql.RawPartials(ofRaw) : DuckDbSql.RollupPartials(state.Metrics.OfColumns);
+        string Invalid(string from) => $"SELECT source.* FROM ({from}) source JOIN invalid ON sensor = s AND {bucket} = b";
+        var rows = Insert(state, aggregate, $"SELECT sensor, {bucket} AS bucket, {partials} FROM ({Invalid(source)}) GROUP BY 1, 2");
+        if (state.Metrics.HasMap)
+        {
+            _session.Execute($"DELETE FROM {DuckDbSql.MapTable(aggregate)} USING invalid WHERE sensor = s AND bucket = b AND "
+                + $"{DuckDbSql.Within("bucket", slice)}");
+            InsertMap(state, aggregate, slice, Invalid);
+        }
+
         _session.Execute($"DELETE FROM internal.invalidations WHERE {ofSlice}");
         PassOn(ref state, aggregate, (dependent, below, from) => _session.Execute($"""
             INSERT INTO internal.invalidations
@@ -221,22 +231,32 @@ public sealed partial class DuckDbStore
         var written = 0L;
         foreach (var (sensor, bucket) in pairs)
         {
-            var rows = new PartialRows(Schema.Metrics.Count, aggregate.Bucket);
+            var metrics = state.Metrics.StoredOf(_sensors.Sent(sensor));
+            var rows = new PartialRows(metrics.Count, aggregate.Bucket);
             var range = new TimeRange(bucket, aggregate.Bucket.End(bucket));
             if (aggregate.Source is { } source)
             {
-                AddStored(rows, _session, source, range, sensor);
+                AddStored(rows, _session, source, metrics, range, sensor);
             }
             else
             {
-                AddRaw(rows, _session, state, range, sensor);
+                AddRaw(rows, _session, state, metrics, range, sensor);
             }
 
-            _session.ExecutePrepared(DuckDbSql.DeleteBucket(aggregate), sensor, bucket.ToDateTime());
+            _session.ExecutePrepared(DuckDbSql.DeleteBucket(DuckDbSql.Table(aggregate)), sensor, bucket.ToDateTime());
             _session.ExecutePrepared(DuckDbSql.DeleteInvalidation, aggregate.Name, sensor, bucket.ToDateTime());
-            foreach (var row in rows.ToStored(sensor))
+            foreach (var row in rows.ToStored(sensor, metrics.InColumns.Count))
             {
-                _session.ExecutePrepared(_sql.InsertBucket(aggregate), row);
+                _session.ExecutePrepared(DuckDbSql.InsertBucket(aggregate, state.Metrics), row);
+            }
+
+            if (metrics.InMap.Count > 0)
+            {
+                _session.ExecutePrepared(DuckDbSql.DeleteBucket(DuckDbSql.MapTable(aggregate)), sensor, bucket.ToDateTime());
+                foreach (var row in rows.ToStoredMap(sensor, metrics.InColumns.Count, metrics.InMap))
+                {
+                    _session.ExecutePrepared(DuckDbSql.InsertMapBucket(aggregate), row);
+                }
             }
 
             written += rows.Count;
@@ -292,9 +312,38 @@ public sealed partial class DuckDbStore
     }
 
     /// <summary>Adds partials to an aggregate, neighbours in (sensor, bucket) order, so that one sensor's rows lie together.</summary>
-    private long Insert(AggregateDefinition aggregate, string partials)
-        => _session.Execute($"INSERT INTO {DuckDbSql.Table(aggregate)} (sensor, bucket, reading_count, "
-            + $"{string.Join(", ", _sql.PartialColumns(aggregate))}) FROM ({partials}) ORDER BY 1, 2");
+    private long Insert(StoreState state, AggregateDefinition aggregate, string partials)
+    {
+        string[] columns = ["sensor", "bucket", "reading_count", .. DuckDbSql.PartialColumns(aggregate, state.Metrics.OfColumns)];
+        return _session.Execute(
+            $"INSERT INTO {DuckDbSql.Table(aggregate)} ({string.Join(", ", columns)}) FROM ({partials}) ORDER BY 1, 2");
+    }
+
+    /// <summary>The same of metrics in the map, from raw readings or the source.</summary>
+    /// <param name="state">What there is.</param>
+    /// <param name="aggregate">Where they are added.</param>
+    /// <param name="slice">Of whole buckets.</param>
+    /// <param name="choose">Takes some of the source's rows.</param>
+    private void InsertMap(StoreState state, AggregateDefinition aggregate, TimeRange slice, Func<string, string> choose)
+    {
+        if (!state.Metrics.HasMap)
+        {
+            return;
+        }
+
+        var partials = aggregate.Source is { } source
+            ? DuckDbSql.MapRollup(
+                choose($"FROM {DuckDbSql.MapTable(source)} WHERE {DuckDbSql.Within("bucket", Below(state, source, slice))}"),
+                aggregate.Bucket)
+            : DuckDbSql.MapFromRaw(choose(DuckDbSql.RawMap(state, slice)), aggregate.Bucket);
+        _session.Execute($"INSERT INTO {DuckDbSql.MapTable(aggregate)} FROM ({partials}) ORDER BY 1, 2, 3");
+    }
+
+    private static TimeRange Below(StoreState state, AggregateDefinition source, TimeRange slice)
+        => slice.Intersect(new TimeRange(Instant.MinValue, state.Aggregate(source).Watermark ?? Instant.MinValue));
+
+    private static AggregateRows Stored(StoreState state, AggregateDefinition aggregate, TimeRange slice)
+        => new(aggregate, slice, state.Metrics.OfColumns, WithExtra: true);
 
     /// <summary>The plan of one aggregate, its sources taken as refreshed.</summary>
     private RefreshPlan Plan(Session session, StoreState state, AggregateDefinition aggregate, TimeRange? range)

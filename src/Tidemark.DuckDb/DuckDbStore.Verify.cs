@@ -38,10 +38,11 @@ public sealed partial class DuckDbStore
                 return report;
             }
 
-            var pending = Long(session, $"SELECT count(*) FROM ({_sql.Pending(aggregate, range)})");
+            var pending = Long(session, $"SELECT count(*) FROM ({DuckDbSql.Pending(aggregate, range)})");
             foreach (var slice in Slices(session, state, aggregate, range))
             {
                 report = Compare(session, state, aggregate, slice, report);
+                report = state.Metrics.HasMap ? CompareMap(session, state, aggregate, slice, report) : report;
             }
 
             return report with { BucketsPending = pending };
@@ -55,12 +56,13 @@ public sealed partial class DuckDbStore
     private VerifyReport Compare(Session session, StoreState state, AggregateDefinition aggregate, TimeRange slice, VerifyReport report)
     {
         var (differences, count, total) = (report.Differences.ToList(), report.DifferenceCount, report.BucketsChecked);
-        using var rows = session.Query(_sql.Compare(state, aggregate, slice), streaming: true);
-        var columns = 1 + aggregate.Columns.Count;
+        using var rows = session.Query(DuckDbSql.Compare(state, aggregate, slice), streaming: true);
+        var columns = aggregate.Columns(state.Metrics.OfColumns.Names);
+        var width = 1 + columns.Count;
         while (rows.Read())
         {
             total++;
-            if (BucketComparison.Difference(aggregate, rows.Doubles(2, columns), rows.Doubles(2 + columns, columns)) is { } difference
+            if (BucketComparison.Difference(columns, rows.Doubles(2, width), rows.Doubles(2 + width, width)) is { } difference
                 && ++count <= MaxDifferences)
             {
                 differences.Add(
@@ -69,6 +71,26 @@ public sealed partial class DuckDbStore
         }
 
         return new VerifyReport(total, 0, count, differences);
+    }
+
+    /// <summary>The same of metrics in the map; buckets are counted already.</summary>
+    private VerifyReport CompareMap(Session session, StoreState state, AggregateDefinition aggregate, TimeRange slice, VerifyReport report)
+    {
+        var (differences, count) = (report.Differences.ToList(), report.DifferenceCount);
+        var names = state.Metrics.All.ToDictionary(m => m.Id, m => m.Name);
+        using var rows = session.Query(DuckDbSql.CompareMap(state, aggregate, slice), streaming: true);
+        while (rows.Read())
+        {
+            string[] columns = [.. ((string[])["avg", "min", "max"]).Select(part => $"{part}_{names[rows.GetInt16(2)]}")];
+            if (BucketComparison.ValueDifference(columns, rows.Doubles(3, 3), rows.Doubles(6, 3)) is { } difference
+                && ++count <= MaxDifferences)
+            {
+                differences.Add(
+                    new BucketDifference(aggregate.Name, _sensors.Id(rows.GetInt32(1)), new Instant(rows.GetInt64(0)), difference));
+            }
+        }
+
+        return report with { DifferenceCount = count, Differences = differences };
     }
 
     private static IEnumerable<Instant> Horizons(StoreState state, AggregateDefinition aggregate)

@@ -19,13 +19,6 @@ public sealed partial class DuckDbStore
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         RequireInitialized();
-        if (batch.MetricCount != Schema.Metrics.Count)
-        {
-            throw new StoreException(
-                StoreErrorKind.Invalid,
-                $"a batch of {batch.MetricCount} metrics was written to a store of {Schema.Metrics.Count}");
-        }
-
         var job = new WriteJob(batch, cancellationToken);
         _waiting.Enqueue(job);
         _ = _writer.Run(WriteWaiting);

@@ -20,7 +20,6 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private readonly DuckDbOptions _options;
     private readonly string _file;
     private readonly string _folder;
-    private readonly DuckDbSql _sql;
     private readonly SensorTable _sensors = new();
     private readonly PartialPages _pages;
     private readonly ConcurrentDictionary<string, Instant> _lastRefresh = new(StringComparer.Ordinal);
@@ -47,12 +46,11 @@ public sealed partial class DuckDbStore : ITelemetryStore
         _folder = Path.GetDirectoryName(file)!;
         _session = session;
         Schema = _kept = options.Schema;
-        _sql = new DuckDbSql(options.Schema);
-        _pages = new PartialPages(_sql, options.Schema.Metrics.Count);
+        _pages = new PartialPages(_sensors);
         ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);
     }
 
-    /// <summary>As configured, but for the sources that aggregates were made with.</summary>
+    /// <summary>Aggregates as configured, but for the sources that they were made with.</summary>
     public TelemetrySchema Schema { get; private set; }
 
     public static bool Exists(string folder) => File.Exists(Path.Combine(folder, FileName));
@@ -225,6 +223,11 @@ public sealed partial class DuckDbStore : ITelemetryStore
         try
         {
             _session.Execute("COMMIT");
+            if (!ReferenceEquals(next.Metrics, _state.Metrics))
+            {
+                Schema = Schema.With([.. next.Metrics.All.Select(m => m.Metric)]);
+            }
+
             _state = next;
             Interlocked.Increment(ref _commits);
         }

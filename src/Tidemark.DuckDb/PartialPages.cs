@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Caching.Memory;
 
 namespace Tidemark.DuckDb;
@@ -9,12 +10,15 @@ namespace Tidemark.DuckDb;
 /// answer for one sensor is made of one per level; so the first reader of a page pays for it and the others find it. The least
 /// recently used pages are let go.
 /// </summary>
-internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
+internal sealed class PartialPages(SensorTable sensors) : IDisposable
 {
     private const int SensorsPerPage = 16;
     private const int BucketsPerPage = 512;
     private const int MostPagesOfARead = 4;
     private const int MostBucketsOfATail = 4;
+
+    // Of neighbours that have little in common each is read alone.
+    private const int MostMetricsOfATail = 32;
     private const long MaxBytes = 64L << 20;
 
     // Of wider ones a page spans all of time.
@@ -30,13 +34,14 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
     private readonly record struct TailKey(string Aggregate, int Sensors);
 
     /// <summary>Buckets from the watermark on, by sensor.</summary>
-    private sealed record Tail(Instant Watermark, int Writes, PartialRows[] Rows);
+    private sealed record Tail(Instant Watermark, int Writes, Selection Metrics, PartialRows[] Rows);
 
     /// <summary>Adds one sensor's materialised rows whose buckets start in the range, which ends at the watermark or before.</summary>
     /// <returns>False, with nothing added, when the range is too long for pages.</returns>
-    public bool TryAdd(PartialRows rows, Session session, AggregateState state, TimeRange range, int sensor)
+    public bool TryAdd(
+        PartialRows rows, Session session, StoreState state, AggregateDefinition aggregate, Selection metrics, TimeRange range, int sensor)
     {
-        var width = Math.Min((long)state.Definition.Bucket.Approximate.TotalMicroseconds, WidestBucket) * BucketsPerPage;
+        var width = Math.Min((long)aggregate.Bucket.Approximate.TotalMicroseconds, WidestBucket) * BucketsPerPage;
         var (first, last) = (FloorDivide(range.From.Micros, width), FloorDivide(range.To.Micros - 1, width));
         if (last - first >= MostPagesOfARead)
         {
@@ -45,7 +50,8 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
 
         for (var span = first; span <= last; span++)
         {
-            Find(session, state, new Key(state.Definition.Name, span, sensor / SensorsPerPage), width).AddTo(rows, sensor, range);
+            Find(session, state, new Key(aggregate.Name, span, sensor / SensorsPerPage), width, aggregate)
+                .AddTo(rows, metrics, sensor, range);
         }
 
         return true;
@@ -58,26 +64,50 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
         Session session,
         StoreState state,
         AggregateDefinition aggregate,
+        Selection metrics,
         TimeRange range,
         int sensor,
         Instant last)
     {
+        var key = new TailKey(aggregate.Name, sensor / SensorsPerPage);
         if (state.Aggregate(aggregate).Watermark is not { } watermark
             || (last - watermark) / MostBucketsOfATail > aggregate.Bucket.Approximate)
         {
             return false;
         }
 
-        var key = new TailKey(aggregate.Name, sensor / SensorsPerPage);
-        var writes = _writes.GetValueOrDefault(key.Sensors);
-        if (!_pages.TryGetValue(key, out Tail? tail) || tail!.Watermark != watermark || tail.Writes != writes)
+        if (OfNeighbours(state.Metrics, key.Sensors) is not { Count: <= MostMetricsOfATail } all)
         {
-            tail = new Tail(watermark, writes, ReadTail(session, state, aggregate, key.Sensors * SensorsPerPage, watermark));
-            _pages.Set(key, tail, new MemoryCacheEntryOptions { Size = 1024 + (tail.Rows.Sum(r => r.Count) * 8L * (4 + (4 * metrics))) });
+            return false;
         }
 
-        tail.Rows[sensor % SensorsPerPage].AddTo(rows, range);
+        var writes = _writes.GetValueOrDefault(key.Sensors);
+        if (!_pages.TryGetValue(key, out Tail? tail) || tail!.Watermark != watermark || tail.Writes != writes || tail.Metrics != all)
+        {
+            tail = new Tail(watermark, writes, all, ReadTail(session, state, aggregate, all, key.Sensors * SensorsPerPage, watermark));
+            _pages.Set(key, tail, new MemoryCacheEntryOptions { Size = 1024 + (tail.Rows.Sum(r => r.Count) * 8L * (4 + (4 * all.Count))) });
+        }
+
+        var places = new int[all.Count];
+        for (var m = 0; m < places.Length; m++)
+        {
+            places[m] = metrics.Place(all.Metrics[m].Id);
+        }
+
+        tail.Rows[sensor % SensorsPerPage].AddTo(rows, range, places);
         return true;
+    }
+
+    /// <summary>The metrics that one of the page's sensors ever sent, or that are configured.</summary>
+    private Selection OfNeighbours(MetricCatalog catalog, int page)
+    {
+        var sent = MetricSet.Empty;
+        for (var key = page * SensorsPerPage; key < Math.Min(sensors.Count, (page + 1) * SensorsPerPage); key++)
+        {
+            sent = sensors.Sets.Union(sent, sensors.Sent(key));
+        }
+
+        return catalog.AnswerOf(sent);
     }
 
     /// <summary>Lets the tails of sensors be read again. After the commit, so that no tail is taken for newer than it is.</summary>
@@ -91,14 +121,15 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
 
     public void Dispose() => _pages.Dispose();
 
-    private PartialRows[] ReadTail(Session session, StoreState state, AggregateDefinition aggregate, int firstSensor, Instant from)
+    private static PartialRows[] ReadTail(
+        Session session, StoreState state, AggregateDefinition aggregate, Selection metrics, int firstSensor, Instant from)
     {
-        var tail = Enumerable.Range(0, SensorsPerPage).Select(_ => new PartialRows(metrics, aggregate.Bucket)).ToArray();
-        Span<double> values = stackalloc double[metrics];
+        var tail = Enumerable.Range(0, SensorsPerPage).Select(_ => new PartialRows(metrics.Count, aggregate.Bucket)).ToArray();
+        var values = new double[metrics.Count];
         foreach (var chunk in state.ChunksIn(new TimeRange(from, Instant.MaxValue)))
         {
             using var found = session.QueryPrepared(
-                sql.RawOfSensors(chunk),
+                DuckDbSql.RawOfSensors(chunk, metrics),
                 firstSensor,
                 firstSensor + SensorsPerPage,
                 DuckDbSql.Minute(from));
@@ -121,23 +152,24 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
     /// A page read while another state commits is stored as of the older one, which <see cref="DuckDbStore"/> then lets no reader use
     /// any more; so its rows always belong to the state it is found by.
     /// </remarks>
-    private Page Find(Session session, AggregateState state, Key key, long width)
+    private Page Find(Session session, StoreState state, Key key, long width, AggregateDefinition aggregate)
     {
+        var rewrites = state.Aggregate(aggregate).Rewrites;
         var span = new TimeRange(Instant.Clamp(key.Span * width), Instant.Clamp((key.Span + 1) * width));
-        var watermark = state.Watermark!.Value;
-        if (_pages.TryGetValue(key, out Page? page) && page!.Rewrites == state.Rewrites && page.UpTo >= Instant.Min(span.To, watermark))
+        var watermark = state.Aggregate(aggregate).Watermark!.Value;
+        if (_pages.TryGetValue(key, out Page? page) && page!.Rewrites == rewrites && page.UpTo >= Instant.Min(span.To, watermark))
         {
             return page;
         }
 
         page = Page.Read(
             session,
-            sql.PartialsOfSensors(state.Definition),
+            state.Metrics,
+            aggregate,
             key.Sensors * SensorsPerPage,
             span,
             watermark,
-            state.Rewrites,
-            metrics);
+            rewrites);
         return _pages.Set(key, page, new MemoryCacheEntryOptions { Size = page.Bytes });
     }
 
@@ -146,56 +178,122 @@ internal sealed class PartialPages(DuckDbSql sql, int metrics) : IDisposable
     /// <summary>Rows by sensor, then bucket.</summary>
     private sealed class Page(int firstSensor, Instant upTo, int rewrites, int width)
     {
-        private readonly int[] _ends = new int[SensorsPerPage];
-        private long[] _buckets = [];
-        private long[] _readings = [];
-        private double[] _partials = [];
+        private readonly Rows _rows = new();
+        private readonly Rows _mapRows = new();
 
         public Instant UpTo => upTo;
 
         public int Rewrites => rewrites;
 
-        public long Bytes => 256 + (_buckets.LongLength * 8 * (2 + width));
+        public long Bytes => 256 + _rows.Bytes + _mapRows.Bytes;
 
-        public static Page Read(Session session, string sql, int firstSensor, TimeRange span, Instant watermark, int rewrites, int metrics)
+        public static Page Read(
+            Session session, MetricCatalog catalog, AggregateDefinition aggregate, int firstSensor, TimeRange span, Instant watermark,
+            int rewrites)
         {
-            var page = new Page(firstSensor, watermark, rewrites, 4 * metrics);
-            var (buckets, readings, partials) = (new List<long>(), new List<long>(), new List<double>());
-            Span<double> row = stackalloc double[4 * metrics];
-            using var found = session.QueryPrepared(
-                sql,
-                firstSensor,
-                firstSensor + SensorsPerPage,
-                span.From.ToDateTime(),
-                span.To.ToDateTime());
-            while (found.Read())
+            var page = new Page(firstSensor, watermark, rewrites, 4 * catalog.Columns.Count);
+            object[] of = [firstSensor, firstSensor + SensorsPerPage, span.From.ToDateTime(), span.To.ToDateTime()];
+            var row = new double[page.Width];
+            using (var found = session.QueryPrepared(DuckDbSql.PartialsOfSensors(aggregate, catalog), of))
             {
-                buckets.Add(found.GetInt64(1));
-                readings.Add(found.GetInt64(2));
-                found.Doubles(3, row);
-                partials.AddRange(row);
-                page._ends[found.GetInt32(0) - firstSensor] = buckets.Count;
+                while (found.Read())
+                {
+                    found.Doubles(3, row);
+                    page._rows.Add(found.GetInt32(0) - firstSensor, found.GetInt64(1), found.GetInt64(2), row);
+                }
             }
 
-            for (var i = 1; i < SensorsPerPage; i++)
+            if (catalog.HasMap)
             {
-                page._ends[i] = Math.Max(page._ends[i], page._ends[i - 1]);
+                using var found = session.QueryPrepared(DuckDbSql.MapPartialsOfSensors(aggregate), of);
+                row = new double[4];
+                while (found.Read())
+                {
+                    found.Doubles(3, row);
+                    page._mapRows.Add(found.GetInt32(0) - firstSensor, found.GetInt64(2), found.GetInt16(1), row);
+                }
             }
 
-            (page._buckets, page._readings, page._partials) = ([.. buckets], [.. readings], [.. partials]);
+            page._rows.Complete();
+            page._mapRows.Complete();
             return page;
         }
 
-        public void AddTo(PartialRows rows, int sensor, TimeRange range)
+        public void AddTo(PartialRows rows, Selection metrics, int sensor, TimeRange range)
         {
-            var index = sensor - firstSensor;
-            var start = index == 0 ? 0 : _ends[index - 1];
-            var end = _ends[index];
-            var from = Array.BinarySearch(_buckets, start, end - start, range.From.Micros);
-            for (var row = from < 0 ? ~from : from; row < end && _buckets[row] < range.To.Micros; row++)
+            foreach (var row in _rows.In(sensor - firstSensor, range))
             {
-                rows.AddPartial(_buckets[row], _readings[row], _partials.AsSpan(row * width, width));
+                rows.AddPartial(_rows.Bucket(row), _rows.Number(row), _rows.Values(row, Width), metrics.ColumnPlaces);
             }
+
+            foreach (var row in metrics.InMap.Count > 0 ? _mapRows.In(sensor - firstSensor, range) : [])
+            {
+                if (metrics.Place((short)_mapRows.Number(row)) is var place and >= 0)
+                {
+                    var p = _mapRows.Values(row, 4);
+                    rows.AddPartial(_mapRows.Bucket(row), place, p[0], p[1], p[2], p[3]);
+                }
+            }
+        }
+
+        private int Width => width;
+    }
+
+    /// <summary>Rows of a page's sensors, of each ascending by bucket, with a number and values.</summary>
+    private sealed class Rows
+    {
+        private readonly int[] _ends = new int[SensorsPerPage];
+        private readonly List<long> _buckets = [];
+        private readonly List<long> _numbers = [];
+        private readonly List<double> _values = [];
+
+        public long Bytes => 8L * (_buckets.Capacity + _numbers.Capacity + _values.Capacity);
+
+        public void Add(int sensor, long bucket, long number, ReadOnlySpan<double> values)
+        {
+            _buckets.Add(bucket);
+            _numbers.Add(number);
+            _values.AddRange(values);
+            _ends[sensor] = _buckets.Count;
+        }
+
+        public void Complete()
+        {
+            for (var i = 1; i < SensorsPerPage; i++)
+            {
+                _ends[i] = Math.Max(_ends[i], _ends[i - 1]);
+            }
+
+            _buckets.TrimExcess();
+            _numbers.TrimExcess();
+            _values.TrimExcess();
+        }
+
+        public long Bucket(int row) => _buckets[row];
+
+        public long Number(int row) => _numbers[row];
+
+        public ReadOnlySpan<double> Values(int row, int width) => CollectionsMarshal.AsSpan(_values).Slice(row * width, width);
+
+        /// <summary>The rows of a sensor whose buckets start in a range.</summary>
+        public IEnumerable<int> In(int sensor, TimeRange range)
+        {
+            var start = sensor == 0 ? 0 : _ends[sensor - 1];
+            var end = _ends[sensor];
+            var from = First(start, end, range.From.Micros);
+            return Enumerable.Range(from, First(from, end, range.To.Micros) - from);
+        }
+
+        /// <summary>The first of some rows whose bucket starts at or after an instant; their end when there is none.</summary>
+        private int First(int start, int end, long micros)
+        {
+            while (start < end)
+            {
+                var middle = (start + end) / 2;
+                (start, end) = _buckets[middle] < micros ? (middle + 1, end) : (start, middle);
+            }
+
+            return start;
         }
     }
 }

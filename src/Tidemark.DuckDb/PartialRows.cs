@@ -33,44 +33,57 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
     }
 
     /// <summary>Adds a row of the same or of finer buckets; NaN stands for null.</summary>
-    public void AddPartial(long bucketMicros, long readings, ReadOnlySpan<double> partials)
+    /// <param name="bucketMicros">Where its bucket starts.</param>
+    /// <param name="readings">How many it has.</param>
+    /// <param name="partials">Sum, count, minimum and maximum of each metric.</param>
+    /// <param name="places">Where each of them has its place here, −1 where it has none.</param>
+    public void AddPartial(long bucketMicros, long readings, ReadOnlySpan<double> partials, ReadOnlySpan<int> places)
     {
         var row = Row(bucket.Floor(new Instant(bucketMicros)).Micros);
         _readings[row] += readings;
-        for (var m = 0; m < metrics; m++)
+        for (var m = 0; m < places.Length; m++)
         {
             var p = partials.Slice(4 * m, 4);
-            if (p[1] > 0)
+            if (p[1] > 0 && places[m] >= 0)
             {
-                Merge(row, m, p[0], p[1], p[2], p[3]);
+                Merge(row, places[m], p[0], p[1], p[2], p[3]);
             }
         }
     }
 
+    /// <summary>Adds one metric of a row of the same or of finer buckets, which has values of it.</summary>
+    public void AddPartial(long bucketMicros, int place, double sum, double count, double minimum, double maximum)
+        => Merge(Row(bucket.Floor(new Instant(bucketMicros)).Micros), place, sum, count, minimum, maximum);
+
     /// <summary>Adds the rows whose buckets start in the range to rows of the same or of coarser buckets.</summary>
-    public void AddTo(PartialRows coarser, TimeRange range)
+    /// <param name="coarser">Where they are added.</param>
+    /// <param name="range">Selects by bucket start.</param>
+    /// <param name="places">Where each metric has its place there.</param>
+    public void AddTo(PartialRows coarser, TimeRange range, ReadOnlySpan<int> places)
     {
         var values = CollectionsMarshal.AsSpan(_values);
         for (var row = 0; row < _buckets.Count; row++)
         {
             if (range.Contains(new Instant(_buckets[row])))
             {
-                coarser.AddPartial(_buckets[row], _readings[row], values.Slice(row * Width, Width));
+                coarser.AddPartial(_buckets[row], _readings[row], values.Slice(row * Width, Width), places);
             }
         }
     }
 
     /// <summary>
-    /// The rows as an aggregate keeps them: sensor, bucket, reading count, then each metric's partials in the schema's order, null where it
-    /// has no value.
+    /// The rows as an aggregate keeps them: sensor, bucket, reading count, then the partials of each metric with columns, null where it has
+    /// no value.
     /// </summary>
-    public IEnumerable<object[]> ToStored(int sensor)
+    /// <param name="sensor">Its key.</param>
+    /// <param name="columns">How many of the metrics have columns; they come first.</param>
+    public IEnumerable<object[]> ToStored(int sensor, int columns)
     {
         for (var row = 0; row < _buckets.Count; row++)
         {
-            var stored = new object[3 + Width];
+            var stored = new object[3 + (4 * columns)];
             (stored[0], stored[1], stored[2]) = (sensor, new Instant(_buckets[row]).ToDateTime(), _readings[row]);
-            for (var m = 0; m < metrics; m++)
+            for (var m = 0; m < columns; m++)
             {
                 var p = CollectionsMarshal.AsSpan(_values).Slice((row * Width) + (4 * m), 4);
                 var at = 3 + (4 * m);
@@ -82,6 +95,22 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
             }
 
             yield return stored;
+        }
+    }
+
+    /// <summary>The partials of the metrics that are in the map and have values: sensor, metric, bucket, sum, count, minimum, maximum.</summary>
+    public IEnumerable<object[]> ToStoredMap(int sensor, int columns, IReadOnlyList<StoredMetric> inMap)
+    {
+        for (var row = 0; row < _buckets.Count; row++)
+        {
+            for (var m = columns; m < metrics; m++)
+            {
+                var p = CollectionsMarshal.AsSpan(_values).Slice((row * Width) + (4 * m), 4);
+                if (p[1] > 0)
+                {
+                    yield return [sensor, inMap[m - columns].Id, new Instant(_buckets[row]).ToDateTime(), p[0], (long)p[1], p[2], p[3]];
+                }
+            }
         }
     }
 

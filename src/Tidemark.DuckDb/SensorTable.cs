@@ -1,10 +1,13 @@
 namespace Tidemark.DuckDb;
 
 /// <summary>A sensor's last reading by event time.</summary>
-internal sealed record LatestReading(long TimeMicros, double[] Values);
+/// <param name="TimeMicros">Since the epoch.</param>
+/// <param name="Metrics">The ids of the metrics of which it has a value.</param>
+/// <param name="Values">Theirs.</param>
+internal sealed record LatestReading(long TimeMicros, short[] Metrics, double[] Values);
 
 /// <summary>
-/// Sensor ids, their integer keys and last readings, in memory. One thread writes, any read: keys are dense, from 0, and only added;
+/// Sensor ids, their integer keys, last readings and the metrics that they ever sent, in memory. One thread writes, any read: keys are dense, from 0, and only added;
 /// entries appear whole.
 /// </summary>
 internal sealed class SensorTable
@@ -18,7 +21,11 @@ internal sealed class SensorTable
         public string Id { get; } = id;
 
         public volatile LatestReading? Latest;
+
+        public volatile MetricSet Sent = MetricSet.Empty;
     }
+
+    public MetricSet.Pool Sets { get; } = new();
 
     public int Count => _count;
 
@@ -28,7 +35,9 @@ internal sealed class SensorTable
 
     public LatestReading? Latest(int key) => Volatile.Read(ref _entries)[key].Latest;
 
-    public void Add(string id, LatestReading? latest)
+    public MetricSet Sent(int key) => Volatile.Read(ref _entries)[key].Sent;
+
+    public void Add(string id, LatestReading? latest, MetricSet sent)
     {
         if (_count == _entries.Length)
         {
@@ -37,10 +46,12 @@ internal sealed class SensorTable
             Volatile.Write(ref _entries, larger);
         }
 
-        _entries[_count] = new Entry(id) { Latest = latest };
+        _entries[_count] = new Entry(id) { Latest = latest, Sent = sent };
         _keys[id] = _count;
         _count++;
     }
 
     public void SetLatest(int key, LatestReading latest) => _entries[key].Latest = latest;
+
+    public void SetSent(int key, MetricSet sent) => _entries[key].Sent = sent;
 }

@@ -6,7 +6,12 @@ namespace Tidemark.DuckDb;
 /// A chunk of raw readings: one table, whose name changes each time it is rewritten. It spans one chunk interval, or several that hold
 /// little.
 /// </summary>
-internal sealed record Chunk(int Id, TimeRange Range, bool Compressed, long BytesBefore)
+/// <param name="Id">Names the table.</param>
+/// <param name="Range">Of its intervals.</param>
+/// <param name="Compressed">Whether it was rewritten since it closed and not opened again.</param>
+/// <param name="BytesBefore">Its size before that.</param>
+/// <param name="HasMap">Whether the table has the map of metrics without columns.</param>
+internal sealed record Chunk(int Id, TimeRange Range, bool Compressed, long BytesBefore, bool HasMap)
 {
     public string Table => $"internal.chunk_{Id}";
 }
@@ -25,9 +30,13 @@ internal sealed record AggregateState(
 /// The catalog as of the last commit, immutable: who reads holds one and knows which tables to ask and where
 /// materialised buckets end.
 /// </summary>
-internal sealed record StoreState(ImmutableArray<Chunk> Chunks, ImmutableArray<AggregateState> Aggregates, Instant? RawHorizon)
+internal sealed record StoreState(
+    ImmutableArray<Chunk> Chunks,
+    ImmutableArray<AggregateState> Aggregates,
+    MetricCatalog Metrics,
+    Instant? RawHorizon)
 {
-    public static readonly StoreState Empty = new([], [], null);
+    public static readonly StoreState Empty = new([], [], MetricCatalog.Empty, null);
 
     public AggregateState Aggregate(AggregateDefinition definition)
     {

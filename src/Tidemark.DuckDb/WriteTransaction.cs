@@ -17,34 +17,41 @@ public sealed partial class DuckDbStore
         private readonly Dictionary<int, LatestReading> _latest = [];
         private readonly HashSet<(string Aggregate, int Sensor, long Bucket)> _invalid = [];
         private readonly HashSet<int> _written = [];
+        private readonly Dictionary<int, MetricSet> _sent = [];
         private StoreState _state = StoreState.Empty;
 
         public void Begin(StoreState state) => _state = state;
 
         /// <summary>
-        /// 1. Order the rows by (sensor, time), the last of equal ones only. 2. Look up the rows that may exist already. 3. Take out the
-        /// unchanged and delete what is replaced. 4. Append the rest chunk by chunk. 5. Note invalid buckets and last readings.
+        /// 1. Find the metrics, and add those that are new. 2. Order the rows by (sensor, time), the last of equal ones only. 3. Look up
+        /// the rows that may exist already. 4. Take out the unchanged and delete what is replaced. 5. Append the rest chunk by chunk. 6. Note
+        /// invalid buckets, last readings and what sensors sent.
         /// </summary>
         public WriteResult Add(ReadingBatch batch)
         {
             var keys = ArrayPool<int>.Shared.Rent(batch.Count);
             try
             {
-                if (MapKeys(batch, keys) is { Count: > 0 } refused)
+                var refused = new SortedDictionary<int, RefusedReading>();
+                RefuseMetrics(batch, refused);
+                MapKeys(batch, keys, refused);
+                if (refused.Count > 0)
                 {
-                    return Add(batch.Without(refused)).Refuse([.. refused.Select(RefusedReading.OfNewSensor)]);
+                    return Add(batch.Without([.. refused.Keys])).Refuse([.. refused.Values]);
                 }
 
+                var metrics = MapMetrics(batch);
                 var rows = Order(batch, keys);
                 var known = FindKnown(batch, keys, rows);
-                var (unchanged, replaced) = LookUp(batch, keys, known);
+                var (unchanged, replaced) = LookUp(batch, metrics, keys, known);
                 if (unchanged.Count > 0)
                 {
                     rows.RemoveAll(unchanged.Contains);
                 }
 
-                Append(batch, keys, rows);
-                Note(batch, keys, rows);
+                Append(batch, metrics, keys, rows);
+                Note(batch, metrics, keys, rows);
+                NoteSent(batch, metrics, keys, rows);
                 return new WriteResult(rows.Count - replaced, replaced, unchanged.Count);
             }
             finally
@@ -61,6 +68,18 @@ public sealed partial class DuckDbStore
                 for (var i = 0; i < _newIds.Count; i++)
                 {
                     sensors.CreateRow().AppendValue(store._sensors.Count + i).AppendValue(_newIds[i]).EndRow();
+                }
+            }
+
+            if (_sent.Count > 0)
+            {
+                using var noted = store._session.Connection.CreateAppender("store", "internal", "sensor_metrics");
+                foreach (var (key, sent) in _sent)
+                {
+                    foreach (var metric in sent.Ids.Except(KnownSent(key).Ids))
+                    {
+                        noted.CreateRow().AppendValue(key).AppendValue(metric).EndRow();
+                    }
                 }
             }
 
@@ -89,7 +108,13 @@ public sealed partial class DuckDbStore
             store._pages.Written(_written);
             foreach (var id in _newIds)
             {
-                store._sensors.Add(id, _latest[_newKeys[id]]);
+                var key = _newKeys[id];
+                store._sensors.Add(id, _latest[key], _sent.GetValueOrDefault(key, MetricSet.Empty));
+            }
+
+            foreach (var (key, sent) in _sent)
+            {
+                store._sensors.SetSent(key, sent);
             }
 
             foreach (var (key, latest) in _latest)
@@ -98,14 +123,84 @@ public sealed partial class DuckDbStore
             }
         }
 
-        /// <returns>The rows of new sensors beyond those that the store may have: they have no key.</returns>
-        private List<int> MapKeys(ReadingBatch batch, int[] keys)
+        /// <summary>Refuses readings with values of metrics that the store doesn't have and can't gain.</summary>
+        private void RefuseMetrics(ReadingBatch batch, SortedDictionary<int, RefusedReading> refused)
         {
-            var refused = new List<int>();
+            var count = _state.Metrics.All.Count;
+            for (var m = 0; m < batch.MetricCount; m++)
+            {
+                var name = batch.Metrics[m];
+                if (_state.Metrics.Find(name) is not null || !HasValues(batch, m))
+                {
+                    continue;
+                }
+
+                var error = Metric.CheckName(name)
+                    ?? (store._options.NewMetrics is NewMetrics.Refuse ? NewMetric.Refused(name, store.Schema) : null)
+                    ?? (count >= store._options.MaxMetrics ? NewMetric.TooMany(name) : null);
+                if (error is null)
+                {
+                    count++;
+                }
+                else
+                {
+                    Refuse(batch.Metric(m), error, refused);
+                }
+            }
+        }
+
+        private static bool HasValues(ReadingBatch batch, int metric) => batch.Metric(metric).IndexOfAnyExcept(double.NaN) >= 0;
+
+        /// <summary>Finds where the batch's metrics are kept, and adds those that are new. One without a value needs no place.</summary>
+        private BatchMetrics MapMetrics(ReadingBatch batch)
+        {
+            var metrics = new StoredMetric?[batch.MetricCount];
+            for (var m = 0; m < metrics.Length; m++)
+            {
+                metrics[m] = _state.Metrics.Find(batch.Metrics[m]);
+                if (metrics[m] is { FirstSeen: null } known && HasValues(batch, m))
+                {
+                    metrics[m] = Seen(known, store.Now);
+                }
+                else if (metrics[m] is null && HasValues(batch, m))
+                {
+                    (_state, metrics[m]) = store.AddMetric(_state, batch.Metrics[m], store.Now);
+                }
+            }
+
+            return new BatchMetrics(metrics, _state.Metrics);
+        }
+
+        private StoredMetric Seen(StoredMetric metric, Instant now)
+        {
+            store._session.Execute("UPDATE internal.metrics SET first_seen = $2 WHERE metric = $1", metric.Id, now.Micros);
+            _state = _state with { Metrics = _state.Metrics.Seen(metric, now) };
+            return metric;
+        }
+
+        private static void Refuse(ReadOnlySpan<double> values, string error, SortedDictionary<int, RefusedReading> refused)
+        {
+            for (var row = 0; row < values.Length; row++)
+            {
+                if (!double.IsNaN(values[row]))
+                {
+                    refused.TryAdd(row, new RefusedReading(row, error));
+                }
+            }
+        }
+
+        /// <summary>Finds the sensors' keys. Rows of new sensors beyond those that the store may have are refused.</summary>
+        private void MapKeys(ReadingBatch batch, int[] keys, SortedDictionary<int, RefusedReading> refused)
+        {
             string? lastId = null;
             var lastKey = 0;
             for (var row = 0; row < batch.Count; row++)
             {
+                if (refused.Count > 0 && refused.ContainsKey(row))
+                {
+                    continue;
+                }
+
                 var id = batch.SensorIds[row];
                 if (!ReferenceEquals(id, lastId))
                 {
@@ -120,11 +215,9 @@ public sealed partial class DuckDbStore
                 keys[row] = lastKey;
                 if (lastKey < 0)
                 {
-                    refused.Add(row);
+                    refused.Add(row, RefusedReading.OfNewSensor(row));
                 }
             }
-
-            return refused;
         }
 
         /// <returns>Below zero for a new sensor that has no place.</returns>
@@ -227,7 +320,7 @@ public sealed partial class DuckDbStore
             => _latest.TryGetValue(key, out var latest) ? latest : key < store._sensors.Count ? store._sensors.Latest(key) : null;
 
         /// <summary>Finds which rows exist: those with the same values, and how many with others, which are deleted.</summary>
-        private (HashSet<int> Unchanged, int Replaced) LookUp(ReadingBatch batch, int[] keys, List<int> known)
+        private (HashSet<int> Unchanged, int Replaced) LookUp(ReadingBatch batch, BatchMetrics metrics, int[] keys, List<int> known)
         {
             if (known.Count == 0)
             {
@@ -236,9 +329,10 @@ public sealed partial class DuckDbStore
 
             var session = store._session;
             session.Execute("CREATE OR REPLACE TEMP TABLE late AS SELECT * FROM internal.latest WHERE false");
-            using (var appender = new ColumnAppender(session, "temp", "main", "late", store._sql.ColumnOrder))
+            using (var appender = new ColumnAppender(
+                session, "temp", "main", "late", metrics.Columns.Length, _state.Metrics.HasMap))
             {
-                appender.Append(batch, keys, CollectionsMarshal.AsSpan(known));
+                appender.Append(batch, metrics, keys, CollectionsMarshal.AsSpan(known));
                 appender.Complete();
             }
 
@@ -256,7 +350,7 @@ public sealed partial class DuckDbStore
             foreach (var chunk in _state.ChunksIn(range))
             {
                 var others = 0;
-                using (var rows = session.Query(store._sql.LateIn(chunk, range), streaming: false))
+                using (var rows = session.Query(DuckDbSql.LateIn(_state.Metrics, chunk, range), streaming: false))
                 {
                     while (rows.Read())
                     {
@@ -273,7 +367,7 @@ public sealed partial class DuckDbStore
 
                 if (others > 0)
                 {
-                    session.Execute(store._sql.DeleteReplaced(chunk, range));
+                    session.Execute(DuckDbSql.DeleteReplaced(_state.Metrics, chunk, range));
                     replaced += others;
                 }
             }
@@ -281,7 +375,7 @@ public sealed partial class DuckDbStore
             return (unchanged, replaced);
         }
 
-        private void Append(ReadingBatch batch, int[] keys, List<int> rows)
+        private void Append(ReadingBatch batch, BatchMetrics metrics, int[] keys, List<int> rows)
         {
             if (rows.Count == 0)
             {
@@ -289,7 +383,7 @@ public sealed partial class DuckDbStore
             }
 
             _state = store.MakeRoom(_state, CountByInterval(batch, rows));
-            var byChunk = new Dictionary<int, List<int>>();
+            var byChunk = new Dictionary<Chunk, List<int>>();
             var (range, current) = (default(TimeRange), rows);
             foreach (var row in rows)
             {
@@ -298,7 +392,7 @@ public sealed partial class DuckDbStore
                 {
                     var chunk = _state.ChunkAt(time)!;
                     range = chunk.Range;
-                    ref var list = ref CollectionsMarshal.GetValueRefOrAddDefault(byChunk, chunk.Id, out _);
+                    ref var list = ref CollectionsMarshal.GetValueRefOrAddDefault(byChunk, chunk, out _);
                     current = list ??= [];
                 }
 
@@ -307,8 +401,11 @@ public sealed partial class DuckDbStore
 
             foreach (var (chunk, chunkRows) in byChunk)
             {
-                using var appender = new ColumnAppender(store._session, "store", "internal", $"chunk_{chunk}", store._sql.ColumnOrder);
-                appender.Append(batch, keys, CollectionsMarshal.AsSpan(chunkRows));
+                var hasMap = chunk.HasMap || metrics.NeedMap(batch, CollectionsMarshal.AsSpan(chunkRows));
+                _state = hasMap ? store.AddMap(_state, chunk) : _state;
+                using var appender = new ColumnAppender(
+                    store._session, "store", "internal", $"chunk_{chunk.Id}", metrics.Columns.Length, hasMap);
+                appender.Append(batch, metrics, keys, CollectionsMarshal.AsSpan(chunkRows));
                 appender.Complete();
             }
         }
@@ -340,7 +437,7 @@ public sealed partial class DuckDbStore
         }
 
         /// <summary>Notes buckets below a watermark as invalid, and each sensor's last reading.</summary>
-        private void Note(ReadingBatch batch, int[] keys, List<int> rows)
+        private void Note(ReadingBatch batch, BatchMetrics metrics, int[] keys, List<int> rows)
         {
             var fromRaw = _state.Aggregates.Where(a => a.Definition.Source is null && a.Watermark is not null).ToArray();
             var highest = fromRaw.Length == 0 ? long.MinValue : fromRaw.Max(a => a.Watermark!.Value.Micros);
@@ -355,10 +452,44 @@ public sealed partial class DuckDbStore
                 var lastOfSensor = i + 1 == rows.Count || keys[rows[i + 1]] != key;
                 if (lastOfSensor && (Latest(key) is not { } latest || time >= latest.TimeMicros))
                 {
-                    _latest[key] = new LatestReading(time, batch[row].Values);
+                    _latest[key] = LatestOf(batch, metrics, row);
                 }
             }
         }
+
+        private static LatestReading LatestOf(ReadingBatch batch, BatchMetrics metrics, int row)
+        {
+            var there = Enumerable.Range(0, batch.MetricCount).Where(m => !double.IsNaN(batch.Metric(m)[row])).ToArray();
+            return new LatestReading(
+                batch.TimesMicros[row],
+                there.Length == batch.MetricCount ? metrics.Ids : [.. there.Select(m => metrics.Ids[m])],
+                [.. there.Select(m => batch.Metric(m)[row])]);
+        }
+
+        /// <summary>Notes the metrics that sensors send for the first time.</summary>
+        private void NoteSent(ReadingBatch batch, BatchMetrics metrics, int[] keys, List<int> rows)
+        {
+            var (lastKey, missing) = (-1, new List<int>());
+            foreach (var row in rows)
+            {
+                if (keys[row] != lastKey)
+                {
+                    lastKey = keys[row];
+                    var sent = _sent.GetValueOrDefault(lastKey) ?? KnownSent(lastKey);
+                    missing = [.. Enumerable.Range(0, metrics.Ids.Length).Where(m => metrics.Ids[m] >= 0 && !sent.Contains(metrics.Ids[m]))];
+                }
+
+                if (missing.Count > 0 && missing.Where(m => !double.IsNaN(batch.Metric(m)[row])).ToList() is { Count: > 0 } found)
+                {
+                    _sent[lastKey] = store._sensors.Sets.With(
+                        _sent.GetValueOrDefault(lastKey) ?? KnownSent(lastKey),
+                        found.Select(m => metrics.Ids[m]));
+                    missing.RemoveAll(found.Contains);
+                }
+            }
+        }
+
+        private MetricSet KnownSent(int key) => key < store._sensors.Count ? store._sensors.Sent(key) : MetricSet.Empty;
 
         private void Invalidate(AggregateState[] aggregates, int key, Instant time)
         {

@@ -11,7 +11,9 @@ namespace Tidemark.Timescale;
 /// its non-null values, minimum and maximum, then the extra columns. Partials of a coarser bucket are sums of finer ones,
 /// so an average is never one of averages.
 /// </remarks>
-internal sealed partial class TimescaleSql(TelemetrySchema schema)
+/// <param name="schema">What there is.</param>
+/// <param name="withExtra">Whether aggregates have their extra columns.</param>
+internal sealed partial class TimescaleSql(TelemetrySchema schema, bool withExtra = true)
 {
     /// <summary>
     /// The finest aggregate over all sensors together, kept so that questions about the fleet need not read every sensor's buckets.
@@ -28,6 +30,29 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
 
     /// <summary>The metrics' columns in the schema's order.</summary>
     public string MetricColumns { get; } = string.Join(", ", schema.Metrics.Select(m => Identifier.Quote(m.Name)));
+
+    /// <summary>The statements that read some metrics alone, without extra columns; null for all.</summary>
+    /// <exception cref="StoreException">There is no such metric.</exception>
+    public TimescaleSql Of(IReadOnlyList<string>? metrics) => metrics is null
+        ? this
+        : new TimescaleSql(
+            schema.With([.. metrics.Select(m => schema.MetricIndex(m) is var place and >= 0
+                ? schema.Metrics[place]
+                : throw StoreException.UnknownMetric(m, schema))]),
+            withExtra: false)
+        {
+            Materializations = Materializations,
+            FleetTable = FleetTable,
+        };
+
+    /// <summary>The names of an aggregate's values.</summary>
+    public IReadOnlyList<string> Columns(AggregateDefinition aggregate) => aggregate.Columns(schema.MetricNames, withExtra);
+
+    public int MetricCount => schema.Metrics.Count;
+
+    public IReadOnlyList<string> MetricNames => schema.MetricNames;
+
+    private IReadOnlyList<ExtraColumn> ExtraColumns(AggregateDefinition aggregate) => withExtra ? aggregate.ExtraColumns : [];
 
     public string Table(AggregateDefinition aggregate) => Materializations[aggregate.Name];
 
@@ -151,7 +176,7 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
     public string FromRaw(SqlParts parts, AggregateDefinition aggregate, TimeRange range, string? sensorId)
     {
         var metrics = schema.Metrics.SelectMany(m => Aggregated(m.Name));
-        var extra = aggregate.ExtraColumns.Select(c => $"({c.Expression})::double precision AS {Identifier.Quote(c.Name)}");
+        var extra = ExtraColumns(aggregate).Select(c => $"({c.Expression})::double precision AS {Identifier.Quote(c.Name)}");
         return $"""
             SELECT sensor_id, {Bucket(aggregate.Bucket, "time")} AS bucket, {string.Join(", ", ["count(*) AS reading_count", .. metrics,
                 .. extra])}
@@ -184,11 +209,11 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
     public string Compare(SqlParts parts, AggregateDefinition aggregate, TimeRange range, string[] chain)
     {
         string Side(string alias)
-            => string.Join(", ", aggregate.Columns.Select(Identifier.Quote).Prepend("reading_count").Select(c
+            => string.Join(", ", Columns(aggregate).Select(Identifier.Quote).Prepend("reading_count").Select(c
                 => $"{alias}.{c}::double precision"));
         string Rows(string partials)
             => "SELECT sensor_id, bucket, reading_count, "
-                + $"{string.Join(", ", Values(aggregate).Zip(aggregate.Columns, (v, c) => $"{v} AS {Identifier.Quote(c)}"))} FROM "
+                + $"{string.Join(", ", Values(aggregate).Zip(Columns(aggregate), (v, c) => $"{v} AS {Identifier.Quote(c)}"))} FROM "
                 + $"({partials}) p";
         return $"""
             SELECT coalesce(a.bucket, r.bucket), coalesce(a.sensor_id, r.sensor_id), {Side("a")}, {Side("r")}
@@ -241,7 +266,7 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
 
     private string Materialised(SqlParts parts, AggregateDefinition aggregate, TimeRange range, string? sensorId)
     {
-        var extra = aggregate.ExtraColumns.Select(c => Identifier.Quote(c.Name));
+        var extra = ExtraColumns(aggregate).Select(c => Identifier.Quote(c.Name));
         return $"""
             SELECT sensor_id, {BucketColumn(aggregate)} AS bucket, {string.Join(", ", ["reading_count",
                 .. schema.Metrics.SelectMany(m => Names(m.Name)), .. extra])}
@@ -261,7 +286,7 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema)
 
     /// <summary>Readers' columns from partials.</summary>
     private IEnumerable<string> Values(AggregateDefinition aggregate)
-        => schema.Metrics.SelectMany(m => Values(m.Name)).Concat(aggregate.ExtraColumns.Select(c => Identifier.Quote(c.Name)));
+        => schema.Metrics.SelectMany(m => Values(m.Name)).Concat(ExtraColumns(aggregate).Select(c => Identifier.Quote(c.Name)));
 
     private static string[] Values(string metric)
     {

@@ -18,7 +18,7 @@ public sealed partial class TimescaleStore
         return _database.RunAsync(async connection => (await LoadStateAsync(connection, cancellationToken)).RawHorizon, cancellationToken);
     }
 
-    public Task<Reading> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
+    public Task<ReadingBatch> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
     {
         RequireInitialized();
         return _database.RunAsync(
@@ -29,9 +29,14 @@ public sealed partial class TimescaleStore
                 batch.BatchCommands
                     .Add(parts.ToBatchCommand($"SELECT time, metrics FROM tidemark.sensors WHERE sensor_id = {parts.Sensor(sensorId)}"));
                 await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-                return await reader.ReadAsync(cancellationToken)
-                    ? new Reading(reader.GetInstant(0), sensorId, InSchemaOrder(reader.GetFieldValue<double?[]>(1)))
-                    : throw StoreException.UnknownSensor(sensorId);
+                if (!await reader.ReadAsync(cancellationToken))
+                {
+                    throw StoreException.UnknownSensor(sensorId);
+                }
+
+                var current = new ReadingBatch(Schema.MetricNames, 1);
+                current.Add(sensorId, reader.GetInstant(0), InSchemaOrder(reader.GetFieldValue<double?[]>(1)));
+                return current;
             },
             cancellationToken);
     }
@@ -90,22 +95,21 @@ public sealed partial class TimescaleStore
     }
 
     public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
-        string? sensorId,
-        TimeRange range,
+        RawQuery query,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireInitialized();
+        var sql = _sql.Of(query.Metrics);
         await using var read = await _database.OpenAsync(
             standby: true,
-            connection => OpenRawAsync(connection, sensorId, range, cancellationToken),
+            connection => OpenRawAsync(connection, sql, query.SensorId, query.Range, cancellationToken),
             cancellationToken);
-        var metrics = Schema.Metrics.Count;
-        var values = new double[metrics];
-        var ids = new IdCache(sensorId);
-        var first = sensorId is null ? 2 : 1;
+        var values = new double[sql.MetricCount];
+        var ids = new IdCache(query.SensorId);
+        var first = query.SensorId is null ? 2 : 1;
         while (true)
         {
-            var batch = new ReadingBatch(metrics);
+            var batch = new ReadingBatch(sql.MetricNames);
             if (!await read.FillAsync(reader =>
                 {
                     reader.GetDoubles(first, values);
@@ -122,15 +126,16 @@ public sealed partial class TimescaleStore
     public async Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken)
     {
         RequireInitialized();
-        var aggregate = Schema.Aggregate(query.Aggregate);
+        var (aggregate, sql) = (Schema.Aggregate(query.Aggregate), _sql.Of(query.Metrics));
         var read = await OpenAggregateAsync(
             aggregate, query.SensorId, query.Range, query.FromRaw,
-            (parts, state) => _sql.Select(parts, state, aggregate, query.Range, query.SensorId, query.FromRaw, _options.RealTime),
+            (parts, state) => sql.Select(parts, state, aggregate, query.Range, query.SensorId, query.FromRaw, _options.RealTime),
             cancellationToken);
         return new AggregateReader(
             read.State.Aggregate(aggregate).Watermark,
             read.Pending,
-            Rows(read, aggregate, query.SensorId),
+            sql.Columns(aggregate),
+            Rows(read, sql.Columns(aggregate).Count, query.SensorId),
             read.DisposeAsync);
     }
 
@@ -156,9 +161,8 @@ public sealed partial class TimescaleStore
         return points;
     }
 
-    private static async IAsyncEnumerable<AggregateBatch> Rows(OpenRead read, AggregateDefinition aggregate, string? sensorId)
+    private static async IAsyncEnumerable<AggregateBatch> Rows(OpenRead read, int columns, string? sensorId)
     {
-        var columns = aggregate.Columns.Count;
         var ids = new IdCache(sensorId);
         while (true)
         {
@@ -181,6 +185,7 @@ public sealed partial class TimescaleStore
 
     private async Task<OpenRead> OpenRawAsync(
         NpgsqlConnection connection,
+        TimescaleSql sql,
         string? sensorId,
         TimeRange range,
         CancellationToken cancellationToken)
@@ -189,8 +194,8 @@ public sealed partial class TimescaleStore
         var batch = new NpgsqlBatch(connection);
         Add(batch, facts.ToBatchCommand($"SELECT {IsKnown(facts, sensorId)}, {_database.IsBehind(facts)}"));
         Add(batch, parts.ToBatchCommand(sensorId is null
-            ? $"SELECT time, sensor_id, {_sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", range)}"
-            : $"SELECT time, {_sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE sensor_id = {parts.Sensor(sensorId)} AND "
+            ? $"SELECT time, sensor_id, {sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE {TimescaleSql.Within(parts, "time", range)}"
+            : $"SELECT time, {sql.MetricColumns} FROM {TimescaleSql.Raw} WHERE sensor_id = {parts.Sensor(sensorId)} AND "
                 + $"{TimescaleSql.Within(parts, "time", range)} ORDER BY time"));
         var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);

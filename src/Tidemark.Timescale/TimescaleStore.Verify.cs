@@ -64,8 +64,8 @@ public sealed partial class TimescaleStore
         CancellationToken cancellationToken)
     {
         var (differences, count, total) = (report.Differences.ToList(), report.DifferenceCount, report.BucketsChecked);
-        var columns = 1 + aggregate.Columns.Count;
-        var (stored, raw) = (new double[columns], new double[columns]);
+        var columns = _sql.Columns(aggregate);
+        var (stored, raw) = (new double[1 + columns.Count], new double[1 + columns.Count]);
         var parts = new SqlParts();
         await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
         Add(batch, parts.ToBatchCommand(_sql.Compare(parts, aggregate, slice, Chain(aggregate))));
@@ -74,8 +74,8 @@ public sealed partial class TimescaleStore
         {
             total++;
             reader.GetDoubles(2, stored);
-            reader.GetDoubles(2 + columns, raw);
-            if (BucketComparison.Difference(aggregate, stored, raw) is { } difference && ++count <= MaxDifferences)
+            reader.GetDoubles(2 + stored.Length, raw);
+            if (BucketComparison.Difference(columns, stored, raw) is { } difference && ++count <= MaxDifferences)
             {
                 differences.Add(new BucketDifference(aggregate.Name, reader.GetString(1), reader.GetInstant(0), difference));
             }

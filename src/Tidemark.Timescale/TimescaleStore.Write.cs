@@ -23,13 +23,6 @@ public sealed partial class TimescaleStore
     public async Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken)
     {
         RequireInitialized();
-        if (batch.MetricCount != Schema.Metrics.Count)
-        {
-            throw new StoreException(
-                StoreErrorKind.Invalid,
-                $"a batch of {batch.MetricCount} metrics was written to a store of {Schema.Metrics.Count}");
-        }
-
         if (batch.ImportId is { } id && (id.Length > LongestImportId || id.Any(char.IsControl)))
         {
             throw new StoreException(
@@ -38,17 +31,45 @@ public sealed partial class TimescaleStore
         }
 
         cancellationToken.ThrowIfCancellationRequested();
+        var refused = RowsOfNewMetrics(batch);
+        if (refused.Count > 0)
+        {
+            var taken = await WriteAsync(batch.Without([.. refused.Keys]), cancellationToken);
+            var rows = Enumerable.Range(0, batch.Count).Where(row => !refused.ContainsKey(row)).ToArray();
+            var byWrite = (taken.Refusals ?? []).Select(r => r with { Row = rows[r.Row] });
+            return taken.Refuse([.. refused.Values.Concat(byWrite).OrderBy(r => r.Row)]);
+        }
+
         if (batch.Count == 0)
         {
             return default;
         }
 
-        var job = new WriteJob(batch, cancellationToken);
+        var job = new WriteJob(batch.Select(Schema.MetricNames), cancellationToken);
         _waiting.Enqueue(job);
 
         // Not on the caller's thread, which may prepare the next batch meanwhile.
         _ = Task.Run(WriteWaitingAsync, CancellationToken.None);
         return await job.Done.Task;
+    }
+
+    private SortedDictionary<int, RefusedReading> RowsOfNewMetrics(ReadingBatch batch)
+    {
+        var refused = new SortedDictionary<int, RefusedReading>();
+        for (var m = 0; m < batch.MetricCount; m++)
+        {
+            var name = batch.Metrics[m];
+            var values = batch.Metric(m);
+            for (var row = 0; Schema.MetricIndex(name) < 0 && row < values.Length; row++)
+            {
+                if (!double.IsNaN(values[row]))
+                {
+                    refused.TryAdd(row, new RefusedReading(row, NewMetric.Refused(name, Schema)));
+                }
+            }
+        }
+
+        return refused;
     }
 
     /// <summary>Commits what waits, several batches at once; on a failure each alone, so that one never takes another down.</summary>

@@ -71,7 +71,7 @@ internal static class ExportCommand
         await using var store = await StoreOpener.OpenAsync(arguments, cancellationToken);
         await using var reader = await OpenAggregateAsync(store, arguments, range, cancellationToken);
         var table = reader is null
-            ? ExportTable.Of(store.Schema, store.ReadRawAsync(arguments.GetValue(Sensor), range, cancellationToken))
+            ? await OpenRawAsync(store, arguments.GetValue(Sensor), range, cancellationToken)
             : ExportTable.Of(store.Schema.Aggregate(arguments.GetRequiredValue(Table)), reader);
         if (output is null)
         {
@@ -98,6 +98,17 @@ internal static class ExportCommand
         }
 
         return ExitCode.Success;
+    }
+
+    /// <summary>Its columns are those that the store has now, or of one sensor those that its answers have.</summary>
+    private static async Task<ExportTable> OpenRawAsync(
+        ITelemetryStore store,
+        string? sensorId,
+        TimeRange range,
+        CancellationToken cancellationToken)
+    {
+        var metrics = sensorId is null ? store.Schema.MetricNames : (await store.ReadCurrentAsync(sensorId, cancellationToken)).Metrics;
+        return ExportTable.Of(metrics, store.ReadRawAsync(new RawQuery(sensorId, range) { Metrics = metrics }, cancellationToken));
     }
 
     private static async Task<AggregateReader?> OpenAggregateAsync(

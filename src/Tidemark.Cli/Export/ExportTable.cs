@@ -36,11 +36,11 @@ internal sealed record ExportTable(string TimeColumn, IReadOnlyList<string> Valu
     public const string SensorColumn = "sensor_id";
     public const string CountColumn = "reading_count";
 
-    public static ExportTable Of(TelemetrySchema schema, IAsyncEnumerable<ReadingBatch> batches)
-        => new("time", [.. schema.Metrics.Select(m => m.Name)], false, batches.Select(ExportBatch.Of));
+    public static ExportTable Of(IReadOnlyList<string> metrics, IAsyncEnumerable<ReadingBatch> batches)
+        => new("time", metrics, false, batches.Select(ExportBatch.Of));
 
     public static ExportTable Of(AggregateDefinition aggregate, AggregateReader reader)
-        => new(aggregate.BucketColumn, aggregate.Columns, true, reader.Rows.Select(ExportBatch.Of));
+        => new(aggregate.BucketColumn, reader.Columns, true, reader.Rows.Select(ExportBatch.Of));
 
     /// <summary>The same table, its rows counted on their way.</summary>
     /// <param name="passed">Called after each batch with the rows so far.</param>

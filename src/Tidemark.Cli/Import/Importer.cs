@@ -34,7 +34,7 @@ internal sealed class Importer(
     private const int BatchCharacters = 16 << 20;
 
     private readonly double[] _values = new double[store.Schema.Metrics.Count];
-    private readonly ReadingBatch _batch = new(store.Schema.Metrics.Count);
+    private readonly ReadingBatch _batch = new(store.Schema.MetricNames);
     private readonly SourceRows _origins = new();
     private long _rows;
     private WriteResult _result;
@@ -84,7 +84,7 @@ internal sealed class Importer(
     private void Reject(int row, string error) => rejects.Add(_origins.Line(row), error, _origins.Text(row));
 
     private async Task<ReadingValidator> CreateValidatorAsync(CancellationToken cancellationToken)
-        => new(store.Schema, maxSkew, clock, oldest, await store.ReadRawHorizonAsync(cancellationToken));
+        => new(_batch.Metrics, store.Schema, maxSkew, clock, oldest, await store.ReadRawHorizonAsync(cancellationToken));
 
     /// <returns>False at the end of the file.</returns>
     private bool Fill(ReadingSource source, ReadingValidator validator, CancellationToken cancellationToken)
@@ -119,7 +119,7 @@ internal sealed class Importer(
     private (ReadingBatch Valid, List<int> Rows) Revalidate(ReadingValidator validator)
     {
         var rows = new List<int>();
-        var valid = new ReadingBatch(_batch.MetricCount, _batch.Count) { ImportId = _batch.ImportId };
+        var valid = new ReadingBatch(_batch.Metrics, _batch.Count) { ImportId = _batch.ImportId };
         for (var row = 0; row < _batch.Count; row++)
         {
             var reading = _batch[row];

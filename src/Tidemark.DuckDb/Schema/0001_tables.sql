@@ -24,3 +24,14 @@ CREATE TABLE IF NOT EXISTS internal.aggregates (
 
 -- One row for each bucket of a sensor below a watermark that a late write touched; repeated rows count once.
 CREATE TABLE IF NOT EXISTS internal.invalidations (aggregate VARCHAR NOT NULL, sensor INTEGER NOT NULL, bucket TIMESTAMP NOT NULL);
+
+-- Ids are never reused: maps of readings hold them.
+CREATE TABLE IF NOT EXISTS internal.metrics (
+    metric SMALLINT NOT NULL,
+    name VARCHAR NOT NULL,
+    first_seen BIGINT,               -- null when no reading was written since this is noted
+    removed BOOLEAN NOT NULL
+);
+
+-- Which metrics a sensor ever sent.
+CREATE TABLE IF NOT EXISTS internal.sensor_metrics (sensor INTEGER NOT NULL, metric SMALLINT NOT NULL);

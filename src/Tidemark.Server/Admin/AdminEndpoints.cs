@@ -29,10 +29,16 @@ internal static class AdminEndpoints
 
         group.MapPost("/initialize", InitializeAsync).Describe("Admin", "Creates or upgrades everything", "Re-runnable.");
         group.MapPost("/readings", AdminWrites.WriteAsync)
-            .Describe("Admin", "Writes one batch", "Rows as NDJSON: arrays of sensor id, microseconds since the epoch, and the values in "
-                + "the schema's order. A malformed one refuses the whole; the answer names rows that were refused.")
+            .Describe("Admin", "Writes one batch", "A line that names the metrics, then rows as NDJSON: arrays of sensor id, "
+                + "microseconds since the epoch, and the values. A malformed one refuses the whole; the answer names rows that were refused.")
             .TakesLines()
             .TakesQuery("import_id");
+        group.MapPost("/metrics", (MetricsRequest request, ITelemetryStore store, CancellationToken cancellationToken)
+                => store.AddMetricsAsync(request.Names, cancellationToken))
+            .Describe("Admin", "Adds metrics", "Those that are there already are left as they are.");
+        group.MapDelete("/metrics/{name}", (string name, ITelemetryStore store, CancellationToken cancellationToken)
+                => store.RemoveMetricAsync(name, cancellationToken))
+            .Describe("Admin", "Takes a metric away", "All its values go; readings stay. A configured metric is refused.");
         group.MapPost("/plan", (RefreshRequest request, ITelemetryStore store, CancellationToken cancellationToken)
                 => store.PlanRefreshAsync(request.Aggregate, request.Range, cancellationToken))
             .Describe("Admin", "What a refresh would do", "Sources first.");

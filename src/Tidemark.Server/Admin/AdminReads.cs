@@ -14,7 +14,7 @@ namespace Tidemark.Server.Admin;
 
 internal static class AdminReads
 {
-    private const string RowsDescription = "Rows as NDJSON: arrays of sensor id, microseconds since the epoch, ";
+    private const string RowsDescription = "Rows as NDJSON, readings after a line that names their metrics: arrays of sensor id, microseconds since the epoch, ";
 
     public static void MapAdminReads(this RouteGroupBuilder group)
     {
@@ -30,20 +30,20 @@ internal static class AdminReads
                 => (IReadOnlyList<JobStatus>)[.. await store.ReadJobsAsync(cancellationToken), .. scheduler.Jobs])
             .Describe("Admin", "Scheduled maintenance", "How each job last went, as in the status, without the rest of it.");
         group.MapGet("/current", ReadCurrentAsync)
-            .Describe("Admin", "A sensor's last reading as a row", RowsDescription + "and the values in the schema's order.")
+            .Describe("Admin", "A sensor's last reading as a row", RowsDescription + "and the values.")
             .TakesQuery("sensor_id")
             .AnswersLines();
         group.MapGet("/raw", ReadRawAsync)
             .Describe(
                 "Admin",
                 "Raw readings of one sensor or of all",
-                RowsDescription + "and the values in the schema's order. from and to are microseconds since the epoch.")
+                RowsDescription + "and the values. from and to are microseconds since the epoch.")
             .IsHeavy()
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
         group.MapGet("/aggregates/{aggregate}", ReadAggregateAsync)
-            .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark and pending. " + RowsDescription
-                + "the reading count, and the columns in the schema's order.")
+            .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark, pending and the columns. " + RowsDescription
+                + "the reading count, and the columns.")
             .TakesAggregate()
             .IsHeavy()
             .TakesQuery(RowsQuery.Names)
@@ -64,9 +64,10 @@ internal static class AdminReads
         ITelemetryStore store,
         CancellationToken cancellationToken)
     {
-        var batch = new ReadingBatch(store.Schema.Metrics.Count, 1);
-        batch.Add(await store.ReadCurrentAsync(sensorId, cancellationToken));
+        var batch = await store.ReadCurrentAsync(sensorId, cancellationToken);
         await using var answer = new AnswerWriter(context.Response, Ndjson.ContentType);
+        RowLines.WriteHead(answer.Json, batch);
+        answer.EndLine();
         RowLines.Write(answer.Json, batch, 0);
         answer.EndLine();
         await answer.CompleteAsync(cancellationToken);
@@ -79,8 +80,18 @@ internal static class AdminReads
         CancellationToken cancellationToken)
     {
         await using var answer = Begin(context);
-        await foreach (var batch in store.ReadRawAsync(query.SensorId, query.Range, cancellationToken))
+        var isFirst = true;
+        await foreach (var batch in store.ReadRawAsync(
+            new RawQuery(query.SensorId, query.Range) { Metrics = query.MetricNames },
+            cancellationToken))
         {
+            if (isFirst)
+            {
+                RowLines.WriteHead(answer.Json, batch);
+                answer.EndLine();
+                isFirst = false;
+            }
+
             for (var row = 0; row < batch.Count; row++)
             {
                 RowLines.Write(answer.Json, batch, row);
@@ -99,10 +110,10 @@ internal static class AdminReads
         HttpContext context, string aggregate, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
     {
         await using var reader = await store.ReadAggregateAsync(
-            new AggregateQuery(aggregate, query.SensorId, query.Range, query.IsFromRaw),
+            new AggregateQuery(aggregate, query.SensorId, query.Range, query.IsFromRaw) { Metrics = query.MetricNames },
             cancellationToken);
         await using var answer = Begin(context);
-        JsonSerializer.Serialize(answer.Json, new AggregateHead(reader.Watermark, reader.Pending), WireJson.Options);
+        JsonSerializer.Serialize(answer.Json, new AggregateHead(reader.Watermark, reader.Pending, reader.Columns), WireJson.Options);
         answer.EndLine();
         await foreach (var batch in reader.Rows.WithCancellation(cancellationToken))
         {
@@ -132,13 +143,17 @@ internal static class AdminReads
 /// <param name="From">Microseconds since the epoch.</param>
 /// <param name="To">Microseconds since the epoch, exclusive.</param>
 /// <param name="FromRaw">Compute aggregates from raw readings.</param>
+/// <param name="Metrics">Their names, separated by commas.</param>
 internal sealed record RowsQuery(
     [FromQuery(Name = "sensor_id")] string? SensorId,
     long From,
     long To,
-    [FromQuery(Name = "from_raw")] bool? FromRaw)
+    [FromQuery(Name = "from_raw")] bool? FromRaw,
+    string? Metrics)
 {
-    public static readonly string[] Names = ["sensor_id", "from", "to", "from_raw"];
+    public static readonly string[] Names = ["sensor_id", "from", "to", "from_raw", "metrics"];
+
+    public IReadOnlyList<string>? MetricNames => Metrics?.Split(',');
 
     public bool IsFromRaw => FromRaw == true;
 
@@ -157,4 +172,5 @@ internal sealed record RowsQuery(
 
 /// <param name="Watermark">The exclusive end of the last materialised bucket.</param>
 /// <param name="Pending">Whether a late write waits for the next refresh.</param>
-internal sealed record AggregateHead(Instant? Watermark, bool Pending);
+/// <param name="Columns">The names of a row's values.</param>
+internal sealed record AggregateHead(Instant? Watermark, bool Pending, IReadOnlyList<string> Columns);

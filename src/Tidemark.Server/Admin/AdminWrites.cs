@@ -20,16 +20,25 @@ internal static class AdminWrites
         TimeProvider clock,
         CancellationToken cancellationToken)
     {
-        var validator = new ReadingValidator(store.Schema, options.MaxSkew, clock, options.OldestTime, rawHorizon: null);
-        var batch = new ReadingBatch(store.Schema.Metrics.Count) { ImportId = importId };
+        ReadingBatch? batch = null;
+        ReadingValidator? validator = null;
         var (taken, refused) = (new List<int>(), new List<RefusedReading>());
         var rows = new RowLines();
-        var values = new double[batch.MetricCount];
+        double[] values = [];
         using var lines = new LineReader(context.Request.BodyReader, options.Server.MaxLine);
         while (await lines.FillAsync(cancellationToken))
         {
             while (lines.TryTake())
             {
+                if (batch is null || validator is null)
+                {
+                    var metrics = ReadHead(lines);
+                    batch = new ReadingBatch(metrics) { ImportId = importId };
+                    validator = new ReadingValidator(metrics, store.Schema, options.MaxSkew, clock, options.OldestTime, rawHorizon: null);
+                    values = new double[metrics.Count];
+                    continue;
+                }
+
                 var (sensorId, time) = Read(rows, lines, values);
                 var row = taken.Count + refused.Count;
                 if (validator.Check(sensorId, time, values) is { } error)
@@ -44,7 +53,7 @@ internal static class AdminWrites
             }
         }
 
-        var result = batch.Count == 0 ? default : await store.WriteAsync(batch, cancellationToken);
+        var result = batch is null or { Count: 0 } ? default : await store.WriteAsync(batch, cancellationToken);
         var byStore = result.Refusals?.Select(r => r with { Row = taken[r.Row] }) ?? [];
         return result.Refuse([.. refused.Concat(byStore).OrderBy(r => r.Row)]);
     }
@@ -61,6 +70,18 @@ internal static class AdminWrites
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new RequestException([$"line {lines.Number}: {e.Message}"]);
+        }
+    }
+
+    private static IReadOnlyList<string> ReadHead(LineReader lines)
+    {
+        try
+        {
+            return RowLines.ReadHead(lines.Line);
+        }
+        catch (JsonException)
+        {
+            throw new RequestException(["the first line does not name the metrics: use the same version on both sides"]);
         }
     }
 }

@@ -10,7 +10,7 @@ namespace Tidemark.Server.Admin;
 /// <param name="Aggregates">Each after its source.</param>
 public sealed record StoreDescription(int Protocol, IReadOnlyList<Metric> Metrics, IReadOnlyList<AggregateDescription> Aggregates)
 {
-    internal const int CurrentProtocol = 1;
+    internal const int CurrentProtocol = 2;
 
     /// <summary>The settings that the server has the store open with, see <see cref="StoredConfiguration"/>.</summary>
     public JsonElement? Settings { get; init; }
@@ -26,7 +26,7 @@ public sealed record StoreDescription(int Protocol, IReadOnlyList<Metric> Metric
         var aggregates = new List<AggregateDefinition>();
         foreach (var aggregate in Aggregates)
         {
-            aggregates.Add(aggregate.ToDefinition(Metrics, aggregates.FirstOrDefault(a => a.Name == aggregate.Source)));
+            aggregates.Add(aggregate.ToDefinition(aggregates.FirstOrDefault(a => a.Name == aggregate.Source)));
         }
 
         return new TelemetrySchema(Metrics, aggregates);
@@ -49,12 +49,12 @@ public sealed record AggregateDescription(
         aggregate.Name, aggregate.Table, aggregate.BucketColumn, aggregate.Bucket.Micros, aggregate.Bucket.Months,
         aggregate.Source?.Name, aggregate.ExtraColumns, aggregate.Retention);
 
-    internal AggregateDefinition ToDefinition(IReadOnlyList<Metric> metrics, AggregateDefinition? source)
+    internal AggregateDefinition ToDefinition(AggregateDefinition? source)
     {
         var width = BucketMonths > 0
             ? BucketWidth.Calendar(BucketMonths)
             : BucketWidth.Fixed(new TimeSpan(BucketMicros * TimeSpan.TicksPerMicrosecond));
-        return new AggregateDefinition(Name, Table, BucketColumn, width, source, ExtraColumns, Retention, metrics);
+        return new AggregateDefinition(Name, Table, BucketColumn, width, source, ExtraColumns, Retention);
     }
 }
 
@@ -65,6 +65,9 @@ public sealed record Horizon(Instant? RawHorizon);
 /// <param name="Aggregate">What to refresh.</param>
 /// <param name="Range">Null for everything pending.</param>
 public sealed record RefreshRequest([property: JsonRequired] string Aggregate, TimeRange? Range);
+
+/// <param name="Names">Of metrics.</param>
+public sealed record MetricsRequest([property: JsonRequired] IReadOnlyList<string> Names);
 
 /// <param name="Aggregate">What to verify; null for all.</param>
 public sealed record VerifyRequest(string? Aggregate);

@@ -16,25 +16,29 @@ internal static class AggregateEndpoint
                 + "`pending` says that a late write touched the range and waits for the next refresh.")
             .TakesSensor()
             .TakesAggregate()
+            .TakesMetrics()
             .TakesRange(RangeQuery.DefaultPeriods)
             .Answers(ApiSchemas.Aggregate);
 
     private static async Task ReadAsync(
-        HttpContext context, string aggregate, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, Names names,
+        HttpContext context, string aggregate, ITelemetryStore store, TidemarkOptions options, TimeProvider clock,
         CancellationToken cancellationToken)
     {
         var errors = new List<string>();
         var id = SensorPath.Read(context, errors);
         var known = store.Schema.HasAggregate(aggregate) ? store.Schema.Aggregate(aggregate) : store.Schema.Finest;
         var query = RangeQuery.Read(context.Request.Query, RangeQuery.DefaultPeriod(known), clock, errors);
+        var metrics = MetricsQuery.Read(context.Request.Query, errors);
         RequestException.ThrowIfAny(errors);
         var definition = store.Schema.Aggregate(aggregate);
 
         await using var answer = new AnswerWriter(context.Response);
         var series = new SeriesAnswer(answer, options.Server.MaxRows);
-        await using var reader = await store.ReadAggregateAsync(new AggregateQuery(definition.Name, id, query.Range), cancellationToken);
+        await using var reader = await store.ReadAggregateAsync(
+            new AggregateQuery(definition.Name, id, query.Range) { Metrics = metrics },
+            cancellationToken);
         WriteHead(series, id, query, definition, reader);
-        await WriteRowsAsync(series, reader.Rows, names.Columns(definition), cancellationToken);
+        await WriteRowsAsync(series, reader.Rows, Names.Encode(reader.Columns), cancellationToken);
         await series.EndAsync(cancellationToken);
     }
 

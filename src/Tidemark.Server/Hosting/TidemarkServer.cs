@@ -12,6 +12,7 @@ using Tidemark.Configuration;
 using Tidemark.Server.Admin;
 using Tidemark.Server.Aggregates;
 using Tidemark.Server.Keys;
+using Tidemark.Server.Metrics;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Readings;
 using Tidemark.Server.Sensors;
@@ -48,7 +49,6 @@ public static class TidemarkServer
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(store);
         builder.Services.AddSingleton(clock ?? TimeProvider.System);
-        builder.Services.AddSingleton(new Names(store.Schema));
         builder.Services.AddSingleton<Scheduler>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Scheduler>());
         builder.Services.ConfigureHttpJsonOptions(json => WireJson.Configure(json.SerializerOptions));
@@ -85,6 +85,7 @@ public static class TidemarkServer
         app.UseCompressedBodies();
         app.MapHealth();
         app.MapSensors();
+        app.MapMetrics();
         app.MapRaw();
         app.MapAggregates();
         app.MapFleet();

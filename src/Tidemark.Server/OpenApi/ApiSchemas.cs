@@ -23,7 +23,7 @@ internal static class ApiSchemas
 
     public static OpenApiSchema Aggregate(TelemetrySchema schema)
     {
-        var columns = schema.Aggregates.SelectMany(a => a.Columns).Distinct().Select(c => (c, Number(DescribeColumn(c, schema))));
+        var columns = schema.Aggregates.SelectMany(a => a.Columns(schema.MetricNames)).Distinct().Select(c => (c, Number(DescribeColumn(c, schema))));
         var row = Object("A bucket.", [("time", Time("The bucket's start.")), .. columns, ("reading_count", Count(
             "Readings in the bucket, those with nulls included."))]);
         return Object(
@@ -97,7 +97,7 @@ internal static class ApiSchemas
 
     private static string DescribeColumn(string column, TelemetrySchema schema)
     {
-        var of = schema.Aggregates.Where(a => a.Columns.Contains(column)).ToList();
+        var of = schema.Aggregates.Where(a => a.Columns(schema.MetricNames).Contains(column)).ToList();
         return of.Count == schema.Aggregates.Count ? "Null when the bucket holds no value." : $"Only in {string.Join(", ", of)}.";
     }
 

@@ -51,6 +51,12 @@ internal static class EndpointDescriptions
         .Parameter(_ => Query("from", "Instead of period: the first instant, RFC 3339 with a zone or epoch milliseconds."))
         .Parameter(_ => Query("to", "With from: the exclusive end; without it the range has none."));
 
+    public static RouteHandlerBuilder TakesMetrics(this RouteHandlerBuilder endpoint) => endpoint
+        .TakesQuery(MetricsQuery.Name)
+        .Parameter(_ => Query(
+            MetricsQuery.Name,
+            "The metrics of the answer, such as temperature,humidity; the configured ones and those that the sensor sent when missing."));
+
     public static RouteHandlerBuilder TakesFleet(this RouteHandlerBuilder endpoint) => endpoint
         .TakesQuery("metric", "source")
         .Parameter(schema => Query("metric", $"The metric; {schema.Metrics[0].Name} when missing."))

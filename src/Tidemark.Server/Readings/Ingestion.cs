@@ -57,7 +57,7 @@ internal sealed class Ingestion
         _clock = clock;
         _parser = new JsonReadingParser(store.Schema, new NumberTimes(unit ?? options.TimeUnit, options.MaxSkew, clock, "time_unit="));
         _values = new double[store.Schema.Metrics.Count];
-        _batch = new ReadingBatch(_values.Length);
+        _batch = new ReadingBatch(store.Schema.MetricNames);
         _validator = NewValidator(horizon);
     }
 
@@ -154,7 +154,7 @@ internal sealed class Ingestion
     {
         _validator = NewValidator(await _store.ReadRawHorizonAsync(cancellationToken));
         var (batch, lines) = (_batch, _lines);
-        (_batch, _lines) = (new ReadingBatch(_values.Length, batch.Count) { ImportId = batch.ImportId }, []);
+        (_batch, _lines) = (new ReadingBatch(batch.Metrics, batch.Count) { ImportId = batch.ImportId }, []);
         for (var row = 0; row < batch.Count; row++)
         {
             var reading = batch[row];
@@ -170,5 +170,6 @@ internal sealed class Ingestion
         }
     }
 
-    private ReadingValidator NewValidator(Instant? horizon) => new(_store.Schema, _options.MaxSkew, _clock, _options.OldestTime, horizon);
+    private ReadingValidator NewValidator(Instant? horizon)
+        => new(_batch.Metrics, _store.Schema, _options.MaxSkew, _clock, _options.OldestTime, horizon);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -15,16 +16,18 @@ internal static class RawEndpoint
         => app.MapGet("/api/sensors/{id}/raw", ReadAsync)
             .Describe("Readings", "A sensor's raw readings", "Ascending by time.")
             .TakesSensor()
+            .TakesMetrics()
             .TakesRange(DefaultPeriod)
             .Answers(ApiSchemas.Raw);
 
     private static async Task ReadAsync(
-        HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, Names names,
+        HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock,
         CancellationToken cancellationToken)
     {
         var errors = new List<string>();
         var id = SensorPath.Read(context, errors);
         var query = RangeQuery.Read(context.Request.Query, DefaultPeriod, clock, errors);
+        var metrics = MetricsQuery.Read(context.Request.Query, errors);
         RequestException.ThrowIfAny(errors);
 
         await using var answer = new AnswerWriter(context.Response);
@@ -33,8 +36,10 @@ internal static class RawEndpoint
         series.Json.WriteString("sensor_id"u8, id);
         series.WriteRange(query);
         series.BeginData();
-        await foreach (var batch in store.ReadRawAsync(id, query.Range, cancellationToken))
+        JsonEncodedText[]? names = null;
+        await foreach (var batch in store.ReadRawAsync(new RawQuery(id, query.Range) { Metrics = metrics }, cancellationToken))
         {
+            names ??= Names.Encode(batch.Metrics);
             for (var row = 0; row < batch.Count; row++)
             {
                 if (!TryWrite(series, batch, row, names))
@@ -50,16 +55,16 @@ internal static class RawEndpoint
         await series.EndRawAsync(store, query.Range, cancellationToken);
     }
 
-    private static bool TryWrite(SeriesAnswer series, ReadingBatch batch, int row, Names names)
+    private static bool TryWrite(SeriesAnswer series, ReadingBatch batch, int row, JsonEncodedText[] names)
     {
         if (!series.TryBeginRow(new Instant(batch.TimesMicros[row])))
         {
             return false;
         }
 
-        for (var m = 0; m < names.Metrics.Length; m++)
+        for (var m = 0; m < names.Length; m++)
         {
-            series.Json.WriteValue(names.Metrics[m], batch.Metric(m)[row]);
+            series.Json.WriteValue(names[m], batch.Metric(m)[row]);
         }
 
         series.Json.WriteEndObject();

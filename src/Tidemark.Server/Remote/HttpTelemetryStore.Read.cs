@@ -10,25 +10,30 @@ public sealed partial class HttpTelemetryStore
 {
     private const int BatchSize = 4096;
 
-    public async Task<Reading> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
+    public async Task<ReadingBatch> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
     {
         await using var rows = await _server.OpenAsync($"api/admin/current?sensor_id={Uri.EscapeDataString(sensorId)}", cancellationToken);
-        var values = new double[Schema.Metrics.Count];
+        var batch = new ReadingBatch(await rows.TakeAsync(RowLines.ReadHead, cancellationToken), 1);
+        var values = new double[batch.MetricCount];
         var (id, time) = await rows.TakeAsync(line => new RowLines().ReadReading(line, values), cancellationToken);
-        return new Reading(time, id, values);
+        batch.Add(id, time, values);
+        return batch;
     }
 
     public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
-        string? sensorId,
-        TimeRange range,
+        RawQuery query,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var rows = await _server.OpenAsync($"api/admin/raw?{Query(sensorId, range)}", cancellationToken);
-        var values = new double[Schema.Metrics.Count];
+        await using var rows = await _server.OpenAsync(
+            $"api/admin/raw?{Query(query.SensorId, query.Range, query.Metrics)}",
+            cancellationToken);
+        IReadOnlyList<string> metrics = [];
+        var more = await rows.TakeManyAsync(1, line => metrics = RowLines.ReadHead(line), cancellationToken);
+        var values = new double[metrics.Count];
         var parser = new RowLines();
-        for (var more = true; more;)
+        while (more)
         {
-            var batch = new ReadingBatch(values.Length, BatchSize);
+            var batch = new ReadingBatch(metrics, BatchSize);
             more = await rows.TakeManyAsync(
                 BatchSize,
                 line =>
@@ -48,14 +53,18 @@ public sealed partial class HttpTelemetryStore
     public async Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken)
     {
         var rows = await _server.OpenAsync(
-            $"api/admin/aggregates/{Uri.EscapeDataString(query.Aggregate)}?{Query(query.SensorId, query.Range)}"
+            $"api/admin/aggregates/{Uri.EscapeDataString(query.Aggregate)}?{Query(query.SensorId, query.Range, query.Metrics)}"
                 + $"&from_raw={(query.FromRaw ? "true" : "false")}",
             cancellationToken);
         try
         {
             var head = await rows.TakeAsync(line => JsonSerializer.Deserialize<AggregateHead>(line, WireJson.Options)!, cancellationToken);
-            var columns = Schema.Aggregate(query.Aggregate).Columns.Count;
-            return new AggregateReader(head.Watermark, head.Pending, ReadBuckets(rows, columns, cancellationToken), rows.DisposeAsync);
+            return new AggregateReader(
+                head.Watermark,
+                head.Pending,
+                head.Columns,
+                ReadBuckets(rows, head.Columns.Count, cancellationToken),
+                rows.DisposeAsync);
         }
         catch
         {
@@ -67,7 +76,7 @@ public sealed partial class HttpTelemetryStore
     public async Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken)
         => await _server.GetAsync<List<FleetPoint>>(
             $"api/admin/fleet/{Uri.EscapeDataString(query.Aggregate)}?metric={Uri.EscapeDataString(query.Metric)}"
-                + $"&{Query(null, query.Range)}&from_raw={(query.FromRaw ? "true" : "false")}",
+                + $"&{Query(null, query.Range, null)}&from_raw={(query.FromRaw ? "true" : "false")}",
             cancellationToken);
 
     private static async IAsyncEnumerable<AggregateBatch> ReadBuckets(
@@ -100,8 +109,10 @@ public sealed partial class HttpTelemetryStore
         }
     }
 
-    private static string Query(string? sensorId, TimeRange range)
-        => string.Create(
-            CultureInfo.InvariantCulture,
-            $"{(sensorId is null ? "" : $"sensor_id={Uri.EscapeDataString(sensorId)}&")}from={range.From.Micros}&to={range.To.Micros}");
+    private static string Query(string? sensorId, TimeRange range, IReadOnlyList<string>? metrics)
+    {
+        var ofSensor = sensorId is null ? "" : $"sensor_id={Uri.EscapeDataString(sensorId)}&";
+        var ofMetrics = metrics is null ? "" : $"&metrics={Uri.EscapeDataString(string.Join(',', metrics))}";
+        return string.Create(CultureInfo.InvariantCulture, $"{ofSensor}from={range.From.Micros}&to={range.To.Micros}{ofMetrics}");
+    }
 }

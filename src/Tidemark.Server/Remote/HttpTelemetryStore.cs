@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Tidemark.Server.Admin;
+using Tidemark.Server.Metrics;
 using Tidemark.Server.Sensors;
 using Tidemark.Server.Wire;
 
@@ -21,7 +22,8 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
     private HttpTelemetryStore(RemoteServer server, StoreDescription description)
         => (_server, Schema, _settings) = (server, description.ToSchema(), description.Settings?.GetRawText());
 
-    public TelemetrySchema Schema { get; }
+    /// <summary>The metrics are those of the last time that this program asked for them, or wrote others.</summary>
+    public TelemetrySchema Schema { get; private set; }
 
     /// <summary>Connects and takes over the server's telemetry schema.</summary>
     /// <param name="baseAddress">Such as <c>http://127.0.0.1:5000</c>.</param>
@@ -77,24 +79,73 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
     public Task InitializeAsync(CancellationToken cancellationToken)
         => _server.PostAsync<StoreDescription>("api/admin/initialize", JsonContent.Create(new { }), cancellationToken);
 
-    public Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken)
+    public async Task<WriteResult> WriteAsync(ReadingBatch batch, CancellationToken cancellationToken)
     {
         var buffer = new ArrayBufferWriter<byte>(64 * Math.Max(1, batch.Count));
         using var json = new Utf8JsonWriter(buffer, WireJson.Fast);
+        RowLines.WriteHead(json, batch);
+        EndLine();
         for (var row = 0; row < batch.Count; row++)
         {
             RowLines.Write(json, batch, row);
-            json.Flush();
-            json.Reset();
-            buffer.Write("\n"u8);
+            EndLine();
         }
 
         var content = new ReadOnlyMemoryContent(buffer.WrittenMemory);
         content.Headers.ContentType = new MediaTypeHeaderValue(Ndjson.ContentType);
-        return _server.PostAsync<WriteResult>(
+        var result = await _server.PostAsync<WriteResult>(
             batch.ImportId is { } id ? $"api/admin/readings?import_id={Uri.EscapeDataString(id)}" : "api/admin/readings",
             content,
             cancellationToken);
+        if (batch.Metrics.Any(name => Schema.MetricIndex(name) < 0))
+        {
+            await LoadMetricsAsync(cancellationToken);
+        }
+
+        return result;
+
+        void EndLine()
+        {
+            json.Flush();
+            json.Reset();
+            buffer.Write("\n"u8);
+        }
+    }
+
+    public async Task<IReadOnlyList<MetricInfo>> ListMetricsAsync(CancellationToken cancellationToken)
+    {
+        var answer = await _server.GetAsync<MetricsAnswer>("api/metrics", cancellationToken);
+        await LoadMetricsAsync(cancellationToken);
+        return [.. answer.Metrics.Select(m => new MetricInfo(
+            Schema.MetricIndex(m.Name) is var place and >= 0 ? Schema.Metrics[place] : Metric.Found(m.Name),
+            m.FirstSeen,
+            m.Sensors))];
+    }
+
+    public async Task AddMetricsAsync(IReadOnlyList<string> names, CancellationToken cancellationToken)
+    {
+        await _server.SendAsync(
+            HttpMethod.Post,
+            "api/admin/metrics",
+            JsonContent.Create(new MetricsRequest(names), options: WireJson.Options),
+            cancellationToken);
+        await LoadMetricsAsync(cancellationToken);
+    }
+
+    public async Task RemoveMetricAsync(string name, CancellationToken cancellationToken)
+    {
+        await _server.SendAsync(
+            HttpMethod.Delete,
+            $"api/admin/metrics/{Uri.EscapeDataString(name)}",
+            null,
+            cancellationToken);
+        await LoadMetricsAsync(cancellationToken);
+    }
+
+    private async Task LoadMetricsAsync(CancellationToken cancellationToken)
+    {
+        var description = await _server.GetAsync<StoreDescription>("api/admin/configuration", cancellationToken);
+        Schema = Schema.With(description.Metrics);
     }
 
     public async Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)

@@ -19,6 +19,12 @@ internal sealed class RemoteServer(HttpClient client) : IDisposable
     public Task<T> PostAsync<T>(string path, HttpContent content, CancellationToken cancellationToken)
         => ReadAsync<T>(new HttpRequestMessage(HttpMethod.Post, path) { Content = content }, cancellationToken);
 
+    /// <summary>Sends what is answered without a body.</summary>
+    public async Task SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(new HttpRequestMessage(method, path) { Content = content }, cancellationToken);
+    }
+
     /// <summary>Opens an answer of lines; they are read as they arrive.</summary>
     public Task<RemoteLines> OpenAsync(string path, CancellationToken cancellationToken)
         => OpenAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);

@@ -32,20 +32,21 @@ internal static class SensorEndpoints
         return new SensorsAnswer(sensors, sensors.Count);
     }
 
-    private static async Task ReadCurrentAsync(HttpContext context, ITelemetryStore store, Names names, CancellationToken cancellationToken)
+    private static async Task ReadCurrentAsync(HttpContext context, ITelemetryStore store, CancellationToken cancellationToken)
     {
         var errors = new List<string>();
         var id = SensorPath.Read(context, errors);
         RequestException.ThrowIfAny(errors);
-        var reading = await store.ReadCurrentAsync(id, cancellationToken);
+        var batch = await store.ReadCurrentAsync(id, cancellationToken);
+        var (reading, names) = (batch[0], Names.Encode(batch.Metrics));
 
         await using var answer = new AnswerWriter(context.Response);
         answer.Json.WriteStartObject();
         answer.Json.WriteInstant(Names.Time, reading.Time);
         answer.Json.WriteString("sensor_id"u8, reading.SensorId);
-        for (var m = 0; m < names.Metrics.Length; m++)
+        for (var m = 0; m < names.Length; m++)
         {
-            answer.Json.WriteValue(names.Metrics[m], reading.Values[m]);
+            answer.Json.WriteValue(names[m], reading.Values[m]);
         }
 
         answer.Json.WriteEndObject();

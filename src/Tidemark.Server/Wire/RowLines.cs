@@ -1,14 +1,27 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Tidemark.Server.Wire;
 
 /// <summary>
 /// Rows between two Tidemarks, one JSON array a line: sensor id, microseconds since the epoch, for an aggregate the
-/// reading count, then the values in the schema's order. Doubles keep every bit, null stands for NaN.
+/// reading count, then the values. Doubles keep every bit, null stands for NaN. Readings come after a line that names their metrics.
 /// </summary>
 internal sealed class RowLines
 {
     private string _lastSensorId = "";
+
+    public static void WriteHead(Utf8JsonWriter json, ReadingBatch batch)
+        => JsonSerializer.Serialize(json, new ReadingsHead(batch.Metrics), WireJson.Options);
+
+    /// <exception cref="JsonException">It is no such line.</exception>
+    public static IReadOnlyList<string> ReadHead(ReadOnlySpan<byte> line)
+        => JsonSerializer.Deserialize<ReadingsHead>(line, WireJson.Options)?.Metrics is { } metrics && metrics.All(Identifier.IsValid)
+            && metrics.Distinct().Count() == metrics.Count
+                ? metrics
+                : throw new JsonException("the first line names the metrics, each once");
+
+    private sealed record ReadingsHead([property: JsonRequired] IReadOnlyList<string> Metrics);
 
     public static void Write(Utf8JsonWriter json, ReadingBatch batch, int row)
     {

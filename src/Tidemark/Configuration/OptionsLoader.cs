@@ -83,6 +83,8 @@ public sealed partial class OptionsLoader
             OldestTime = Time("oldest_time", Instant.Utc(1900, 1, 1)),
             TimeUnit = BindTimeUnit(),
             MaxSensors = Whole("max_sensors", TidemarkOptions.DefaultMaxSensors),
+            NewMetrics = BindNewMetrics(),
+            MaxMetrics = Whole("max_metrics", TidemarkOptions.DefaultMaxMetrics),
             RealTime = Boolean("real_time", true),
             Key = Text("key"),
             Maintenance = BindMaintenance(store),
@@ -159,6 +161,20 @@ public sealed partial class OptionsLoader
         }
 
         return appendOnly;
+    }
+
+    private NewMetrics BindNewMetrics()
+    {
+        switch (Text("new_metrics"))
+        {
+            case null or "add":
+                return NewMetrics.Add;
+            case "refuse":
+                return NewMetrics.Refuse;
+            case var text:
+                _errors.Add($"new_metrics: '{text}' is not add or refuse");
+                return NewMetrics.Add;
+        }
     }
 
     private TimeUnit? BindTimeUnit()
@@ -279,6 +295,8 @@ public sealed partial class OptionsLoader
     private static readonly HashSet<string> KnownKeys =
     [
         "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "oldest_time", "time_unit", "max_sensors",
+        "new_metrics",
+        "max_metrics",
         "real_time",
         "maintenance", "append_only", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",

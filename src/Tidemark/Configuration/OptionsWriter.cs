@@ -34,6 +34,8 @@ public static class OptionsWriter
         ["max_skew"] = TypedText.Format(options.MaxSkew),
         ["oldest_time"] = options.OldestTime.ToString(),
         ["max_sensors"] = options.MaxSensors,
+        ["new_metrics"] = options.NewMetrics.ToString().ToLowerInvariant(),
+        ["max_metrics"] = options.MaxMetrics,
         ["real_time"] = options.RealTime,
         ["append_only"] = options.AppendOnly,
         ["maintenance"] = options.Maintenance.ToString().ToLowerInvariant(),

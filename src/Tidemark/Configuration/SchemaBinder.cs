@@ -36,8 +36,7 @@ internal sealed class SchemaBinder(List<string> errors)
                 entry.Bucket,
                 source,
                 entry.Columns,
-                entry.Retention,
-                metrics));
+                entry.Retention));
         }
 
         // With errors the schema is never used; it only has to be one that can be built.
@@ -50,8 +49,7 @@ internal sealed class SchemaBinder(List<string> errors)
                 BucketWidth.Fixed(TimeSpan.FromHours(1)),
                 null,
                 [],
-                null,
-                metrics)];
+                null)];
         }
 
         return new TelemetrySchema(metrics, byWidth);

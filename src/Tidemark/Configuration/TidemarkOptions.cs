@@ -10,6 +10,7 @@ namespace Tidemark.Configuration;
 public sealed record TidemarkOptions
 {
     public const int DefaultMaxSensors = 1_000_000;
+    public const int DefaultMaxMetrics = 200;
 
     /// <summary>The store's URI. Default <c>duckdb:./tidemark-data</c>.</summary>
     public required StoreUri Store { get; init; }
@@ -36,6 +37,12 @@ public sealed record TidemarkOptions
 
     /// <summary>How many sensors the store may have: readings of new ones beyond are refused. Default 1,000,000.</summary>
     public int MaxSensors { get; init; } = DefaultMaxSensors;
+
+    /// <summary>What becomes of a metric in a reading that the store doesn't have. Default add.</summary>
+    public NewMetrics NewMetrics { get; init; } = NewMetrics.Add;
+
+    /// <summary>How many metrics the store may have. Default 200.</summary>
+    public int MaxMetrics { get; init; } = DefaultMaxMetrics;
 
     /// <summary>Whether aggregate answers add the tail that is not materialised yet. Default true.</summary>
     public bool RealTime { get; init; } = true;

@@ -48,7 +48,7 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
     /// </summary>
     public IEnumerable<ReadingBatch> Readings(Instant from, Instant to, int batchSize)
     {
-        var batch = new ReadingBatch(schema.Metrics.Count, batchSize);
+        var batch = new ReadingBatch(schema.MetricNames, batchSize);
         var others = new Queue<ReadingBatch>();
         foreach (var (sensor, time, cycles) in Arrivals(from, to))
         {
@@ -57,7 +57,7 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
             {
                 yield return batch;
                 others.Enqueue(batch);
-                batch = others.Count < 3 ? new ReadingBatch(schema.Metrics.Count, batchSize) : others.Dequeue();
+                batch = others.Count < 3 ? new ReadingBatch(schema.MetricNames, batchSize) : others.Dequeue();
                 batch.Clear();
             }
         }
@@ -77,7 +77,7 @@ public sealed class Generator(TelemetrySchema schema, GeneratorPlan plan)
         TimeProvider clock,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var batch = new ReadingBatch(schema.Metrics.Count, plan.Sensors);
+        var batch = new ReadingBatch(schema.MetricNames, plan.Sensors);
         var (held, late) = (new List<(int Sensor, Instant Time)>(), new List<(int Sensor, Instant Time)>());
         for (var time = Grid(from, from + plan.Interval).First; ; time = new Instant(time.Micros + _step))
         {

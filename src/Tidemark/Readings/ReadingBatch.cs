@@ -1,7 +1,8 @@
 namespace Tidemark.Readings;
 
 /// <summary>
-/// Readings in columns: times, sensor ids, then one column of doubles per metric, where NaN stands for null.
+/// Readings in columns: times, sensor ids, then one column of doubles per metric, where NaN stands for null. A batch names its metrics:
+/// which a store has, and in which order, may change meanwhile.
 /// Buffers are kept by <see cref="Clear"/>, so one batch serves a whole load. Not thread-safe.
 /// </summary>
 public sealed class ReadingBatch
@@ -12,22 +13,28 @@ public sealed class ReadingBatch
     /// <summary>How many characters the name of a whole import may have: the rest of <see cref="ImportId"/> is for its parts.</summary>
     public const int LongestImportName = 150;
 
-    private readonly double[][] _values;
+    private double[][] _values;
     private long[] _times;
     private string[] _sensorIds;
 
-    public ReadingBatch(int metricCount, int capacity = 1024)
+    /// <param name="metrics">Their names, each once.</param>
+    /// <param name="capacity">How many readings it holds before it grows.</param>
+    public ReadingBatch(IReadOnlyList<string> metrics, int capacity = 1024)
     {
+        Metrics = metrics;
         _times = new long[capacity];
         _sensorIds = new string[capacity];
-        _values = new double[metricCount][];
-        for (var m = 0; m < metricCount; m++)
+        _values = new double[metrics.Count][];
+        for (var m = 0; m < _values.Length; m++)
         {
             _values[m] = new double[capacity];
         }
     }
 
     public int Count { get; private set; }
+
+    /// <summary>The metrics' names in the order of a reading's values.</summary>
+    public IReadOnlyList<string> Metrics { get; private set; }
 
     public int MetricCount => _values.Length;
 
@@ -78,13 +85,58 @@ public sealed class ReadingBatch
         Count++;
     }
 
+    /// <summary>Adds a metric, the last then, which is null in the readings that are there.</summary>
+    public void AddMetric(string name)
+    {
+        Metrics = [.. Metrics, name];
+        Array.Resize(ref _values, _values.Length + 1);
+        _values[^1] = new double[_times.Length];
+        Array.Fill(_values[^1], double.NaN, 0, Count);
+    }
+
+    /// <summary>The same readings with these metrics alone, which are null where the batch has none of that name.</summary>
+    /// <remarks>It shares this one's buffers, so it lasts until this one changes.</remarks>
+    public ReadingBatch Select(IReadOnlyList<string> metrics)
+    {
+        if (Metrics.SequenceEqual(metrics))
+        {
+            return this;
+        }
+
+        var selected = new ReadingBatch([]) { _times = _times, _sensorIds = _sensorIds, Count = Count, ImportId = ImportId };
+        foreach (var metric in metrics)
+        {
+            selected.AddMetric(metric);
+            if (MetricIndex(metric) is var place and >= 0)
+            {
+                selected._values[^1] = _values[place];
+            }
+        }
+
+        return selected;
+    }
+
+    /// <returns>−1 when there is none of that name.</returns>
+    public int MetricIndex(string name)
+    {
+        for (var m = 0; m < Metrics.Count; m++)
+        {
+            if (Metrics[m] == name)
+            {
+                return m;
+            }
+        }
+
+        return -1;
+    }
+
     public void Add(Reading reading) => Add(reading.SensorId, reading.Time, reading.Values);
 
     /// <summary>The same batch without some of its rows.</summary>
     /// <param name="rows">Ascending.</param>
     public ReadingBatch Without(IReadOnlyList<int> rows)
     {
-        var rest = new ReadingBatch(MetricCount, Count - rows.Count) { ImportId = ImportId };
+        var rest = new ReadingBatch(Metrics, Count - rows.Count) { ImportId = ImportId };
         for (var (row, next) = (0, 0); row < Count; row++)
         {
             if (next < rows.Count && rows[next] == row)

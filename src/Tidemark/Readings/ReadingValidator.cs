@@ -4,13 +4,22 @@ namespace Tidemark.Readings;
 /// The gate before a store: takes readings one by one and answers, for each, null or why it is refused. What passes
 /// keeps to clauses 3 and 4 of the store contract.
 /// </summary>
+/// <param name="metrics">The names of the values.</param>
 /// <param name="schema">Metrics and their valid ranges.</param>
 /// <param name="maxSkew">How far ahead of the clock a reading may be.</param>
 /// <param name="clock">The time that skew is measured against, read once per reading.</param>
 /// <param name="oldest">Readings before it are refused: a clock that was never set tells such times.</param>
 /// <param name="rawHorizon">Readings before it are older than retention; null when nothing was ever dropped.</param>
-public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, TimeProvider clock, Instant oldest, Instant? rawHorizon)
+public sealed class ReadingValidator(
+    IReadOnlyList<string> metrics,
+    TelemetrySchema schema,
+    TimeSpan maxSkew,
+    TimeProvider clock,
+    Instant oldest,
+    Instant? rawHorizon)
 {
+    private readonly List<Metric> _metrics = [.. metrics.Select(m => Find(schema, m))];
+
     private string? _lastValidId;
 
     /// <returns>Null when the reading may be written, else one line that says what is wrong.</returns>
@@ -45,7 +54,7 @@ public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, T
 
         for (var m = 0; m < values.Length; m++)
         {
-            var metric = schema.Metrics[m];
+            var metric = _metrics[m];
             if (double.IsInfinity(values[m]))
             {
                 return $"{metric.Name} is infinite";
@@ -61,4 +70,10 @@ public sealed class ReadingValidator(TelemetrySchema schema, TimeSpan maxSkew, T
 
         return null;
     }
+
+    /// <summary>Says that the readings to come have one more value.</summary>
+    public void AddMetric(string name) => _metrics.Add(Find(schema, name));
+
+    private static Metric Find(TelemetrySchema schema, string name)
+        => schema.MetricIndex(name) is var place and >= 0 ? schema.Metrics[place] : Metric.Found(name);
 }

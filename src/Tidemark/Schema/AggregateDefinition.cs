@@ -4,14 +4,14 @@ namespace Tidemark.Schema;
 public sealed record ExtraColumn(string Name, string Expression);
 
 /// <summary>
-/// A continuous aggregate. Its columns are, per metric, <c>avg_</c>, <c>min_</c> and <c>max_</c>, then the extra ones;
-/// every row also has its bucket start, sensor and <c>reading_count</c>.
+/// A continuous aggregate over all metrics, whichever there are; every row also has its bucket start, sensor and
+/// <c>reading_count</c>.
 /// </summary>
 public sealed class AggregateDefinition
 {
     public AggregateDefinition(
         string name, string table, string bucketColumn, BucketWidth bucket, AggregateDefinition? source,
-        IReadOnlyList<ExtraColumn> extraColumns, TimeSpan? retention, IReadOnlyList<Metric> metrics)
+        IReadOnlyList<ExtraColumn> extraColumns, TimeSpan? retention)
     {
         Name = name;
         Table = table;
@@ -20,10 +20,6 @@ public sealed class AggregateDefinition
         Source = source;
         ExtraColumns = extraColumns;
         Retention = retention;
-        Columns = [.. metrics.SelectMany(m => new[] {
-            $"avg_{m.Name}",
-            $"min_{m.Name}",
-            $"max_{m.Name}" }), .. extraColumns.Select(c => c.Name)];
     }
 
     public string Name { get; }
@@ -44,8 +40,12 @@ public sealed class AggregateDefinition
     /// <summary>How long buckets are kept after their end, null for ever.</summary>
     public TimeSpan? Retention { get; }
 
-    /// <summary>The value columns in order: three per metric in the schema's order, then the extra ones.</summary>
-    public IReadOnlyList<string> Columns { get; }
+    /// <summary>The value columns in order: <c>avg_</c>, <c>min_</c> and <c>max_</c> of each metric, then the extra ones.</summary>
+    public IReadOnlyList<string> Columns(IEnumerable<string> metrics, bool withExtra = true) =>
+    [
+        .. metrics.SelectMany(m => new[] { $"avg_{m}", $"min_{m}", $"max_{m}" }),
+        .. withExtra ? ExtraColumns.Select(c => c.Name) : [],
+    ];
 
     public override string ToString() => Name;
 }

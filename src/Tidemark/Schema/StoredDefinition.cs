@@ -32,7 +32,7 @@ public static partial class StoredDefinition
             : new TelemetrySchema(schema.Metrics, kept);
 
         AggregateDefinition With(AggregateDefinition a, AggregateDefinition? source)
-            => new(a.Name, a.Table, a.BucketColumn, a.Bucket, source, a.ExtraColumns, a.Retention, schema.Metrics);
+            => new(a.Name, a.Table, a.BucketColumn, a.Bucket, source, a.ExtraColumns, a.Retention);
     }
 
     /// <summary>The schema's aggregates, then those that the catalog has besides: a store keeps what is no longer configured.</summary>
@@ -55,8 +55,7 @@ public static partial class StoredDefinition
                 bucket,
                 FindSource(next.Parsed)!.FirstOrDefault(),
                 extra,
-                null,
-                schema.Metrics));
+                null));
         }
 
         return new TelemetrySchema(schema.Metrics, all);

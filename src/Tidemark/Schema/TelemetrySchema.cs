@@ -6,8 +6,9 @@ public sealed class TelemetrySchema
     public const string RawTable = "sensor_data";
 
     private readonly Dictionary<string, AggregateDefinition> _byName;
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _places;
 
-    /// <param name="metrics">In column order, at least one.</param>
+    /// <param name="metrics">The configured ones in their order, at least one, then those that were found in readings.</param>
     /// <param name="aggregates">Each after its source, at least one.</param>
     public TelemetrySchema(IReadOnlyList<Metric> metrics, IReadOnlyList<AggregateDefinition> aggregates)
     {
@@ -16,9 +17,15 @@ public sealed class TelemetrySchema
         Finest = aggregates.MinBy(a => a.Bucket.Approximate)
             ?? throw new ArgumentException("a schema has at least one aggregate", nameof(aggregates));
         _byName = aggregates.ToDictionary(a => a.Name, StringComparer.Ordinal);
+        MetricNames = [.. metrics.Select(m => m.Name)];
+        _places = MetricNames.Index().DistinctBy(m => m.Item).ToDictionary(m => m.Item, m => m.Index, StringComparer.Ordinal)
+            .GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
+    /// <summary>As of now: a store's schema gains metrics, by a new one of these.</summary>
     public IReadOnlyList<Metric> Metrics { get; }
+
+    public IReadOnlyList<string> MetricNames { get; }
 
     /// <summary>Every aggregate after the one it is built from.</summary>
     public IReadOnlyList<AggregateDefinition> Aggregates { get; }
@@ -32,19 +39,11 @@ public sealed class TelemetrySchema
 
     public bool HasAggregate(string name) => _byName.ContainsKey(name);
 
-    /// <returns>The metric's place in a reading's values, −1 when there is none of that name.</returns>
-    public int MetricIndex(ReadOnlySpan<char> name)
-    {
-        for (var i = 0; i < Metrics.Count; i++)
-        {
-            if (name.SequenceEqual(Metrics[i].Name))
-            {
-                return i;
-            }
-        }
+    /// <returns>The metric's place, −1 when there is none of that name.</returns>
+    public int MetricIndex(ReadOnlySpan<char> name) => _places.TryGetValue(name, out var place) ? place : -1;
 
-        return -1;
-    }
+    /// <summary>The same aggregates over other metrics.</summary>
+    public TelemetrySchema With(IReadOnlyList<Metric> metrics) => new(metrics, Aggregates);
 
     public IEnumerable<AggregateDefinition> BuiltFrom(AggregateDefinition? source) => Aggregates.Where(a => a.Source == source);
 }

@@ -6,18 +6,23 @@ namespace Tidemark.Storage;
 public static class BucketComparison
 {
     private const double Tolerance = 1e-9;
+    private const string ReadingCount = "reading_count";
 
-    /// <summary>Compares the reading count and then the aggregate's columns, NaN for null.</summary>
+    /// <summary>Compares the reading count and then the columns, NaN for null.</summary>
     /// <returns>What differs, in one line; null when nothing does.</returns>
-    public static string? Difference(AggregateDefinition aggregate, ReadOnlySpan<double> stored, ReadOnlySpan<double> raw)
+    public static string? Difference(IReadOnlyList<string> columns, ReadOnlySpan<double> stored, ReadOnlySpan<double> raw)
+        => ValueDifference([ReadingCount, .. columns], stored, raw);
+
+    /// <summary>Compares columns, NaN for null.</summary>
+    /// <inheritdoc cref="Difference" path="/returns"/>
+    public static string? ValueDifference(IReadOnlyList<string> columns, ReadOnlySpan<double> stored, ReadOnlySpan<double> raw)
     {
         List<string>? differences = null;
         for (var i = 0; i < stored.Length; i++)
         {
-            var column = i == 0 ? "reading_count" : aggregate.Columns[i - 1];
-            if (!IsSame(column, stored[i], raw[i]))
+            if (!IsSame(columns[i], stored[i], raw[i]))
             {
-                (differences ??= []).Add($"{column} {Text(stored[i])}, from raw {Text(raw[i])}");
+                (differences ??= []).Add($"{columns[i]} {Text(stored[i])}, from raw {Text(raw[i])}");
             }
         }
 
@@ -31,7 +36,7 @@ public static class BucketComparison
             : a == b || (!IsExact(column) && Math.Abs(a - b) <= Tolerance * Math.Max(1, Math.Max(Math.Abs(a), Math.Abs(b))));
 
     private static bool IsExact(string column)
-        => column == "reading_count" || column.StartsWith("min_", StringComparison.Ordinal)
+        => column == ReadingCount || column.StartsWith("min_", StringComparison.Ordinal)
             || column.StartsWith("max_", StringComparison.Ordinal);
 
     private static string Text(double value) => double.IsNaN(value) ? "null" : value.ToString("R", CultureInfo.InvariantCulture);

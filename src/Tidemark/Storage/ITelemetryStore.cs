@@ -7,6 +7,7 @@ namespace Tidemark.Storage;
 /// </summary>
 public interface ITelemetryStore : IAsyncDisposable
 {
+    /// <summary>The aggregates as configured, and all metrics that the store has now.</summary>
     TelemetrySchema Schema { get; }
 
     /// <summary>Creates or upgrades everything; re-runnable.</summary>
@@ -18,7 +19,8 @@ public interface ITelemetryStore : IAsyncDisposable
     /// Writes validated readings. Durable when it returns; when it throws, nothing of the batch is visible. Identity is
     /// (sensor, time): the same values change nothing, other values replace the whole reading, the last of a batch wins.
     /// An append-only store, whose answer says so, adds every reading instead, and a batch with an <see cref="ReadingBatch.ImportId"/>
-    /// once. Readings of new sensors beyond those that the store may have are refused, and the others written: the answer tells which.
+    /// once. A metric that the store doesn't have is added with its first value. Readings of new sensors or metrics beyond those that the
+    /// store may have are refused, and the others written: the answer tells which.
     /// </summary>
     /// <exception cref="StoreException"><see cref="StoreErrorKind.OlderThanRetention"/> when a reading lies before the raw
     /// horizon.</exception>
@@ -30,23 +32,24 @@ public interface ITelemetryStore : IAsyncDisposable
     /// <summary>Every sensor that ever wrote, ordered by id (ordinal).</summary>
     Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken);
 
-    /// <summary>The last reading by event time.</summary>
+    /// <summary>The last reading by event time, with the metrics that answers of the sensor have: a batch of one.</summary>
     /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>.</exception>
-    Task<Reading> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken);
+    Task<ReadingBatch> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken);
 
     /// <summary>
     /// Streams readings of one sensor ascending by time, or of all (null) in no particular order, from one snapshot.
-    /// Batches are new ones, the caller's to keep.
+    /// Batches are new ones, the caller's to keep, all of the same metrics.
     /// </summary>
-    /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>, before the first batch.</exception>
-    IAsyncEnumerable<ReadingBatch> ReadRawAsync(string? sensorId, TimeRange range, CancellationToken cancellationToken);
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>, or <see cref="StoreErrorKind.Invalid"/> for a metric
+    /// that the store doesn't have, before the first batch.</exception>
+    IAsyncEnumerable<ReadingBatch> ReadRawAsync(RawQuery query, CancellationToken cancellationToken);
 
     /// <summary>
     /// Opens a read of an aggregate: materialised buckets, then the tail that is not materialised yet, computed from the
     /// aggregate's source. Rows ascend by bucket for one sensor and have no particular order for all.
     /// </summary>
     /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>,
-    /// <see cref="StoreErrorKind.UnknownAggregate"/>.</exception>
+    /// <see cref="StoreErrorKind.UnknownAggregate"/>, or <see cref="StoreErrorKind.Invalid"/> for an unknown metric.</exception>
     Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken);
 
     /// <summary>One metric's average per bucket over all sensors together, ascending: the exercise's Query 1 and 2.</summary>
@@ -74,6 +77,18 @@ public interface ITelemetryStore : IAsyncDisposable
     /// materialised: it refreshes first and leaves what is not.
     /// </summary>
     Task<RetainResult> RetainAsync(CancellationToken cancellationToken);
+
+    /// <summary>Every metric that the store has: the configured ones in their order, then others as they came.</summary>
+    Task<IReadOnlyList<MetricInfo>> ListMetricsAsync(CancellationToken cancellationToken);
+
+    /// <summary>Adds those that the store doesn't have yet.</summary>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.Invalid"/> for a name that no metric can have, or too many.</exception>
+    Task AddMetricsAsync(IReadOnlyList<string> names, CancellationToken cancellationToken);
+
+    /// <summary>Takes a metric away with all its values; readings stay.</summary>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.Invalid"/> when there is none of that name, or it is
+    /// configured.</exception>
+    Task RemoveMetricAsync(string name, CancellationToken cancellationToken);
 
     Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken);
 

@@ -35,31 +35,56 @@ public sealed record RefusedReading(int Row, string Error)
         => new(row, "the sensor is new, and the store has as many sensors as the setting max_sensors allows");
 }
 
+/// <param name="Metric">What is configured of it.</param>
+/// <param name="FirstSeen">When a reading with a value of it was first written; null when none was, or before stores note it.</param>
+/// <param name="Sensors">How many sensors ever sent it.</param>
+public sealed record MetricInfo(Metric Metric, Instant? FirstSeen, int Sensors);
+
 /// <param name="SensorId">See <see cref="Readings.SensorId"/>.</param>
 /// <param name="LastReading">The latest event time.</param>
 /// <param name="TotalReadings">The readings counted by the finest aggregate with its tail: raw retention doesn't lower it.</param>
 public sealed record SensorInfo(string SensorId, Instant LastReading, long TotalReadings);
 
+/// <param name="SensorId">One sensor, or null for all.</param>
+/// <param name="Range">Selects by time.</param>
+public sealed record RawQuery(string? SensorId, TimeRange Range)
+{
+    /// <summary>
+    /// The metrics of the answer, in its order; null for the configured ones and those that the sensor ever sent, or all of the store.
+    /// </summary>
+    public IReadOnlyList<string>? Metrics { get; init; }
+}
+
 /// <param name="Aggregate">Its name.</param>
 /// <param name="SensorId">One sensor, or null for all.</param>
 /// <param name="Range">Selects by bucket start.</param>
 /// <param name="FromRaw">Compute the same rows from raw readings instead, materialised ones ignored.</param>
-public sealed record AggregateQuery(string Aggregate, string? SensorId, TimeRange Range, bool FromRaw = false);
+public sealed record AggregateQuery(string Aggregate, string? SensorId, TimeRange Range, bool FromRaw = false)
+{
+    /// <inheritdoc cref="RawQuery.Metrics"/>
+    /// <remarks>Metrics that are named leave extra columns out.</remarks>
+    public IReadOnlyList<string>? Metrics { get; init; }
+}
 
 /// <summary>An open read of an aggregate: enumerate it once, dispose it always.</summary>
 /// <param name="watermark">The exclusive end of the last materialised bucket that holds a row; null when there is none.</param>
 /// <param name="pending">Whether a late write touched the range and is not refreshed yet.</param>
+/// <param name="columns">The names of a row's values.</param>
 /// <param name="rows">The rows, in batches.</param>
 /// <param name="dispose">Lets go of what the read holds.</param>
 public sealed class AggregateReader(
     Instant? watermark,
     bool pending,
+    IReadOnlyList<string> columns,
     IAsyncEnumerable<AggregateBatch> rows,
     Func<ValueTask> dispose) : IAsyncDisposable
 {
     public Instant? Watermark { get; } = watermark;
 
     public bool Pending { get; } = pending;
+
+    /// <summary>See <see cref="AggregateDefinition.Columns"/>.</summary>
+    public IReadOnlyList<string> Columns { get; } = columns;
 
     public IAsyncEnumerable<AggregateBatch> Rows { get; } = rows;
 

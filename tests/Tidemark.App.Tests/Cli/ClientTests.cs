@@ -68,7 +68,7 @@ public sealed class ClientTests : IDisposable
     {
         await using var store = await OpenAsync();
         await FillAsync(store);
-        var late = new ReadingBatch(store.Schema.Metrics.Count);
+        var late = new ReadingBatch(store.Schema.MetricNames);
         late.Add("sensor_001", Instant.From(DateTimeOffset.UtcNow.AddDays(-1)), [99, 99, 99]);
         await store.WriteAsync(late, CancellationToken.None);
         await using var server = await ServeAsync(store, refresh: false);

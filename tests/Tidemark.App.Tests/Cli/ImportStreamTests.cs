@@ -60,7 +60,7 @@ public sealed class ImportStreamTests : IDisposable
         var old = Instant.From(DateTimeOffset.UtcNow.AddDays(-40));
         var now = Instant.From(DateTimeOffset.UtcNow.AddMinutes(-1));
         var csv = $"time,sensor_id,temperature,note\n{old},s,1,\"two\nlines\"\n{now},s,2,\n{old},t,3,x\n";
-        var batch = new ReadingBatch(Schema.Metrics.Count);
+        var batch = new ReadingBatch(Schema.MetricNames);
         batch.Add("s", old - TimeSpan.FromDays(1), [0, 0, 0]);
         batch.Add("s", old, [0, 0, 0]);
         await store.WriteAsync(batch, CancellationToken.None);

@@ -66,7 +66,7 @@ public sealed class LargeAnswerTests : IDisposable
         var options = new DuckDbOptions { Folder = _folder.Data, Schema = schema };
         await using var store = await DuckDbStore.OpenAsync(options, CancellationToken.None);
         await store.InitializeAsync(CancellationToken.None);
-        var batch = new ReadingBatch(schema.Metrics.Count, Readings);
+        var batch = new ReadingBatch(schema.MetricNames, Readings);
         var start = Instant.Utc(2025, 1, 1);
         for (var i = 0; i < Readings; i++)
         {

@@ -11,37 +11,41 @@ public static class Comparison
     private const double Tolerance = 1e-9;
 
     /// <summary>Null when equal, else the first difference.</summary>
-    public static string? Difference(AggregateDefinition aggregate, AnswerRow expected, AnswerRow actual)
+    public static string? Difference(IReadOnlyList<string> columns, AnswerRow expected, AnswerRow actual)
     {
         if ((expected.Bucket, expected.SensorId, expected.ReadingCount) != (actual.Bucket, actual.SensorId, actual.ReadingCount))
         {
             return $"{Text(expected)} but {Text(actual)}";
         }
 
-        for (var c = 0; c < aggregate.Columns.Count; c++)
+        for (var c = 0; c < columns.Count; c++)
         {
             var (e, a) = (expected.Values[c], actual.Values[c]);
-            if (aggregate.Columns[c].StartsWith("avg_", StringComparison.Ordinal) ? !IsClose(e, a) : !e.Equals(a))
+            if (columns[c].StartsWith("avg_", StringComparison.Ordinal) ? !IsClose(e, a) : !e.Equals(a))
             {
-                return string.Create(CultureInfo.InvariantCulture, $"{aggregate.Columns[c]} {e:R} but {a:R} in {Text(expected)}");
+                return string.Create(CultureInfo.InvariantCulture, $"{columns[c]} {e:R} but {a:R} in {Text(expected)}");
             }
         }
 
         return null;
     }
 
-    internal static string? Difference(AggregateDefinition aggregate, ReferenceRow? expected, ReferenceRow? actual)
+    internal static string? Difference(IReadOnlyList<string> columns, ReferenceRow? expected, ReferenceRow? actual)
         => expected is null || actual is null
             ? $"{(expected ?? actual)!.Key} is in one only"
-            : Difference(aggregate, Answer(expected), Answer(actual));
+            : Difference(columns, Answer(expected), Answer(actual));
 
-    /// <summary>Null when equal in any order, else the first difference.</summary>
-    public static string? Difference(AggregateDefinition aggregate, IReadOnlyList<AnswerRow> expected, IReadOnlyList<AnswerRow> actual)
+    /// <summary>Null when equal, the rows in any order, else the first difference.</summary>
+    public static string? Difference(Answer expected, Answer actual) => expected.Columns.SequenceEqual(actual.Columns)
+        ? Difference(expected.Columns, expected.Rows, actual.Rows)
+        : $"columns {string.Join(", ", expected.Columns)} but {string.Join(", ", actual.Columns)}";
+
+    private static string? Difference(IReadOnlyList<string> columns, IReadOnlyList<AnswerRow> expected, IReadOnlyList<AnswerRow> actual)
     {
         static IEnumerable<AnswerRow> Sorted(IEnumerable<AnswerRow> rows)
             => rows.OrderBy(r => r.Bucket).ThenBy(r => r.SensorId, StringComparer.Ordinal);
         return expected.Count == actual.Count
-            ? Sorted(expected).Zip(Sorted(actual), (e, a) => Difference(aggregate, e, a)).FirstOrDefault(d => d is not null)
+            ? Sorted(expected).Zip(Sorted(actual), (e, a) => Difference(columns, e, a)).FirstOrDefault(d => d is not null)
             : $"{expected.Count} rows ({string.Join(", ", Sorted(expected).Select(Text))}) but {actual.Count} "
                 + $"({string.Join(", ", Sorted(actual).Select(Text))})";
     }

@@ -43,7 +43,7 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         var before = await AnswersAsync();
         Assert.NotEqual(0, (await Store.RetainAsync(Token)).ChunksDropped);
         await SameAnswersAsync(before);
-        Assert.Equal(before["hourly"].Sum(r => r.ReadingCount), (await Store.ListSensorsAsync(Token)).Sum(s => s.TotalReadings));
+        Assert.Equal(before["hourly"].Rows.Sum(r => r.ReadingCount), (await Store.ListSensorsAsync(Token)).Sum(s => s.TotalReadings));
     }
 
     [Fact]
@@ -133,9 +133,9 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         await Store.RetainAsync(Token);
         Assert.Empty(await RawAsync("old"));
         Assert.Equal(new SensorInfo("old", At("2026-01-05T10:00Z"), 1), (await Store.ListSensorsAsync(Token))[1]);
-        HasValues((await Store.ReadCurrentAsync("old", Token)).Values, 1, 2);
+        HasValues((await Store.CurrentAsync("old", Token)).Values, 1, 2);
         await OpenAsync();
-        HasValues((await Store.ReadCurrentAsync("old", Token)).Values, 1, 2);
+        HasValues((await Store.CurrentAsync("old", Token)).Values, 1, 2);
         Assert.Empty(await RawAsync("old"));
     }
 
@@ -214,22 +214,22 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
     private static IEnumerable<Reading> Readings() => Enumerable.Range(0, 800).Select(i => new Reading(
         At("2026-01-01T00:07Z") + TimeSpan.FromMinutes(120 * i), i % 3 == 0 ? "b" : "a", [i % 37, i % 11 == 0 ? double.NaN : i % 13]));
 
-    private async Task<Dictionary<string, IReadOnlyList<AnswerRow>>> AnswersAsync()
+    private async Task<Dictionary<string, Answer>> AnswersAsync()
     {
-        var answers = new Dictionary<string, IReadOnlyList<AnswerRow>>();
+        var answers = new Dictionary<string, Answer>();
         foreach (var aggregate in Settings.Schema.Aggregates)
         {
-            answers[aggregate.Name] = (await AnswerAsync(aggregate.Name)).Rows;
+            answers[aggregate.Name] = await AnswerAsync(aggregate.Name);
         }
 
         return answers;
     }
 
-    private async Task SameAnswersAsync(Dictionary<string, IReadOnlyList<AnswerRow>> before)
+    private async Task SameAnswersAsync(Dictionary<string, Answer> before)
     {
-        foreach (var (name, rows) in before)
+        foreach (var (name, answer) in before)
         {
-            Assert.Null(Comparison.Difference(Settings.Schema.Aggregate(name), rows, (await AnswerAsync(name)).Rows));
+            Assert.Null(Comparison.Difference(answer, await AnswerAsync(name)));
         }
     }
 }

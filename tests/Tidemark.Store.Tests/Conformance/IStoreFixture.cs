@@ -34,4 +34,8 @@ public sealed record StoreSettings
     public bool RealTime { get; init; } = true;
 
     public int MaxSensors { get; init; } = 1_000_000;
+
+    public NewMetrics NewMetrics { get; init; }
+
+    public int MaxMetrics { get; init; } = 200;
 }

@@ -7,6 +7,7 @@ internal sealed class RandomSequence
 {
     private static readonly Instant Begin = Instant.Utc(2026, 2, 20, 6);
     private static readonly string[] Sensors = ["a", "b/%", "ü"];
+    private static readonly string[] Names = ["temperature", "humidity", "wind", "pressure", "power", "co2"];
 
     private readonly int _seed;
     private readonly Random _random;
@@ -76,11 +77,13 @@ internal sealed class RandomSequence
             Retention = Chance(0.6) ? TimeSpan.FromDays(_random.Next(4, 20)) : null,
             RealTime = Chance(0.85),
             ChunkOrigin = _fixture.ChunkOrigin,
+            NewMetrics = Chance(0.1) ? NewMetrics.Refuse : NewMetrics.Add,
+            MaxMetrics = Pick(200, 200, 5),
         };
         var aggregates = string.Join(", ", _entries.Select(e => $"{e.Name} {e.Bucket} {e.Retention}"));
         _log.Add(
             $"aggregates {aggregates}; chunks {settings.ChunkInterval}, compress {settings.CompressAfter}, retention {settings.Retention}, "
-            + $"tail {settings.RealTime}");
+            + $"tail {settings.RealTime}, new metrics {settings.NewMetrics}, {settings.MaxMetrics}");
         return settings;
     }
 
@@ -91,12 +94,14 @@ internal sealed class RandomSequence
         < 14 => CompressAsync(),
         < 16 => RetainAsync(),
         < 17 => OpenAsync(Chance(0.3) ? _settings : Other()),
+        < 18 => RemoveMetricAsync(),
         _ => PassTimeAsync(),
     };
 
     private async Task WriteAsync()
     {
-        var batch = new ReadingBatch(Metrics.Count);
+        string[] metrics = [.. Names.Where(_ => Chance(0.6)).DefaultIfEmpty(Names[0]).OrderBy(_ => _random.Next())];
+        var batch = new ReadingBatch(metrics);
         var horizon = await _expected.ReadRawHorizonAsync(_token);
         var back = Pick(1, 24, 24 * 6, 24 * 6, 24 * 30, 24 * 365 * 20);
         for (var i = _random.Next(1, 16); i > 0; i--)
@@ -104,12 +109,23 @@ internal sealed class RandomSequence
             var time = Now - TimeSpan.FromMinutes(_random.Next(-60, back * 60) / 5 * 5) + TimeSpan.FromMicroseconds(Pick(0, 0, 0, 1, -1));
             if (horizon is null || time >= horizon || Chance(0.005))
             {
-                batch.Add(Pick(Sensors), time, [.. Metrics.Select(_ => Value())]);
+                batch.Add(Pick(Sensors), time, [.. metrics.Select(_ => Value())]);
             }
         }
 
-        _log.Add($"write {Text(Enumerable.Range(0, batch.Count).Select(row => batch[row]))}");
-        await BothAsync(store => store.WriteAsync(batch, _token));
+        _log.Add($"write {string.Join(',', metrics)} {Text(Enumerable.Range(0, batch.Count).Select(row => batch[row]))}");
+        await BothAsync(async store => Text(await store.WriteAsync(batch, _token)));
+    }
+
+    private async Task RemoveMetricAsync()
+    {
+        var name = Pick(Names);
+        _log.Add($"remove {name}");
+        await BothAsync(async store =>
+        {
+            await store.RemoveMetricAsync(name, _token);
+            return name;
+        });
     }
 
     private async Task RefreshAsync()
@@ -157,7 +173,7 @@ internal sealed class RandomSequence
 
     /// <summary>
     /// Some of the aggregates, each with its sources: the others are taken away, or not there yet. And other metrics: those that are there
-    /// in another order, one more, or one less, which is refused.
+    /// in another order, one more, or one less.
     /// </summary>
     private StoreSettings Other()
     {
@@ -171,17 +187,18 @@ internal sealed class RandomSequence
         }
 
         // The extra columns are computed from the first.
-        Metric[] others = [.. Chance(0.5) ? Metrics.Skip(1) : Metrics.Skip(1).Reverse()];
+        var configured = _settings.Schema.Metrics;
+        Metric[] others = [.. Chance(0.5) ? configured.Skip(1) : configured.Skip(1).Reverse()];
         others = Pick(0, 0, 0, 0, 1, 2) switch
         {
-            1 => others[..^1],
+            1 when others.Length > 0 => others[..^1],
             2 when others.Length < 3 => [.. others, TestSchema.Metric(others.Length == 2 ? "wind" : "pressure")],
             _ => others,
         };
-        return _all with { Schema = TestSchema.Create([Metrics[0], .. others], _entries.Where(e => kept.Contains(e.Name))) };
+        return _all with { Schema = TestSchema.Create([configured[0], .. others], _entries.Where(e => kept.Contains(e.Name))) };
     }
 
-    private IReadOnlyList<Metric> Metrics => _settings.Schema.Metrics;
+    private IReadOnlyList<Metric> Metrics => _expected.Schema.Metrics;
 
     /// <summary>What is refused leaves the store as it was.</summary>
     private async Task OpenAsync(StoreSettings settings)
@@ -219,7 +236,9 @@ internal sealed class RandomSequence
         var sensor = sensors.Count == 0 ? "nobody" : Pick([.. sensors]).SensorId;
         await BothAsync(async store => string.Join("; ", await store.ListSensorsAsync(_token)));
         await BothAsync(store => store.ReadRawHorizonAsync(_token));
-        await BothAsync(async store => Text([await store.ReadCurrentAsync(sensor, _token)]));
+        await BothAsync(async store => string.Join("; ", await store.ListMetricsAsync(_token)));
+        await BothAsync(async store => string.Join(' ', (await store.ReadCurrentAsync(sensor, _token)).Metrics));
+        await BothAsync(async store => Text([await store.CurrentAsync(sensor, _token)]));
         await BothAsync(async store => Text(await store.RawAsync(sensor, everything ? TimeRange.All : range, _token)));
         if (everything || Chance(0.2))
         {
@@ -229,12 +248,15 @@ internal sealed class RandomSequence
         foreach (var aggregate in everything ? aggregates : [Pick([.. aggregates])])
         {
             await CompareAsync(aggregate, new AggregateQuery(aggregate.Name, null, TimeRange.All));
-            await CompareAsync(aggregate, new AggregateQuery(aggregate.Name, sensor, range, FromRaw: !everything && Chance(0.2)));
+            await CompareAsync(aggregate, new AggregateQuery(aggregate.Name, sensor, range, FromRaw: !everything && Chance(0.2))
+            {
+                Metrics = Chance(0.2) ? [.. Names.Where(_ => Chance(0.4)).DefaultIfEmpty(Names[0])] : null,
+            });
             if (everything || Chance(0.3))
             {
                 await CompareAsync(aggregate, new AggregateQuery(aggregate.Name, null, range, FromRaw: true));
                 await CompareFleetAsync(
-                    new FleetQuery(aggregate.Name, Pick([.. Metrics]).Name, Chance(0.5) ? TimeRange.All : range, Chance(0.3)));
+                    new FleetQuery(aggregate.Name, Pick([.. Metrics.Select(m => m.Name)]), Chance(0.5) ? TimeRange.All : range, Chance(0.3)));
             }
         }
 
@@ -257,7 +279,7 @@ internal sealed class RandomSequence
             return;
         }
 
-        if (Comparison.Difference(aggregate, expected.Rows, actual.Rows) is { } difference)
+        if (Comparison.Difference(expected, actual) is { } difference)
         {
             Assert.Fail($"{query}: {difference}");
         }
@@ -322,6 +344,10 @@ internal sealed class RandomSequence
             return (default, e.Kind);
         }
     }
+
+    private static string Text(WriteResult result)
+        => $"{result.Written} {result.Replaced} {result.Unchanged} {result.Refused} "
+            + string.Join(' ', (result.Refusals ?? []).Select(r => r.Row));
 
     private static string Text(VerifyReport report)
         => $"{report.BucketsChecked} {report.BucketsPending} {string.Join("; ", report.Differences)}";

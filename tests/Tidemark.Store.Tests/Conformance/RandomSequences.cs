@@ -13,8 +13,7 @@ public abstract class RandomSequences(Func<IStoreFixture> engine, int share, int
     public async Task An_engine_answers_like_the_reference_after_every_step()
     {
         var first = Number("TIDEMARK_TEST_SEED", 1);
-        var full = Environment.GetEnvironmentVariable("TIDEMARK_TEST_LENGTH") == "full";
-        var count = Number("TIDEMARK_TEST_SEQUENCES", full ? all : share);
+        var count = Number("TIDEMARK_TEST_SEQUENCES", TestLength.Of(share, all));
         var (steps, answers) = (0L, 0L);
         await Parallel.ForEachAsync(
             Enumerable.Range(first, count),

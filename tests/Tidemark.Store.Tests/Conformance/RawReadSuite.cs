@@ -34,7 +34,7 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await WriteAsync(At("2026-03-10T10:00Z", 1));
         var error = await Assert.ThrowsAsync<StoreException>(() => RawAsync("it's"));
         Assert.Equal((StoreErrorKind.UnknownSensor, "there is no sensor 'it's'"), (error.Kind, error.Message));
-        Assert.Equal(StoreErrorKind.UnknownSensor, await FailsAsync(() => Store.ReadCurrentAsync("nobody", Token)));
+        Assert.Equal(StoreErrorKind.UnknownSensor, await FailsAsync(() => Store.CurrentAsync("nobody", Token)));
     }
 
     [Fact]
@@ -42,13 +42,13 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
     {
         await WriteAsync(At("2026-03-10T10:00Z", 1, null));
         await WriteAsync(At("2026-03-09T10:00Z", 2));
-        var current = await Store.ReadCurrentAsync("a", Token);
+        var current = await Store.CurrentAsync("a", Token);
         Assert.Equal((At("2026-03-10T10:00Z"), "a"), (current.Time, current.SensorId));
         Assert.Equal([1, double.NaN], current.Values);
         await WriteAsync(At("2026-03-10T10:00Z", 5, 6));
-        HasValues((await Store.ReadCurrentAsync("a", Token)).Values, 5, 6);
+        HasValues((await Store.CurrentAsync("a", Token)).Values, 5, 6);
         await WriteAsync(At("2026-03-10T10:00:00.000001Z", 7));
-        Assert.Equal(7, (await Store.ReadCurrentAsync("a", Token)).Values[0]);
+        Assert.Equal(7, (await Store.CurrentAsync("a", Token)).Values[0]);
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
         var seen = 0;
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var batch in Store.ReadRawAsync("a", TimeRange.All, stop.Token))
+            await foreach (var batch in Store.ReadRawAsync(new RawQuery("a", TimeRange.All), stop.Token))
             {
                 seen += batch.Count;
                 await stop.CancelAsync();
@@ -112,7 +112,7 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
     public async Task A_slow_reader_sees_one_snapshot_and_blocks_no_writer(string? sensor)
     {
         await WriteManyAsync();
-        await using var stream = Store.ReadRawAsync(sensor, TimeRange.All, Token).GetAsyncEnumerator(Token);
+        await using var stream = Store.ReadRawAsync(new RawQuery(sensor, TimeRange.All), Token).GetAsyncEnumerator(Token);
         Assert.True(await stream.MoveNextAsync());
         var seen = stream.Current.Count;
 
@@ -140,7 +140,7 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await WriteManyAsync();
         for (var i = 0; i < 20; i++)
         {
-            await foreach (var _ in Store.ReadRawAsync("a", TimeRange.All, Token))
+            await foreach (var _ in Store.ReadRawAsync(new RawQuery("a", TimeRange.All), Token))
             {
                 break;
             }
@@ -149,7 +149,7 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
         }
 
         await WriteAsync(At("2026-03-09T10:00Z", 1));
-        Assert.Equal(1, (await Store.ReadCurrentAsync("a", Token)).Values[0]);
+        Assert.Equal(1, (await Store.CurrentAsync("a", Token)).Values[0]);
     }
 
     [Theory]

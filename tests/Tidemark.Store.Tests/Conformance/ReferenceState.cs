@@ -20,6 +20,14 @@ internal sealed class ReferenceState
 
     public Instant? RawHorizon { get; set; }
 
+    /// <summary>The metrics that the store ever got and still has, in that order.</summary>
+    public List<string> Metrics { get; private init; } = [];
+
+    public Dictionary<string, Instant> FirstSeen { get; private init; } = [];
+
+    /// <summary>By sensor the metrics that it ever sent.</summary>
+    public Dictionary<string, HashSet<string>> Sent { get; private init; } = [];
+
     public ReferenceState Clone() => new()
     {
         Schema = Schema,
@@ -30,6 +38,9 @@ internal sealed class ReferenceState
         CompressedChunks = [.. CompressedChunks],
         Aggregates = Aggregates.ToDictionary(a => a.Key, a => a.Value.Clone()),
         RawHorizon = RawHorizon,
+        Metrics = [.. Metrics],
+        FirstSeen = new(FirstSeen),
+        Sent = Sent.ToDictionary(s => s.Key, s => s.Value.ToHashSet()),
     };
 }
 

@@ -102,7 +102,7 @@ internal sealed partial class ReferenceStore
                 }
 
                 checkedRows++;
-                if (Comparison.Difference(definition, raw.GetValueOrDefault(key), kept.GetValueOrDefault(key)) is { } difference)
+                if (Comparison.Difference(definition.Columns(Schema.MetricNames), raw.GetValueOrDefault(key), kept.GetValueOrDefault(key)) is { } difference)
                 {
                     differences.Add(new BucketDifference(definition.Name, key.SensorId, key.Bucket, difference));
                 }

@@ -7,7 +7,7 @@ internal sealed partial class ReferenceStore
     {
         Schema = StoredDefinition.KeepSources(
             Schema,
-            [.. state.Definitions.Select(d => new StoredAggregate(d.Name, StoredDefinition.Of(d), d.Table, d.BucketColumn, d.Columns))]);
+            [.. state.Definitions.Select(d => new StoredAggregate(d.Name, StoredDefinition.Of(d), d.Table, d.BucketColumn, []))]);
         if (state.Schema is { } stored)
         {
             Reconcile(stored);
@@ -23,19 +23,15 @@ internal sealed partial class ReferenceStore
             }
         }
 
+        state.Metrics.AddRange(Schema.MetricNames.Except(state.Metrics).ToList());
+        SetMetrics([.. Schema.Metrics, .. state.Metrics.Except(Schema.MetricNames).Select(Metric.Found)]);
         state.Definitions = [.. Schema.Aggregates, .. state.Definitions.Where(d => !Schema.HasAggregate(d.Name))];
-        state.Schema = Schema;
         state.ChunkInterval = settings.ChunkInterval;
         return true;
     }, cancellationToken);
 
     private void Reconcile(TelemetrySchema stored)
     {
-        foreach (var metric in stored.Metrics.Where(m => Schema.MetricIndex(m.Name) < 0))
-        {
-            throw Mismatch($"metric {metric.Name} is stored but not configured");
-        }
-
         foreach (var before in state.Definitions.Where(a => Schema.HasAggregate(a.Name)))
         {
             var now = Schema.Aggregate(before.Name);
@@ -60,8 +56,18 @@ internal sealed partial class ReferenceStore
         {
             throw Mismatch($"the chunk interval is {state.ChunkInterval}, configured is {settings.ChunkInterval}");
         }
+    }
 
-        MoveMetrics([.. Schema.Metrics.Select(m => stored.MetricIndex(m.Name))]);
+    /// <summary>Goes over to other metrics: readings and buckets are null in those that are new.</summary>
+    private void SetMetrics(IReadOnlyList<Metric> metrics)
+    {
+        Schema = Schema.With(metrics);
+        if (state.Schema is { } before)
+        {
+            MoveMetrics([.. Schema.MetricNames.Select(name => before.MetricIndex(name))]);
+        }
+
+        state.Schema = Schema;
     }
 
     /// <param name="places">Where each metric stood before, -1 for a new one.</param>

@@ -32,22 +32,29 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             throw StoreException.OlderThanRetention(old, state.RawHorizon!.Value);
         }
 
-        var refused = RowsWithoutPlace(readings);
-        readings = [.. readings.Where((_, row) => !refused.Contains(row))];
+        var refused = RowsOfMetricsWithoutPlace(batch);
+        foreach (var row in RowsWithoutPlace(readings, refused.Keys))
+        {
+            refused.Add(row, RefusedReading.OfNewSensor(row));
+        }
+
+        readings = [.. readings.Where((_, row) => !refused.ContainsKey(row))];
+        Grow(batch.Metrics, readings);
+        readings = [.. readings.Select(r => InSchemaOrder(batch.Metrics, r))];
         var result = default(WriteResult);
         foreach (var reading in readings.GroupBy(r => (r.Time, r.SensorId)).Select(same => same.Last()))
         {
             result += Write(reading);
         }
 
-        return result.Refuse([.. refused.Select(RefusedReading.OfNewSensor)]);
+        return result.Refuse([.. refused.Values]);
     }, cancellationToken);
 
-    private List<int> RowsWithoutPlace(List<Reading> readings)
+    private List<int> RowsWithoutPlace(List<Reading> readings, IReadOnlyCollection<int> refused)
     {
         var rows = new List<int>();
         var sensors = state.Latest.Keys.ToHashSet();
-        for (var row = 0; row < readings.Count; row++)
+        foreach (var row in Enumerable.Range(0, readings.Count).Except(refused))
         {
             if (sensors.Contains(readings[row].SensorId) || sensors.Count < settings.MaxSensors)
             {
@@ -72,6 +79,8 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
         }
 
         state.Readings[key] = reading;
+        var sent = state.Sent.TryGetValue(reading.SensorId, out var known) ? known : state.Sent[reading.SensorId] = [];
+        sent.UnionWith(Schema.MetricNames.Where((_, m) => !double.IsNaN(reading.Values[m])));
         if (!state.Latest.TryGetValue(reading.SensorId, out var latest) || latest.Time <= reading.Time)
         {
             state.Latest[reading.SensorId] = reading;
@@ -92,32 +101,36 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             .Select(r => new SensorInfo(r.SensorId, r.Time, totals.GetValueOrDefault(r.SensorId)))];
     }, cancellationToken);
 
-    public Task<Reading> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken)
-        => Locked(
-            () => state.Latest.TryGetValue(sensorId, out var reading) ? reading : throw StoreException.UnknownSensor(sensorId),
-            cancellationToken);
+    public Task<ReadingBatch> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken) => Locked(
+        () => Batch(AnswerOf(Known(sensorId), null), [state.Latest[sensorId]]),
+        cancellationToken);
 
     public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
-        string? sensorId,
-        TimeRange range,
+        RawQuery query,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var snapshot = await Locked(() =>
         {
-            Known(sensorId);
-            return state.Readings.Values.Where(r => range.Contains(r.Time) && Matches(sensorId, r.SensorId)).ToList();
+            var metrics = AnswerOf(Known(query.SensorId), query.Metrics);
+            var readings = state.Readings.Values.Where(r => query.Range.Contains(r.Time) && Matches(query.SensorId, r.SensorId));
+            return readings.Chunk(BatchSize).Select(part => Batch(metrics, part)).ToList();
         }, cancellationToken);
-        foreach (var part in snapshot.Chunk(BatchSize))
+        foreach (var batch in snapshot)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var batch = new ReadingBatch(Schema.Metrics.Count, part.Length);
-            foreach (var reading in part)
-            {
-                batch.Add(reading);
-            }
-
             yield return batch;
         }
+    }
+
+    private ReadingBatch Batch(IReadOnlyList<string> metrics, IReadOnlyList<Reading> readings)
+    {
+        var batch = new ReadingBatch(metrics, readings.Count);
+        foreach (var reading in readings)
+        {
+            batch.Add(reading with { Values = [.. metrics.Select(m => reading.Values[Schema.MetricIndex(m)])] });
+        }
+
+        return batch;
     }
 
     public Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken) => Locked(() =>
@@ -128,10 +141,18 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             .Where(r => query.Range.Contains(r.Bucket) && Matches(sensorId, r.SensorId)).OrderBy(r => r.Bucket).ToList();
         var pending = !query.FromRaw
             && Pending(aggregate).Any(pair => query.Range.Contains(pair.Bucket) && Matches(sensorId, pair.SensorId));
+        var metrics = AnswerOf(sensorId, query.Metrics);
+        var columns = aggregate.Columns(metrics, withExtra: query.Metrics is null);
+        rows = rows.ConvertAll(r => r with
+        {
+            Metrics = [.. metrics.Select(m => r.Metrics[Schema.MetricIndex(m)])],
+            Extras = query.Metrics is null ? r.Extras : [],
+        });
         return new AggregateReader(
             Of(aggregate).Watermark,
             pending,
-            Stream(aggregate, rows, cancellationToken),
+            columns,
+            Stream(columns.Count, rows, cancellationToken),
             () => ValueTask.CompletedTask);
     }, cancellationToken);
 
@@ -180,13 +201,13 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             : Pending(aggregate.Source).Select(p => (aggregate.Bucket.Floor(p.Bucket), p.SensorId))];
 
     private static async IAsyncEnumerable<AggregateBatch> Stream(
-        AggregateDefinition aggregate, IReadOnlyList<ReferenceRow> rows, [EnumeratorCancellation] CancellationToken cancellationToken)
+        int columns, IReadOnlyList<ReferenceRow> rows, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.CompletedTask;
         foreach (var part in rows.Chunk(BatchSize))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var batch = new AggregateBatch(aggregate.Columns.Count, part.Length);
+            var batch = new AggregateBatch(columns, part.Length);
             foreach (var row in part)
             {
                 var added = batch.Add(row.Bucket, row.SensorId, row.ReadingCount);

@@ -16,3 +16,5 @@ public sealed class ReferenceHistory() : HistorySuite(new ReferenceFixture());
 public sealed class ReferenceCompression() : CompressionSuite(new ReferenceFixture());
 
 public sealed class ReferenceSchema() : SchemaSuite(new ReferenceFixture());
+
+public sealed class ReferenceMetrics() : MetricSuite(new ReferenceFixture());

@@ -1,7 +1,7 @@
 namespace Tidemark.Store.Tests.Conformance;
 
 /// <summary>An aggregate's answer as a whole.</summary>
-public sealed record Answer(Instant? Watermark, bool Pending, IReadOnlyList<AnswerRow> Rows);
+public sealed record Answer(Instant? Watermark, bool Pending, IReadOnlyList<string> Columns, IReadOnlyList<AnswerRow> Rows);
 
 /// <summary>Reads streams to their end.</summary>
 public static class StoreReads
@@ -17,7 +17,7 @@ public static class StoreReads
                     .Select(c => batch.Value(row, c))])));
         }
 
-        return new Answer(reader.Watermark, reader.Pending, rows);
+        return new Answer(reader.Watermark, reader.Pending, reader.Columns, rows);
     }
 
     public static Task<Answer> AnswerAsync(
@@ -29,6 +29,9 @@ public static class StoreReads
         bool fromRaw = false)
         => store.AnswerAsync(new AggregateQuery(aggregate, sensorId, range ?? TimeRange.All, fromRaw), cancellationToken);
 
+    public static async Task<Reading> CurrentAsync(this ITelemetryStore store, string sensorId, CancellationToken cancellationToken)
+        => (await store.ReadCurrentAsync(sensorId, cancellationToken))[0];
+
     public static async Task<IReadOnlyList<Reading>> RawAsync(
         this ITelemetryStore store,
         string? sensorId,
@@ -36,7 +39,7 @@ public static class StoreReads
         CancellationToken cancellationToken)
     {
         var readings = new List<Reading>();
-        await foreach (var batch in store.ReadRawAsync(sensorId, range, cancellationToken))
+        await foreach (var batch in store.ReadRawAsync(new RawQuery(sensorId, range), cancellationToken))
         {
             readings.AddRange(Enumerable.Range(0, batch.Count).Select(row => batch[row]));
         }

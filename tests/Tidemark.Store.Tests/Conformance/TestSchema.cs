@@ -41,7 +41,7 @@ public static class TestSchema
             Assert.True(BucketWidth.TryParse(entry.Bucket, out var bucket));
             var source = entry.Source is null ? null : aggregates.Single(a => a.Name == entry.Source);
             aggregates.Add(new AggregateDefinition(
-                entry.Name, $"sensor_data_{entry.Name}", "bucket", bucket, source, entry.Columns ?? [], entry.Retention, metrics));
+                entry.Name, $"sensor_data_{entry.Name}", "bucket", bucket, source, entry.Columns ?? [], entry.Retention));
         }
 
         return new TelemetrySchema(metrics, aggregates);

@@ -9,7 +9,7 @@ public abstract class TimeSuite(IStoreFixture fixture) : StoreSuite(fixture)
         var time = At("2026-03-10T10:00:00.123456Z");
         await WriteAsync(new Reading(time, "a", [1, 1]), new Reading(new Instant(time.Micros + 1), "a", [2, 2]));
         Assert.Equal([time.Micros, time.Micros + 1], (await RawAsync("a")).Select(r => r.Time.Micros));
-        Assert.Equal(time.Micros + 1, (await Store.ReadCurrentAsync("a", Token)).Time.Micros);
+        Assert.Equal(time.Micros + 1, (await Store.CurrentAsync("a", Token)).Time.Micros);
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public abstract class TimeSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await RefreshAllAsync();
         Assert.Equal(At("2026-03-10T11:00Z"), await WatermarkAsync("hourly"));
         Assert.Equal("03-10 10:00=1, 03-10 12:00=1", await CountsAsync("hourly"));
-        Assert.Equal(At("2026-03-10T12:59Z"), (await Store.ReadCurrentAsync("a", Token)).Time);
+        Assert.Equal(At("2026-03-10T12:59Z"), (await Store.CurrentAsync("a", Token)).Time);
     }
 
     [Fact]

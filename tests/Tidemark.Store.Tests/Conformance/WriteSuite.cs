@@ -198,7 +198,7 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await WriteAsync(At("2026-03-01T10:00Z", 1, sensor: sensor), At("2026-03-01T10:00Z", 2, sensor: "other"));
         await RefreshAllAsync();
         Assert.Equal(1, Assert.Single(await RawAsync(sensor)).Values[0]);
-        Assert.Equal(1, (await Store.ReadCurrentAsync(sensor, Token)).Values[0]);
+        Assert.Equal(1, (await Store.CurrentAsync(sensor, Token)).Values[0]);
         Assert.Equal(sensor, Assert.Single((await AnswerAsync("daily", sensor)).Rows).SensorId);
         Assert.Contains(sensor, (await Store.ListSensorsAsync(Token)).Select(s => s.SensorId));
     }

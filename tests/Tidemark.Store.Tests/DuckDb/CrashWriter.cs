@@ -66,7 +66,7 @@ internal static class CrashWriter
     /// </summary>
     private static ReadingBatch Batch(int number)
     {
-        var batch = new ReadingBatch(2, BatchSize + 1);
+        var batch = new ReadingBatch(TestSchema.Default.MetricNames, BatchSize + 1);
         for (var i = 0; i < BatchSize; i++)
         {
             var time = i == 0 ? Begin - TimeSpan.FromDays(1 + (number * 37 % 1000)) : Begin + TimeSpan.FromMinutes(23 * i);

@@ -164,7 +164,7 @@ public sealed class DriverTraps : IAsyncLifetime
 
     private Task<WriteResult> WriteAsync(params Reading[] readings)
     {
-        var batch = new ReadingBatch(2);
+        var batch = new ReadingBatch(TestSchema.Default.MetricNames);
         foreach (var reading in readings)
         {
             batch.Add(reading);

@@ -27,7 +27,7 @@ public sealed class DuckDbRawRead() : RawReadSuite(new DuckDbFixture())
         }
 
         var (next, largest) = (0, 0);
-        await foreach (var batch in Store.ReadRawAsync("a", TimeRange.All, Token))
+        await foreach (var batch in Store.ReadRawAsync(new RawQuery("a", TimeRange.All), Token))
         {
             largest = Math.Max(largest, batch.Count);
             for (var row = 0; row < batch.Count; row++, next++)
@@ -47,6 +47,8 @@ public sealed class DuckDbHistory() : HistorySuite(new DuckDbFixture());
 public sealed class DuckDbCompression() : CompressionSuite(new DuckDbFixture());
 
 public sealed class DuckDbSchema() : SchemaSuite(new DuckDbFixture());
+
+public sealed class DuckDbMetrics() : MetricSuite(new DuckDbFixture());
 
 public sealed class DuckDbRandom() : RandomSequences(() => new DuckDbFixture(), 50, 500);
 

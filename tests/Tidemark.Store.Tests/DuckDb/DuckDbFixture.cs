@@ -35,6 +35,8 @@ internal sealed class DuckDbFixture : IStoreFixture
         RealTime = settings.RealTime,
         SharedReadings = SharedReadings,
         MaxSensors = settings.MaxSensors,
+        NewMetrics = settings.NewMetrics,
+        MaxMetrics = settings.MaxMetrics,
         Clock = Clock,
     };
 

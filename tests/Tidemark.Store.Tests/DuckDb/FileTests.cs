@@ -112,7 +112,7 @@ public sealed class FileTests : IAsyncDisposable
     {
         _fixture.Clock.SetUtcNow(Instant.Utc(2026, 3, 10, 12).ToDateTimeOffset());
         var store = await _fixture.OpenAsync(new StoreSettings(), Token);
-        var batch = new ReadingBatch(2);
+        var batch = new ReadingBatch(TestSchema.Default.MetricNames);
         batch.Add("a", Instant.Utc(2026, 3, 8, 10), [1, 2]);
         batch.Add("a", Instant.Utc(2026, 3, 8, 10, 30), [3, 4]);
         batch.Add("a", Instant.Utc(2026, 3, 9, 23), [5, 6]);

@@ -162,8 +162,8 @@ public sealed class DuckDbSparseHistory : StoreSuite
         await OpenAsync(Weekly with { Retention = TimeSpan.FromDays(30 * 365) });
         Assert.NotEqual(0, (await Store.RetainAsync(Token)).ReadingsDropped);
         await OpenAsync();
-        HasValues((await Store.ReadCurrentAsync("old", Token)).Values, 7, 8);
-        Assert.Equal(At("2026-03-10T12:00Z"), (await Store.ReadCurrentAsync("a", Token)).Time);
+        HasValues((await Store.CurrentAsync("old", Token)).Values, 7, 8);
+        Assert.Equal(At("2026-03-10T12:00Z"), (await Store.CurrentAsync("a", Token)).Time);
     }
 
     private static BucketWidth Week { get; } = BucketWidth.Fixed(TimeSpan.FromDays(7));

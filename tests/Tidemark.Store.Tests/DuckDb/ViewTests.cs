@@ -18,7 +18,7 @@ public sealed class ViewTests : IDisposable
         await using (var store = await DuckDbStore.OpenAsync(new DuckDbOptions { Folder = _folder, Schema = schema }, cancellationToken))
         {
             await store.InitializeAsync(cancellationToken);
-            var batch = new ReadingBatch(3);
+            var batch = new ReadingBatch([.. DefaultSchema.Metrics.Select(m => m.Name)]);
             batch.Add("boiler", hour, [20, 50, 1000]);
             batch.Add("boiler", hour + TimeSpan.FromMinutes(1.5), [22, double.NaN, 1001]);
             await store.WriteAsync(batch, cancellationToken);
@@ -62,7 +62,7 @@ public sealed class ViewTests : IDisposable
             new DuckDbOptions { Folder = _folder, Schema = schema, SharedReadings = 1 },
             token);
         await store.InitializeAsync(token);
-        var batch = new ReadingBatch(3);
+        var batch = new ReadingBatch([.. DefaultSchema.Metrics.Select(m => m.Name)]);
         batch.Add("boiler", time, [20, 50, 1000]);
         await store.WriteAsync(batch, token);
     }

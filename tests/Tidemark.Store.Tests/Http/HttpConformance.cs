@@ -18,4 +18,6 @@ public sealed class HttpCompression() : CompressionSuite(new HttpFixture());
 
 public sealed class HttpSchema() : SchemaSuite(new HttpFixture());
 
+public sealed class HttpMetrics() : MetricSuite(new HttpFixture());
+
 public sealed class HttpRandom() : RandomSequences(() => new HttpFixture(), 10, 100);

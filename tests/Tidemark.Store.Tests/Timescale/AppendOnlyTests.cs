@@ -37,7 +37,7 @@ public sealed class AppendOnlyTests : IAsyncLifetime
         await RefreshAsync(store);
         Assert.Equal(6, (await store.AnswerAsync("hourly", Token)).Rows.Single().ReadingCount);
         Assert.Equal(6, (await store.ListSensorsAsync(Token)).Single().TotalReadings);
-        Assert.Equal(3, (await store.ReadCurrentAsync("a", Token)).Values[0]);
+        Assert.Equal(3, (await store.CurrentAsync("a", Token)).Values[0]);
         Assert.True((await store.ReadStatusAsync(Token)).AppendOnly);
     }
 
@@ -190,7 +190,7 @@ public sealed class AppendOnlyTests : IAsyncLifetime
                 Assert.Equal(sensor.Select(r => (r.Time, r.Values[0])).Order(), raw.Select(r => (r.Time, r.Values[0])).Order());
                 Assert.Equal(Naive(store.Schema.Aggregate("hourly"), sensor), Rows(await store.AnswerAsync("hourly", Token, sensor.Key)));
                 Assert.Equal(Naive(store.Schema.Aggregate("monthly"), sensor), Rows(await store.AnswerAsync("monthly", Token, sensor.Key)));
-                Assert.Equal(sensor.Max(r => r.Time), (await store.ReadCurrentAsync(sensor.Key, Token)).Time);
+                Assert.Equal(sensor.Max(r => r.Time), (await store.CurrentAsync(sensor.Key, Token)).Time);
             }
 
             Assert.Equal(sent.Count, (await store.ListSensorsAsync(Token)).Sum(s => s.TotalReadings));
@@ -255,7 +255,7 @@ public sealed class AppendOnlyTests : IAsyncLifetime
 
     private static ReadingBatch RandomBatch(Random random, Instant from, int perSensor)
     {
-        var batch = new ReadingBatch(2);
+        var batch = new ReadingBatch(TestSchema.Default.MetricNames);
         for (var i = 0; i < perSensor; i++)
         {
             foreach (var sensor in (string[])["a", "b", "ü"])
@@ -282,7 +282,7 @@ public sealed class AppendOnlyTests : IAsyncLifetime
 
     private static ReadingBatch Batch(string sensor, Instant from, params double[] temperatures)
     {
-        var batch = new ReadingBatch(2);
+        var batch = new ReadingBatch(TestSchema.Default.MetricNames);
         for (var i = 0; i < temperatures.Length; i++)
         {
             batch.Add(sensor, from + TimeSpan.FromMinutes(i), [temperatures[i], double.NaN]);

@@ -20,7 +20,7 @@ public sealed class DataFromTests
         fixture.Clock.SetUtcNow(new DateTimeOffset(2026, 2, 10, 6, 0, 0, TimeSpan.Zero));
         var store = await fixture.OpenAsync(new StoreSettings { Retention = TimeSpan.FromDays(2) }, Token);
         await using var served = await ServedStore.StartAsync(store, fixture.Clock);
-        var batch = new ReadingBatch(2);
+        var batch = new ReadingBatch(TestSchema.Default.MetricNames);
         for (var time = Instant.Utc(2026, 2, 1); time < Instant.Utc(2026, 2, 10); time += TimeSpan.FromHours(6))
         {
             batch.Add("a", time, [1, 2]);

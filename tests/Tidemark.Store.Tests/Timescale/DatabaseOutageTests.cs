@@ -170,7 +170,7 @@ public sealed class DatabaseOutageTests
     private async Task AllAreThereAsync(ITelemetryStore store)
     {
         var stored = new Dictionary<(string, Instant), double>();
-        await foreach (var batch in store.ReadRawAsync(null, TimeRange.All, CancellationToken.None))
+        await foreach (var batch in store.ReadRawAsync(new RawQuery(null, TimeRange.All), CancellationToken.None))
         {
             for (var row = 0; row < batch.Count; row++)
             {

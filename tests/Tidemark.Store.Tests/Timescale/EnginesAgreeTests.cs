@@ -87,7 +87,7 @@ public sealed class EnginesAgreeTests
 
     private static ReadingBatch Copy(ReadingBatch batch)
     {
-        var copy = new ReadingBatch(batch.MetricCount, batch.Count);
+        var copy = new ReadingBatch(batch.Metrics, batch.Count);
         for (var row = 0; row < batch.Count; row++)
         {
             copy.Add(batch[row]);

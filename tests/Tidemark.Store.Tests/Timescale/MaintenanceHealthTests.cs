@@ -91,7 +91,7 @@ public sealed class MaintenanceHealthTests : IAsyncLifetime
     {
         await using var served = await StartAsync(
             MaintenanceOwner.Database, Database, new("schedule:refresh", "* * * * *"), new("schedule:compress", "* * * * *"));
-        var reading = new ReadingBatch(3);
+        var reading = new ReadingBatch([.. DefaultSchema.Metrics.Select(m => m.Name)]);
         reading.Add("a", Instant.Utc(2026, 11, 22, 8), [21, double.NaN, double.NaN]);
         await served.Store.WriteAsync(reading, Token);
 

@@ -76,7 +76,7 @@ public sealed class ReplicaTests : IAsyncLifetime
 
         await RefreshAsync();
         Assert.Equal(10, await HoursAsync());
-        Assert.Equal(First + TimeSpan.FromMinutes(599), (await _store.ReadCurrentAsync("a", Token)).Time);
+        Assert.Equal(First + TimeSpan.FromMinutes(599), (await _store.CurrentAsync("a", Token)).Time);
         await PauseAsync(false);
         await CaughtUpAsync();
         Assert.Equal(600, await CountAsync());
@@ -163,7 +163,7 @@ public sealed class ReplicaTests : IAsyncLifetime
 
     private async Task WriteAsync(int first, int count)
     {
-        var batch = new ReadingBatch(3);
+        var batch = new ReadingBatch([.. DefaultSchema.Metrics.Select(m => m.Name)]);
         for (var i = first; i < first + count; i++)
         {
             batch.Add("a", First + TimeSpan.FromMinutes(i), [20, 50, 1000]);
@@ -177,7 +177,7 @@ public sealed class ReplicaTests : IAsyncLifetime
     private async Task<int> CountAsync()
     {
         var rows = 0;
-        await foreach (var batch in _store.ReadRawAsync("a", TimeRange.All, Token))
+        await foreach (var batch in _store.ReadRawAsync(new RawQuery("a", TimeRange.All), Token))
         {
             rows += batch.Count;
         }

@@ -33,6 +33,8 @@ internal sealed class TimescaleFixture : IStoreFixture
         Retention = settings.Retention,
         RealTime = settings.RealTime,
         MaxSensors = settings.MaxSensors,
+        NewMetrics = settings.NewMetrics,
+        MaxMetrics = settings.MaxMetrics,
         Maintenance = MaintenanceOwner.External,
         Clock = Clock,
     };

@@ -126,7 +126,7 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         await RefreshAsync(store);
         Assert.Equal([2, 1, 1], (await AnswerAsync(store, "hourly")).Rows.OrderBy(r => r.Bucket).Select(r => r.ReadingCount));
         Assert.Equal(["a", "by sql"], (await store.ListSensorsAsync(Token)).Select(s => s.SensorId));
-        Assert.Equal(5, (await store.ReadCurrentAsync("by sql", Token)).Values[0]);
+        Assert.Equal(5, (await store.CurrentAsync("by sql", Token)).Values[0]);
         Assert.Equal(0, (await store.VerifyAsync(null, null, Token)).DifferenceCount);
     }
 
@@ -192,7 +192,7 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
             [("a", 9), ("b", 3)],
             (await store.RawAsync(null, TimeRange.All, Token)).OrderBy(r => r.Time).Select(r => (r.SensorId, (int)r.Values[0])));
         Assert.Equal(1L, await ScalarAsync("SELECT count(*) FROM tidemark.duplicates"));
-        Assert.Equal(3, (await store.ReadCurrentAsync("b", Token)).Values[0]);
+        Assert.Equal(3, (await store.CurrentAsync("b", Token)).Values[0]);
         await RefreshAsync(store);
         Assert.Equal(new WriteResult(0, 0, 1), await store.WriteAsync(Batch2(At("2026-03-01T10:00Z"), "a", 9, 9), Token));
         Assert.Equal([1, 1], (await AnswerAsync(store, "hourly")).Rows.Select(r => r.ReadingCount));
@@ -280,7 +280,7 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
             await store.WriteAsync(Batch((At("2026-03-01") + TimeSpan.FromHours(i), "a", i)), Token);
             await ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
                 + "application_name = 'tidemark'");
-            Assert.Equal(i, (await store.ReadCurrentAsync("a", Token)).Values[0]);
+            Assert.Equal(i, (await store.CurrentAsync("a", Token)).Values[0]);
             await ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
                 + "application_name = 'tidemark'");
         }
@@ -321,7 +321,7 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
 
     private static ReadingBatch Batch(params (Instant Time, string Sensor, double Temperature)[] readings)
     {
-        var batch = new ReadingBatch(2);
+        var batch = new ReadingBatch(TestSchema.Default.MetricNames);
         foreach (var (time, sensor, temperature) in readings)
         {
             batch.Add(sensor, time, [temperature, double.NaN]);
@@ -332,7 +332,7 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
 
     private static ReadingBatch Batch2(Instant time, string sensor, double temperature, double humidity)
     {
-        var batch = new ReadingBatch(2);
+        var batch = new ReadingBatch(TestSchema.Default.MetricNames);
         batch.Add(sensor, time, [temperature, humidity]);
         return batch;
     }
