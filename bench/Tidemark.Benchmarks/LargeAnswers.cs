@@ -118,7 +118,7 @@ internal sealed class LargeAnswers(string folder, Report report)
         ITelemetryStore store, int sensor, Instant from, Instant to, TimeSpan interval, CancellationToken cancellationToken)
     {
         var simulator = new SensorSimulator(_schema, 1);
-        var batch = new ReadingBatch(_schema.Metrics.Count, ReadingBatch.BulkSize);
+        var batch = new ReadingBatch(_schema.MetricNames, ReadingBatch.BulkSize);
         var values = new double[_schema.Metrics.Count];
         for (var time = from; time < to; time += interval)
         {

@@ -67,7 +67,7 @@ internal sealed class LateRefresh(Plan plan, DataSet data, string folder, string
         {
             // Between two readings of the grid and in a closed hour: a new reading that makes a bucket invalid.
             var minutesAgo = random.Next(120, days * 1440);
-            var batch = new ReadingBatch(DataSet.Schema.Metrics.Count, 1);
+            var batch = new ReadingBatch(DataSet.Schema.MetricNames, 1);
             batch.Add(
                 data.Sensor(random),
                 data.End - TimeSpan.FromMinutes(minutesAgo) + TimeSpan.FromMilliseconds(1 + run),

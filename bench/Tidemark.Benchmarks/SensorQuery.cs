@@ -29,7 +29,7 @@ internal sealed record SensorQuery(
             "current",
             AggregateBound,
             id => $"/api/sensors/{id}/current",
-            async (store, id, token) => (await store.ReadCurrentAsync(id, token)).Values.Length,
+            async (store, id, token) => (await store.ReadCurrentAsync(id, token)).MetricCount,
             null,
             1),
         RawCompressed(now),
@@ -79,7 +79,7 @@ internal sealed record SensorQuery(
     private static async Task<int> CountAsync(ITelemetryStore store, string id, TimeRange range, CancellationToken cancellationToken)
     {
         var rows = 0;
-        await foreach (var batch in store.ReadRawAsync(id, range, cancellationToken))
+        await foreach (var batch in store.ReadRawAsync(new RawQuery(id, range), cancellationToken))
         {
             rows += batch.Count;
         }

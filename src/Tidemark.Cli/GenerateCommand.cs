@@ -42,7 +42,7 @@ internal static class GenerateCommand
         ITelemetryStore store, GeneratorPlan plan, TimeSpan length, IProgress<StoreProgress> progress, CancellationToken cancellationToken)
     {
         var watch = Stopwatch.StartNew();
-        var generator = new Generator(store.Schema, plan);
+        var generator = new Generator(store.Schema.Configured, plan);
         var step = plan.Interval.Ticks / TimeSpan.TicksPerMicrosecond;
         var to = new Instant(Instant.From(DateTimeOffset.UtcNow).Micros / step * step);
         var from = Instant.Max(to - length, await store.ReadRawHorizonAsync(cancellationToken) ?? Instant.MinValue);
@@ -142,7 +142,7 @@ internal static class GenerateCommand
         var result = default(WriteResult);
         try
         {
-            await foreach (var batch in new Generator(store.Schema, plan).LiveAsync(from, TimeProvider.System, cancellationToken))
+            await foreach (var batch in new Generator(store.Schema.Configured, plan).LiveAsync(from, TimeProvider.System, cancellationToken))
             {
                 result += await store.WriteAsync(batch, cancellationToken);
             }

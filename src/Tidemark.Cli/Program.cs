@@ -23,6 +23,7 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
     CheckCommand.Create(),
     DemoCommand.Create(),
     KeyCommand.Create(),
+    MetricCommand.Create(),
 };
 GlobalOptions.AddTo(root);
 root.SetAction(_ =>

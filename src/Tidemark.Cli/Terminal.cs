@@ -44,6 +44,19 @@ internal static class Terminal
         Output.Value.Write(table);
     }
 
+    /// <summary>Asks for a line of text.</summary>
+    /// <returns>Null where nobody can answer.</returns>
+    public static string? Ask(string question)
+    {
+        if (Console.IsInputRedirected || Console.IsErrorRedirected)
+        {
+            return null;
+        }
+
+        Console.Error.Write($"{question}: ");
+        return Console.In.ReadLine()?.Trim();
+    }
+
     /// <summary>Whatever Spectre can draw.</summary>
     public static void Write(Spectre.Console.Rendering.IRenderable renderable) => Output.Value.Write(renderable);
 

@@ -197,7 +197,7 @@ internal sealed class TimescaleSuite(Plan plan, string server, string folder, Re
         var refreshes = new List<double>();
         for (var run = 0; run < LateRuns; run++)
         {
-            var batch = new ReadingBatch(DataSet.Schema.Metrics.Count, 1);
+            var batch = new ReadingBatch(DataSet.Schema.MetricNames, 1);
             batch.Add(
                 data.Sensor(random),
                 data.End - TimeSpan.FromMinutes(random.Next(120, of.Days * 1440)) + TimeSpan.FromMilliseconds(1 + run),

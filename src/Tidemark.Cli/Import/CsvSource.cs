@@ -38,6 +38,7 @@ internal sealed class CsvSource : ReadingSource
     private readonly RewindableReader _text;
     private readonly CsvLayout _layout;
     private readonly TelemetrySchema _schema;
+    private readonly double[] _values;
     private readonly Dictionary<string, string> _sensorIds = new(StringComparer.Ordinal);
     private readonly ColumnMap? _map;
     private readonly char _delimiter;
@@ -55,6 +56,7 @@ internal sealed class CsvSource : ReadingSource
     public CsvSource(Stream stream, TelemetrySchema schema, CsvLayout layout)
     {
         (_layout, _schema) = (layout, schema);
+        _values = new double[schema.Metrics.Count];
         _buffer = new char[Math.Max(1024, layout.MaxRow)];
         // What the CSV reader holds in its buffer and has not answered yet must be in reach, and a peek more.
         var encoding = Encoding.GetEncoding(
@@ -135,7 +137,11 @@ internal sealed class CsvSource : ReadingSource
         return true;
     }
 
-    public override string? TryRead(out string sensorId, out Instant time, Span<double> values)
+    public override IReadOnlyList<string> Metrics => _schema.MetricNames;
+
+    public override ReadOnlySpan<double> Values => _values;
+
+    public override string? TryRead(out string sensorId, out Instant time)
     {
         (sensorId, time) = ("", default);
         if (_fault is not null)
@@ -149,7 +155,7 @@ internal sealed class CsvSource : ReadingSource
         }
 
         sensorId = _layout.Sensor ?? SensorId(TrimUnquoted(_rows!.GetFieldSpan(_map!.Sensor)));
-        return _layout.Time.TryRead(_rows!.GetFieldSpan(_map!.Time), out time) ?? ReadValues(values);
+        return _layout.Time.TryRead(_rows!.GetFieldSpan(_map!.Time), out time) ?? ReadValues(_values);
     }
 
     public override void Dispose()

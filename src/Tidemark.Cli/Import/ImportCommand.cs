@@ -120,7 +120,7 @@ internal static partial class ImportCommand
             ? IdOf(arguments, stream)
             : null);
         await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
-        using var source = open(stream, store.Schema);
+        using var source = open(stream, new IncomingMetrics(store.Schema, options.NewMetrics, options.MaxMetrics), store.Schema);
         await using var rejects = new RejectsFile(rejectsPath);
         var importer = new Importer(store, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, id);
         var summary = await Terminal.ProgressAsync($"import {file}", progress => importer.RunAsync(
@@ -170,7 +170,7 @@ internal static partial class ImportCommand
     }
 
     /// <summary>How the file is read, by the arguments alone: the schema is the store's, which may be behind a server.</summary>
-    private static Func<Stream, TelemetrySchema, ReadingSource> SourceOf(ParseResult arguments, TidemarkOptions options, string file)
+    private static Func<Stream, IncomingMetrics, TelemetrySchema, ReadingSource> SourceOf(ParseResult arguments, TidemarkOptions options, string file)
     {
         var maxLine = options.Server.MaxLine;
         var numbers = new NumberTimes(
@@ -183,7 +183,7 @@ internal static partial class ImportCommand
             return new Option[] { Map, Sensor, TimeZone, Delimiter, EncodingName }.FirstOrDefault(
                 option => arguments.GetResult(option) is not null) is { } option
                 ? throw new UsageException($"{option.Name} is for CSV: in NDJSON each object names time, sensor_id and its metrics")
-                : (stream, schema) => new NdjsonSource(stream, schema, maxLine, numbers);
+                : (stream, metrics, _) => new NdjsonSource(stream, metrics, maxLine, numbers);
         }
 
         var sensor = arguments.GetValue(Sensor);
@@ -202,7 +202,7 @@ internal static partial class ImportCommand
             Encoding = EncodingOf(arguments.GetValue(EncodingName)),
             MaxRow = maxLine,
         };
-        return (stream, schema) => new CsvSource(stream, schema, layout);
+        return (stream, _, schema) => new CsvSource(stream, schema, layout);
     }
 
     private static Encoding EncodingOf(string? name)

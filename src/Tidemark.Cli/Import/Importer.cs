@@ -33,7 +33,9 @@ internal sealed class Importer(
     // Long rows make smaller batches, so that memory stays bounded.
     private const int BatchCharacters = 16 << 20;
 
-    private readonly double[] _values = new double[store.Schema.Metrics.Count];
+    // So do many metrics.
+    private const long BatchValues = 4 << 20;
+
     private readonly ReadingBatch _batch = new(store.Schema.MetricNames);
     private readonly SourceRows _origins = new();
     private long _rows;
@@ -90,7 +92,7 @@ internal sealed class Importer(
     private bool Fill(ReadingSource source, ReadingValidator validator, CancellationToken cancellationToken)
     {
         var (rows, characters) = (0, 0);
-        while (rows < BatchRows && characters < BatchCharacters)
+        while (rows < BatchRows && characters < BatchCharacters && rows * (long)_batch.MetricCount < BatchValues)
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (!source.Next())
@@ -101,14 +103,21 @@ internal sealed class Importer(
             _rows++;
             rows++;
             characters += source.Text.Length;
-            var error = source.TryRead(out var sensorId, out var time, _values) ?? validator.Check(sensorId, time, _values);
+            var error = source.TryRead(out var sensorId, out var time);
+            for (var metric = _batch.MetricCount; metric < source.Metrics.Count; metric++)
+            {
+                _batch.AddMetric(source.Metrics[metric]);
+                validator.AddMetric(source.Metrics[metric]);
+            }
+
+            error ??= validator.Check(sensorId, time, source.Values);
             if (error is not null)
             {
                 rejects.Add(source.Line, error, source.Text);
                 continue;
             }
 
-            _batch.Add(sensorId, time, _values);
+            _batch.Add(sensorId, time, source.Values);
             _origins.Add(source.Line, source.Text);
         }
 

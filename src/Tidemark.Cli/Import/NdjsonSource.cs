@@ -5,12 +5,12 @@ namespace Tidemark.Cli.Import;
 
 /// <summary>Rows of a file with one JSON object a line, in UTF-8.</summary>
 /// <param name="stream">Disposed with the source.</param>
-/// <param name="schema">Its metrics are read.</param>
+/// <param name="metrics">Which there are.</param>
 /// <param name="maxLine">The longest line in bytes.</param>
 /// <param name="numbers">Reads times that are numbers; null to take any as milliseconds.</param>
-internal sealed class NdjsonSource(Stream stream, TelemetrySchema schema, int maxLine, NumberTimes? numbers = null) : ReadingSource
+internal sealed class NdjsonSource(Stream stream, IncomingMetrics metrics, int maxLine, NumberTimes? numbers = null) : ReadingSource
 {
-    private readonly JsonReadingParser _parser = new(schema, numbers);
+    private readonly JsonReadingParser _parser = new(metrics, numbers);
     private readonly byte[] _buffer = new byte[2 * Math.Max(1024, maxLine)];
     private int _start;
     private int _end;
@@ -44,12 +44,20 @@ internal sealed class NdjsonSource(Stream stream, TelemetrySchema schema, int ma
         return true;
     }
 
-    public override string? TryRead(out string sensorId, out Instant time, Span<double> values)
+    public override IReadOnlyList<string> Metrics => metrics.Names;
+
+    public override ReadOnlySpan<double> Values => _parser.Values;
+
+    public override IReadOnlyList<string> Notes => _parser.LeftOut.Count == 0
+        ? []
+        : [$"texts left out: {string.Join(", ", _parser.LeftOut.Select(m => $"{m.Key} ({Readable.Count(m.Value)})"))}"];
+
+    public override string? TryRead(out string sensorId, out Instant time)
     {
         (sensorId, time) = ("", default);
         return _tooLong
             ? $"the line is longer than {maxLine} bytes; server.max_line allows more"
-            : _parser.TryParse(Row, out sensorId, out time, values);
+            : _parser.TryParse(Row, out sensorId, out time);
     }
 
     public override void Dispose() => stream.Dispose();

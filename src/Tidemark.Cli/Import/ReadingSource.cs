@@ -18,9 +18,14 @@ internal abstract class ReadingSource : IDisposable
 
     /// <param name="sensorId">As it stands in the file.</param>
     /// <param name="time">To the microsecond.</param>
-    /// <param name="values">One place per metric of the schema; NaN stands for null.</param>
     /// <returns>Null, or one line that says what is wrong with the row.</returns>
-    public abstract string? TryRead(out string sensorId, out Instant time, Span<double> values);
+    public abstract string? TryRead(out string sensorId, out Instant time);
+
+    /// <summary>The metrics of the rows; more may come with the next one.</summary>
+    public abstract IReadOnlyList<string> Metrics { get; }
+
+    /// <summary>Those of the last row that was read, in their order; NaN stands for null.</summary>
+    public abstract ReadOnlySpan<double> Values { get; }
 
     public abstract void Dispose();
 }

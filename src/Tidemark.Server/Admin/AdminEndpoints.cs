@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Tidemark.Configuration;
 using Tidemark.Server.Hosting;
 using Tidemark.Server.Keys;
+using Tidemark.Server.Metrics;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Wire;
 
@@ -33,11 +34,17 @@ internal static class AdminEndpoints
                 + "microseconds since the epoch, and the values. A malformed one refuses the whole; the answer names rows that were refused.")
             .TakesLines()
             .TakesQuery("import_id");
-        group.MapPost("/metrics", (MetricsRequest request, ITelemetryStore store, CancellationToken cancellationToken)
-                => store.AddMetricsAsync(request.Names, cancellationToken))
+        group.MapPost("/metrics", async (MetricsRequest request, ITelemetryStore store, CancellationToken cancellationToken) =>
+        {
+            await store.AddMetricsAsync(request.Names, cancellationToken);
+            return await MetricsAnswer.OfAsync(store, cancellationToken);
+        })
             .Describe("Admin", "Adds metrics", "Those that are there already are left as they are.");
-        group.MapDelete("/metrics/{name}", (string name, ITelemetryStore store, CancellationToken cancellationToken)
-                => store.RemoveMetricAsync(name, cancellationToken))
+        group.MapDelete("/metrics/{name}", async (string name, ITelemetryStore store, CancellationToken cancellationToken) =>
+        {
+            await store.RemoveMetricAsync(name, cancellationToken);
+            return await MetricsAnswer.OfAsync(store, cancellationToken);
+        })
             .Describe("Admin", "Takes a metric away", "All its values go; readings stay. A configured metric is refused.");
         group.MapPost("/plan", (RefreshRequest request, ITelemetryStore store, CancellationToken cancellationToken)
                 => store.PlanRefreshAsync(request.Aggregate, request.Range, cancellationToken))

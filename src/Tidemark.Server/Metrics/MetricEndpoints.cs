@@ -7,7 +7,16 @@ namespace Tidemark.Server.Metrics;
 /// <summary>Every metric that the store has.</summary>
 /// <param name="Metrics">The configured ones in their order, then others as they came.</param>
 /// <param name="Count">How many.</param>
-public sealed record MetricsAnswer(IReadOnlyList<MetricAnswer> Metrics, int Count);
+public sealed record MetricsAnswer(IReadOnlyList<MetricAnswer> Metrics, int Count)
+{
+    internal static async Task<MetricsAnswer> OfAsync(ITelemetryStore store, CancellationToken cancellationToken)
+    {
+        var metrics = await store.ListMetricsAsync(cancellationToken);
+        return new MetricsAnswer(
+            [.. metrics.Select(m => new MetricAnswer(m.Metric.Name, m.Metric.Unit, m.Metric.IsConfigured, m.FirstSeen, m.Sensors))],
+            metrics.Count);
+    }
+}
 
 /// <param name="Name">In readings and answers.</param>
 /// <param name="Unit">As configured; may be empty.</param>
@@ -19,17 +28,9 @@ public sealed record MetricAnswer(string Name, string Unit, bool Configured, Ins
 internal static class MetricEndpoints
 {
     public static void MapMetrics(this IEndpointRouteBuilder app)
-        => app.MapGet("/api/metrics", ListAsync)
+        => app.MapGet("/api/metrics", MetricsAnswer.OfAsync)
             .Describe(
                 "Sensors",
                 "Lists every metric",
                 "The configured ones in their order, then those that came with readings, as they came.");
-
-    private static async Task<MetricsAnswer> ListAsync(ITelemetryStore store, CancellationToken cancellationToken)
-    {
-        var metrics = await store.ListMetricsAsync(cancellationToken);
-        return new MetricsAnswer(
-            [.. metrics.Select(m => new MetricAnswer(m.Metric.Name, m.Metric.Unit, m.Metric.IsConfigured, m.FirstSeen, m.Sensors))],
-            metrics.Count);
-    }
 }

@@ -18,6 +18,10 @@ public sealed record IngestAnswer(long Written, long Replaced, long Unchanged, l
     /// <summary>Whether the store adds every reading, one that it already has too. Left out when not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool AppendOnly { get; init; }
+
+    /// <summary>The names whose texts were left out, the first hundred, and how often; only there when some were.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, long>? LeftOut { get; init; }
 }
 
 /// <summary>The readings of one request on their way into the store: parsed, validated, gathered into batches, written.</summary>
@@ -27,12 +31,15 @@ internal sealed class Ingestion
     private const int PartSize = 100_000;
     private const int MostRefusals = 100;
 
+    // A batch with many metrics has fewer readings, so that memory stays bounded.
+    private const long MostValues = 1_000_000;
+
     private readonly ITelemetryStore _store;
     private readonly TidemarkOptions _options;
     private readonly TimeProvider _clock;
     private readonly string? _importId;
     private readonly JsonReadingParser _parser;
-    private readonly double[] _values;
+    private readonly IncomingMetrics _metrics;
     private readonly List<Refusal> _refusals = [];
     private ReadingValidator _validator;
     private ReadingBatch _batch;
@@ -55,8 +62,8 @@ internal sealed class Ingestion
         _store = store;
         _options = options;
         _clock = clock;
-        _parser = new JsonReadingParser(store.Schema, new NumberTimes(unit ?? options.TimeUnit, options.MaxSkew, clock, "time_unit="));
-        _values = new double[store.Schema.Metrics.Count];
+        _metrics = new IncomingMetrics(store.Schema, options.NewMetrics, options.MaxMetrics);
+        _parser = new JsonReadingParser(_metrics, new NumberTimes(unit ?? options.TimeUnit, options.MaxSkew, clock, "time_unit="));
         _batch = new ReadingBatch(store.Schema.MetricNames);
         _validator = NewValidator(horizon);
     }
@@ -77,7 +84,9 @@ internal sealed class Ingestion
         CancellationToken cancellationToken)
         => new(store, options, clock, unit, importId, await store.ReadRawHorizonAsync(cancellationToken));
 
-    public bool IsFull => _importId is null ? _batch.Count >= BatchSize : _taken >= PartSize;
+    public bool IsFull => _importId is null
+        ? _batch.Count >= BatchSize || _batch.Count * (long)_batch.MetricCount >= MostValues
+        : _taken >= PartSize;
 
     /// <summary>Whether what is gathered is to be written when its sender makes a pause.</summary>
     public bool WritesInPauses => _importId is null && _batch.Count > 0;
@@ -85,7 +94,8 @@ internal sealed class Ingestion
     public IngestAnswer Answer
         => new(_written.Written, _written.Replaced, _written.Unchanged, _refused, [.. _refusals.OrderBy(r => r.Line)])
         {
-            AppendOnly = _written.AppendOnly
+            AppendOnly = _written.AppendOnly,
+            LeftOut = _parser.LeftOut.Count > 0 ? _parser.LeftOut : null,
         };
 
     public bool TookAny => _accepted > 0;
@@ -93,14 +103,21 @@ internal sealed class Ingestion
     public void Add(long line, ReadOnlySpan<byte> utf8Object)
     {
         _taken++;
-        var error = _parser.TryParse(utf8Object, out var sensorId, out var time, _values) ?? _validator.Check(sensorId, time, _values);
+        var error = _parser.TryParse(utf8Object, out var sensorId, out var time);
+        for (var metric = _batch.MetricCount; metric < _metrics.Names.Count; metric++)
+        {
+            _batch.AddMetric(_metrics.Names[metric]);
+            _validator.AddMetric(_metrics.Names[metric]);
+        }
+
+        error ??= _validator.Check(sensorId, time, _parser.Values);
         if (error is not null)
         {
             Refuse(line, error);
             return;
         }
 
-        _batch.Add(sensorId, time, _values);
+        _batch.Add(sensorId, time, _parser.Values);
         _lines.Add(line);
     }
 

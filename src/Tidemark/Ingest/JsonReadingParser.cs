@@ -5,17 +5,30 @@ namespace Tidemark.Ingest;
 
 /// <summary>
 /// Reads one reading from one JSON object: <c>sensor_id</c> (a string), <c>time</c> (RFC 3339 text or epoch
-/// time as a number) and metrics by name (a number or null; a missing one is null). Anything else in the object
-/// is an error, and so is a name that stands twice. Not thread-safe.
+/// time as a number) and metrics by name (a number or null; a missing one is null). A name that stands twice is an error. Where metrics
+/// may grow, others are added, <c>true</c> and <c>false</c> are 1 and 0, and texts of metrics that nobody configured are left out; else
+/// anything else in the object is an error. Not thread-safe.
 /// </summary>
-/// <param name="schema">Its metrics are read.</param>
+/// <param name="metrics">Which there are.</param>
 /// <param name="numbers">Reads times that are numbers; null to take any as milliseconds.</param>
-public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbers = null)
+public sealed class JsonReadingParser(IncomingMetrics metrics, NumberTimes? numbers = null)
 {
+    private const int LongestName = 256;
+    private const int MostLeftOut = 100;
+
     private readonly NumberTimes _numbers = numbers ?? NumberTimes.Milliseconds;
-    private readonly bool[] _seen = new bool[schema.Metrics.Count + 2];
-    private readonly byte[][] _metricNames = [.. schema.Metrics.Select(m => Encoding.UTF8.GetBytes(m.Name))];
+    private readonly Dictionary<string, long> _leftOut = new(StringComparer.Ordinal);
+    private bool[] _seen = new bool[metrics.Names.Count];
+    private double[] _values = new double[metrics.Names.Count];
+    private bool _seenTime;
+    private bool _seenSensorId;
     private string _lastSensorId = "";
+
+    /// <summary>Those of the last reading, by metric, as many as there were metrics; NaN stands for null.</summary>
+    public ReadOnlySpan<double> Values => _values;
+
+    /// <summary>The names, up to a hundred, whose texts were left out, and how often.</summary>
+    public IReadOnlyDictionary<string, long> LeftOut => _leftOut;
 
     /// <summary>Files from Windows begin with it.</summary>
     public static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
@@ -23,18 +36,18 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
     /// <param name="utf8Object">The object, blanks around it and a byte-order mark before it allowed.</param>
     /// <param name="sensorId">As sent; <see cref="SensorId"/> is not checked here. The same instance for the same id in a row.</param>
     /// <param name="time">To the microsecond.</param>
-    /// <param name="values">One place per metric of the schema; NaN stands for null.</param>
     /// <returns>Null, or one line that says what is wrong.</returns>
-    public string? TryParse(ReadOnlySpan<byte> utf8Object, out string sensorId, out Instant time, Span<double> values)
+    public string? TryParse(ReadOnlySpan<byte> utf8Object, out string sensorId, out Instant time)
     {
         sensorId = "";
         time = default;
-        values.Fill(double.NaN);
+        Array.Fill(_values, double.NaN);
         Array.Clear(_seen);
+        (_seenTime, _seenSensorId) = (false, false);
         try
         {
             var reader = new Utf8JsonReader(utf8Object.StartsWith(ByteOrderMark) ? utf8Object[ByteOrderMark.Length..] : utf8Object);
-            return Read(ref reader, ref sensorId, ref time, values);
+            return Read(ref reader, ref sensorId, ref time);
         }
         catch (JsonException e)
         {
@@ -56,7 +69,7 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
         return $"not valid JSON: {text} ({line}byte {error.BytePositionInLine + 1})";
     }
 
-    private string? Read(ref Utf8JsonReader reader, ref string sensorId, ref Instant time, Span<double> values)
+    private string? Read(ref Utf8JsonReader reader, ref string sensorId, ref Instant time)
     {
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
@@ -67,45 +80,91 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
         string? error = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            error ??= ReadMember(ref reader, ref sensorId, ref time, values);
+            error ??= ReadMember(ref reader, ref sensorId, ref time);
             reader.Skip();
         }
 
         // Finds what stands behind the object.
         reader.Read();
-        return error ?? (_seen[^1] ? null : "time is missing");
+        return error ?? (_seenTime ? null : "time is missing");
     }
 
-    private string? ReadMember(ref Utf8JsonReader reader, ref string sensorId, ref Instant time, Span<double> values)
+    private string? ReadMember(ref Utf8JsonReader reader, ref string sensorId, ref Instant time)
     {
         if (reader.ValueTextEquals("time"u8))
         {
             reader.Read();
-            return Repeated(_seen.Length - 1, "time") ?? ReadTime(ref reader, out time);
+            return Repeated(ref _seenTime, "time") ?? ReadTime(ref reader, out time);
         }
 
         if (reader.ValueTextEquals("sensor_id"u8))
         {
             reader.Read();
-            return Repeated(_seen.Length - 2, "sensor_id") ?? ReadSensorId(ref reader, ref sensorId);
+            return Repeated(ref _seenSensorId, "sensor_id") ?? ReadSensorId(ref reader, ref sensorId);
         }
 
-        for (var m = 0; m < _metricNames.Length; m++)
+        // No character is shorter in UTF-8 than in UTF-16.
+        if (reader.ValueSpan.Length > LongestName)
         {
-            if (reader.ValueTextEquals(_metricNames[m]))
-            {
-                reader.Read();
-                return Repeated(m, schema.Metrics[m].Name) ?? ReadValue(ref reader, schema.Metrics[m].Name, out values[m]);
-            }
+            return $"there is no metric '{Sent.Shorten(reader.ValueSpan)}': its name is too long";
         }
 
-        return $"there is no metric '{Shorten(reader.GetString()!)}'; there are {string.Join(", ", schema.Metrics.Select(m => m.Name))}";
+        Span<char> buffer = stackalloc char[LongestName];
+        ReadOnlySpan<char> called = buffer[..reader.CopyString(buffer)];
+        reader.Read();
+        var metric = metrics.Find(called);
+        return metric >= 0 ? ReadMetric(ref reader, called, metric) : ReadNew(ref reader, called);
     }
 
-    private string? Repeated(int member, string name)
+    private string? ReadNew(ref Utf8JsonReader reader, scoped ReadOnlySpan<char> called)
     {
-        var repeated = _seen[member];
-        _seen[member] = true;
+        if (metrics.MayGrow && reader.TokenType is JsonTokenType.Null)
+        {
+            return null;
+        }
+
+        if (metrics.MayGrow && reader.TokenType is JsonTokenType.String)
+        {
+            LeaveOut(called.ToString());
+            return null;
+        }
+
+        return metrics.Add(called, out var metric) ?? ReadMetric(ref reader, called, metric);
+    }
+
+    private string? ReadMetric(ref Utf8JsonReader reader, scoped ReadOnlySpan<char> called, int metric)
+    {
+        if (metric >= _values.Length)
+        {
+            Array.Resize(ref _seen, metric + 1);
+            Array.Resize(ref _values, metric + 1);
+            _values[metric] = double.NaN;
+        }
+
+        var name = metrics.Names[metric];
+        if (metrics.MayGrow && reader.TokenType is JsonTokenType.String && !metrics.IsConfigured(metric))
+        {
+            LeaveOut(name);
+            return null;
+        }
+
+        return Repeated(ref _seen[metric], called.SequenceEqual(name) ? name : $"{name}, here as '{Sent.Shorten(called.ToString())}',")
+            ?? ReadValue(ref reader, name, out _values[metric]);
+    }
+
+    private void LeaveOut(string name)
+    {
+        var shown = Sent.Shorten(name);
+        if (_leftOut.Count < MostLeftOut || _leftOut.ContainsKey(shown))
+        {
+            _leftOut[shown] = _leftOut.GetValueOrDefault(shown) + 1;
+        }
+    }
+
+    private static string? Repeated(ref bool seen, string name)
+    {
+        var repeated = seen;
+        seen = true;
         return repeated ? $"{name} stands twice in the object" : null;
     }
 
@@ -146,26 +205,29 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
     {
         if (Instant.TryParseNumber(text, out var number))
         {
-            return _numbers.Read(number, Shorten(text), out time);
+            return _numbers.Read(number, Sent.Shorten(text), out time);
         }
 
         return Instant.TryParse(text, out time)
             ? null
-            : $"time '{Shorten(text)}' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds";
+            : $"time '{Sent.Shorten(text)}' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds";
     }
 
-    private static string? ReadValue(ref Utf8JsonReader reader, string metric, out double value)
+    private string? ReadValue(ref Utf8JsonReader reader, string metric, out double value)
     {
         value = double.NaN;
         switch (reader.TokenType)
         {
             case JsonTokenType.Null:
                 return null;
+            case JsonTokenType.True or JsonTokenType.False when metrics.MayGrow:
+                value = reader.GetBoolean() ? 1 : 0;
+                return null;
             case JsonTokenType.Number:
                 value = reader.GetDouble();
                 return double.IsFinite(value)
                     ? null
-                    : $"{metric} {Shorten(Encoding.UTF8.GetString(reader.ValueSpan))} is too large for a double";
+                    : $"{metric} {Sent.Shorten(reader.ValueSpan)} is too large for a double";
             default:
                 return $"{metric} is {Describe(ref reader)}, not a number";
         }
@@ -181,11 +243,4 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
         JsonTokenType.StartArray => "an array",
         _ => "an object",
     };
-
-    /// <summary>What was sent comes back in an error, but never at any length or over several lines.</summary>
-    private static string Shorten(string text)
-    {
-        var shown = text.Length <= 60 ? text : $"{text.AsSpan(0, 60)}…";
-        return string.Concat(shown.Select(c => char.IsControl(c) ? '�' : c));
-    }
 }

@@ -13,7 +13,7 @@ public sealed record Metric(string Name, string Unit, double? Minimum, double? M
 
     /// <summary>Names that stand for something else in tables or answers.</summary>
     public static readonly IReadOnlySet<string> ReservedNames
-        = new HashSet<string> { "time", "sensor_id", "bucket", "day", "reading_count", "sensor", "minute", "micros", "metric", "value" };
+        = new HashSet<string> { "time", "sensor_id", "bucket", "day", "reading_count", "sensor", "minute", "micros" };
 
     /// <returns>Null when a metric may have the name, else what is wrong with it.</returns>
     public static string? CheckName(string name)

@@ -42,6 +42,9 @@ public sealed class TelemetrySchema
     /// <returns>The metric's place, −1 when there is none of that name.</returns>
     public int MetricIndex(ReadOnlySpan<char> name) => _places.TryGetValue(name, out var place) ? place : -1;
 
+    /// <summary>The same with the configured metrics alone.</summary>
+    public TelemetrySchema Configured => With([.. Metrics.Where(m => m.IsConfigured)]);
+
     /// <summary>The same aggregates over other metrics.</summary>
     public TelemetrySchema With(IReadOnlyList<Metric> metrics) => new(metrics, Aggregates);
 

@@ -1,3 +1,4 @@
+using Tidemark.Ingest;
 using System.Text;
 using Tidemark.Cli;
 using Tidemark.Cli.Import;
@@ -181,10 +182,10 @@ public class ImportSourceTests
     private static List<string> SensorIds(string text)
     {
         using var source = Csv(text, new Layout());
-        var (ids, values) = (new List<string>(), new double[Schema.Metrics.Count]);
+        var ids = new List<string>();
         while (source.Next())
         {
-            Assert.Null(source.TryRead(out var id, out _, values));
+            Assert.Null(source.TryRead(out var id, out _));
             ids.Add(id);
         }
 
@@ -236,7 +237,7 @@ public class ImportSourceTests
             [1]
             {"time":0,"sensor_id":"s"}
             """;
-        using var source = new NdjsonSource(new MemoryStream([.. Encoding.UTF8.Preamble, .. Encoding.UTF8.GetBytes(text)]), Schema, 1024);
+        using var source = new NdjsonSource(new MemoryStream([.. Encoding.UTF8.Preamble, .. Encoding.UTF8.GetBytes(text)]), Known(), 1024);
         var rows = Rows(source);
         Assert.Equal("1: s 2026-01-01T00:00:00Z 1.5 NaN NaN", rows[0]);
         Assert.StartsWith("3: time '2026-01-01T00:00:00' is not RFC 3339", rows[1]);
@@ -251,7 +252,7 @@ public class ImportSourceTests
     {
         var text = string.Concat(
             Enumerable.Range(0, 2000).Select(i => $"{{\"time\":{i},\"sensor_id\":\"s\"{new string(' ', i % 900)}}}\r\n"));
-        using var source = new NdjsonSource(new Trickle(Encoding.UTF8.GetBytes(text)), Schema, 1024);
+        using var source = new NdjsonSource(new Trickle(Encoding.UTF8.GetBytes(text)), Known(), 1024);
         Assert.Equal(Enumerable.Range(0, 2000).Select(i => $"{i + 1}: s {new Instant(i * 1000)} NaN NaN NaN"), Rows(source));
     }
 
@@ -272,15 +273,16 @@ public class ImportSourceTests
         return Rows(source);
     }
 
+    private static IncomingMetrics Known() => new(Schema, NewMetrics.Add, 200);
+
     private static List<string> Rows(ReadingSource source)
     {
         var rows = new List<string>();
-        var values = new double[Schema.Metrics.Count];
         while (source.Next())
         {
-            var error = source.TryRead(out var sensor, out var time, values);
+            var error = source.TryRead(out var sensor, out var time);
             rows.Add(
-                error is null ? $"{source.Line}: {sensor} {time} {string.Join(' ', values)}" : $"{source.Line}: {error} <{source.Text}>");
+                error is null ? $"{source.Line}: {sensor} {time} {string.Join(' ', source.Values.ToArray())}" : $"{source.Line}: {error} <{source.Text}>");
         }
 
         return rows;

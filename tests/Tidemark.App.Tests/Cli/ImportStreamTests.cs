@@ -25,12 +25,11 @@ public sealed class ImportStreamTests : IDisposable
         const int Rows = 2_000_000;
         using var stream = new GeneratedCsv(Rows);
         using var source = Open(stream);
-        var values = new double[Schema.Metrics.Count];
         var before = GC.GetTotalMemory(forceFullCollection: true);
         var (rows, most) = (0, 0L);
         while (source.Next())
         {
-            Assert.Null(source.TryRead(out _, out _, values));
+            Assert.Null(source.TryRead(out _, out _));
             if (++rows % (Rows / 10) == 0)
             {
                 most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
@@ -177,8 +176,11 @@ public sealed class ImportStreamTests : IDisposable
             return inner.Next();
         }
 
-        public override string? TryRead(out string sensorId, out Instant time, Span<double> values)
-            => inner.TryRead(out sensorId, out time, values);
+        public override IReadOnlyList<string> Metrics => inner.Metrics;
+
+        public override ReadOnlySpan<double> Values => inner.Values;
+
+        public override string? TryRead(out string sensorId, out Instant time) => inner.TryRead(out sensorId, out time);
 
         public override void Dispose() => inner.Dispose();
     }

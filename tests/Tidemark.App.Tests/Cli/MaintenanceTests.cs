@@ -21,10 +21,10 @@ public sealed class MaintenanceTests : IDisposable
     public async Task A_schema_that_cannot_be_reconciled_is_refused_with_the_difference()
     {
         await _folder.SucceedAsync("init");
-        _folder.Write("tidemark.json", """{ "metrics": [{ "name": "voltage" }] }""");
+        _folder.Write("tidemark.json", """{ "aggregates": [{ "name": "hourly", "bucket": "2 hours" }] }""");
         var result = await _folder.RunAsync("init");
         Assert.Equal(1, result.ExitCode);
-        Assert.Contains("'temperature'", result.Error, StringComparison.Ordinal);
+        Assert.Contains("its aggregate 'hourly' is 1 hour from sensor_data, the configured one 2 hours from sensor_data", result.Error, StringComparison.Ordinal);
         Assert.Single(result.Error.TrimEnd().Split('\n'));
     }
 

@@ -93,7 +93,7 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
     [InlineData("sensors/a/raw"), InlineData("sensors/a/hourly")]
     public async Task A_mistyped_name_in_a_query_is_400(string view)
         => Assert.Equal(
-            "there is no query parameter 'perod'; there are period, from, to",
+            "there is no query parameter 'perod'; there are metrics, period, from, to",
             await _server.RefusedAsync(HttpStatusCode.BadRequest, $"/api/{view}?perod=1w"));
 
     [Theory]
@@ -107,7 +107,7 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
     [InlineData(
         "/?x=1&y=2",
         "there is no query parameter 'x'; this address takes none; there is no query parameter 'y'; this address takes none")]
-    [InlineData("/api/admin/raw?until=1&from=0&to=1", "there is no query parameter 'until'; there are sensor_id, from, to, from_raw")]
+    [InlineData("/api/admin/raw?until=1&from=0&to=1", "there is no query parameter 'until'; there are sensor_id, from, to, from_raw, metrics")]
     [InlineData("/api/admin/configuration?x=1", "there is no query parameter 'x'; this address takes none")]
     public async Task An_unknown_name_in_a_query_is_400(string path, string line)
         => Assert.Equal(line, await _server.RefusedAsync(HttpStatusCode.BadRequest, path));

@@ -9,7 +9,7 @@ public sealed class StreamingTests
     /// <summary>One reading a second up to 10:00.</summary>
     private static async Task FillAsync(RunningServer server, int count, string sensor = "a")
     {
-        var batch = new ReadingBatch(3, count);
+        var batch = new ReadingBatch(server.Store.Schema.MetricNames, count);
         var end = Instant.Utc(2026, 11, 22, 10);
         for (var i = 0; i < count; i++)
         {

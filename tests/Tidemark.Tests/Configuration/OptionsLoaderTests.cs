@@ -78,7 +78,7 @@ public class OptionsLoaderTests
         Assert.Equal(("peak_hours", "day", TimeSpan.FromDays(90)), (peak.Table, peak.BucketColumn, peak.Retention));
         Assert.Equal(["max_temp", "min_temp", "temperature_range"], peak.ExtraColumns.Select(c => c.Name).Order());
         Assert.Equal("MAX(temperature) - MIN(temperature)", peak.ExtraColumns.Single(c => c.Name == "temperature_range").Expression);
-        Assert.Equal(12, peak.Columns.Count);
+        Assert.Equal(12, peak.Columns(options.Schema.MetricNames).Count);
         Assert.Equal("hourly", options.Schema.Aggregate("daily").Source?.Name);
     }
 

@@ -40,7 +40,7 @@ public class ReadingValidatorTests
     public void Without_a_horizon_the_past_reaches_to_the_oldest_time()
     {
         var oldest = Instant.Utc(1900, 1, 1);
-        var validator = new ReadingValidator(Schema(), TimeSpan.FromHours(1), _clock, oldest, null);
+        var validator = new ReadingValidator(Schema().MetricNames, Schema(), TimeSpan.FromHours(1), _clock, oldest, null);
         Assert.Null(validator.Check("a", oldest, [1, 1, 1]));
         Assert.Equal(
             "time 1899-12-31T23:59:59.999999Z is before 1900-01-01T00:00:00Z, the setting oldest_time: check the clock, or set it earlier",
@@ -76,7 +76,7 @@ public class ReadingValidatorTests
     [Fact]
     public void A_null_id_at_first_is_refused() => Assert.Equal("sensor_id is missing or empty", Validator().Check(null, Now, [1, 1, 1]));
 
-    private ReadingValidator Validator() => new(Schema(), TimeSpan.FromHours(1), _clock, Instant.Utc(1900, 1, 1), Horizon);
+    private ReadingValidator Validator() => new(Schema().MetricNames, Schema(), TimeSpan.FromHours(1), _clock, Instant.Utc(1900, 1, 1), Horizon);
 
     private static TelemetrySchema Schema()
     {
@@ -84,6 +84,6 @@ public class ReadingValidatorTests
             2]];
         return new TelemetrySchema(
             metrics,
-            [new AggregateDefinition("hourly", "h", "bucket", BucketWidth.Fixed(TimeSpan.FromHours(1)), null, [], null, metrics)]);
+            [new AggregateDefinition("hourly", "h", "bucket", BucketWidth.Fixed(TimeSpan.FromHours(1)), null, [], null)]);
     }
 }
