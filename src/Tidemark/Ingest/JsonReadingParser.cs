@@ -99,7 +99,8 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
             }
         }
 
-        return $"there is no metric '{Shorten(reader.GetString()!)}'; there are {string.Join(", ", schema.Metrics.Select(m => m.Name))}";
+        var names = string.Join(", ", schema.Metrics.Select(m => m.Name));
+        return $"there is no metric '{Sent.Shorten(reader.GetString()!)}'; there are {names}";
     }
 
     private string? Repeated(int member, string name)
@@ -146,12 +147,12 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
     {
         if (Instant.TryParseNumber(text, out var number))
         {
-            return _numbers.Read(number, Shorten(text), out time);
+            return _numbers.Read(number, Sent.Shorten(text), out time);
         }
 
         return Instant.TryParse(text, out time)
             ? null
-            : $"time '{Shorten(text)}' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds";
+            : $"time '{Sent.Shorten(text)}' is not RFC 3339 with a zone, such as 2026-11-22T10:00:00Z, or epoch milliseconds";
     }
 
     private static string? ReadValue(ref Utf8JsonReader reader, string metric, out double value)
@@ -165,7 +166,7 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
                 value = reader.GetDouble();
                 return double.IsFinite(value)
                     ? null
-                    : $"{metric} {Shorten(Encoding.UTF8.GetString(reader.ValueSpan))} is too large for a double";
+                    : $"{metric} {Sent.Shorten(reader.ValueSpan)} is too large for a double";
             default:
                 return $"{metric} is {Describe(ref reader)}, not a number";
         }
@@ -181,11 +182,4 @@ public sealed class JsonReadingParser(TelemetrySchema schema, NumberTimes? numbe
         JsonTokenType.StartArray => "an array",
         _ => "an object",
     };
-
-    /// <summary>What was sent comes back in an error, but never at any length or over several lines.</summary>
-    private static string Shorten(string text)
-    {
-        var shown = text.Length <= 60 ? text : $"{text.AsSpan(0, 60)}…";
-        return string.Concat(shown.Select(c => char.IsControl(c) ? '�' : c));
-    }
 }
