@@ -234,9 +234,10 @@ public sealed partial class TimescaleStore
             }
         }
 
-        if (rebuild && kept.Count > 0)
+        AggregateDefinition[] existing = [.. kept, .. _kept.Aggregates.Except(Schema.Aggregates)];
+        if (rebuild && existing.Length > 0)
         {
-            await RebuildAggregatesAsync(connection, [.. kept, .. _kept.Aggregates.Except(Schema.Aggregates)], cancellationToken);
+            await RebuildAggregatesAsync(connection, existing, cancellationToken);
         }
 
         foreach (var aggregate in kept)
@@ -248,7 +249,7 @@ public sealed partial class TimescaleStore
         foreach (var aggregate in Schema.Aggregates.Except(kept))
         {
             await CreateAggregateAsync(connection, aggregate, cancellationToken);
-            if (kept.Count > 0 && await DroppedAsync(connection, aggregate.Source, cancellationToken) is { } dropped)
+            if (existing.Length > 0 && await DroppedAsync(connection, aggregate.Source, cancellationToken) is { } dropped)
             {
                 await ExecuteAsync(
                     connection,
