@@ -12,6 +12,9 @@ public sealed partial class TimescaleStore
     // The first that compresses what COPY brings where continuous aggregates are kept.
     private static readonly Version DirectCompress = new(2, 24);
 
+    // Eight bytes each, beside an id of up to 200 bytes and a bit for each that is null: a row of PostgreSQL's has to fit into a page of 8 KiB.
+    private const int MostValues = 950;
+
     // Taken by Initialize alone: two processes that start at once create a store once.
     private const long InitializeLock = 0x7469_6465_6d61_726b;
 
@@ -231,9 +234,10 @@ public sealed partial class TimescaleStore
             }
         }
 
-        if (rebuild && kept.Count > 0)
+        AggregateDefinition[] existing = [.. kept, .. _kept.Aggregates.Except(Schema.Aggregates)];
+        if (rebuild && existing.Length > 0)
         {
-            await RebuildAggregatesAsync(connection, [.. kept, .. _kept.Aggregates.Except(Schema.Aggregates)], cancellationToken);
+            await RebuildAggregatesAsync(connection, existing, cancellationToken);
         }
 
         foreach (var aggregate in kept)
@@ -245,7 +249,7 @@ public sealed partial class TimescaleStore
         foreach (var aggregate in Schema.Aggregates.Except(kept))
         {
             await CreateAggregateAsync(connection, aggregate, cancellationToken);
-            if (kept.Count > 0 && await DroppedAsync(connection, aggregate.Source, cancellationToken) is { } dropped)
+            if (existing.Length > 0 && await DroppedAsync(connection, aggregate.Source, cancellationToken) is { } dropped)
             {
                 await ExecuteAsync(
                     connection,
@@ -315,6 +319,13 @@ public sealed partial class TimescaleStore
 
     private async Task CreateAggregateAsync(NpgsqlConnection connection, AggregateDefinition aggregate, CancellationToken cancellationToken)
     {
+        var values = (5 * Schema.Metrics.Count) + aggregate.ExtraColumns.Count;
+        if (values > MostValues)
+        {
+            throw Mismatch($"a row of the aggregate '{aggregate.Name}' would have {values} values, five for each metric and its extra "
+                + $"columns, and TimescaleDB keeps {MostValues}");
+        }
+
         await ExecuteAsync(connection, _sql.CreateAggregate(aggregate, IsLive), cancellationToken);
         await ExecuteAsync(
             connection,

@@ -210,6 +210,22 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         await VerifyIsCleanAsync();
     }
 
+    [Fact]
+    public async Task An_aggregate_that_takes_the_place_of_all_others_after_retention_begins_with_its_first_whole_bucket()
+    {
+        await WriteAsync(Readings());
+        Assert.Equal(At("2026-02-18"), (await Store.RetainAsync(Token)).RawHorizon);
+        await OpenAsync(Settings with
+        {
+            Schema = TestSchema.Create([TestSchema.Temperature, TestSchema.Humidity], [new("weekly", "7 days")]),
+        });
+        Assert.Equal(At("2026-02-23"), (await AnswerAsync("weekly")).Rows[0].Bucket);
+        Assert.Equal(At("2026-02-23"), await WatermarkAsync("weekly"));
+        await RefreshAllAsync();
+        Assert.Equal(At("2026-02-23"), (await AnswerAsync("weekly")).Rows[0].Bucket);
+        await VerifyIsCleanAsync();
+    }
+
     /// <summary>Two sensors from New Year to the clock's start.</summary>
     private static IEnumerable<Reading> Readings() => Enumerable.Range(0, 800).Select(i => new Reading(
         At("2026-01-01T00:07Z") + TimeSpan.FromMinutes(120 * i), i % 3 == 0 ? "b" : "a", [i % 37, i % 11 == 0 ? double.NaN : i % 13]));

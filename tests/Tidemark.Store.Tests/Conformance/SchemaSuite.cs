@@ -115,14 +115,16 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await VerifyIsCleanAsync();
     }
 
-    [Fact]
-    public async Task An_aggregate_that_was_away_gets_the_metrics_that_came_meanwhile()
+    [Theory]
+    [InlineData("hourly", "daily", "monthly")]
+    [InlineData("weekly")]
+    public async Task An_aggregate_that_was_away_gets_the_metrics_that_came_meanwhile(params string[] there)
     {
         await WriteAsync(At("2026-02-08T10:00Z", 1, 2), At("2026-03-08T10:00Z", 1, 2));
         await RefreshAllAsync();
-        await WithoutAsync("peak_hours");
         var metrics = new[] { TestSchema.Temperature, TestSchema.Humidity, Wind };
-        await OpenAsync(Settings with { Schema = TestSchema.Create(metrics, [.. TestSchema.Chain().Take(3)]) });
+        var all = TestSchema.Chain().Append(new("weekly", "7 days"));
+        await OpenAsync(Settings with { Schema = TestSchema.Create(metrics, all.Where(a => there.Contains(a.Name))) });
         await WriteAsync(new Reading(At("2026-02-08T10:30Z"), "a", [3, 4, 5]), new Reading(At("2026-03-09T10:30Z"), "a", [3, 4, 5]));
         await RefreshAllAsync();
         await OpenAsync(Settings with { Schema = TestSchema.Create(metrics, TestSchema.Chain()) });
