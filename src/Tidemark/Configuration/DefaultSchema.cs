@@ -13,8 +13,5 @@ public static class DefaultSchema
     public static readonly IReadOnlyList<(string Name, string Bucket)> Aggregates
         = [("hourly", "1 hour"), ("daily", "1 day"), ("monthly", "1 month")];
 
-    public static readonly IReadOnlySet<string> ReservedColumns
-        = new HashSet<string> { "time", "sensor_id", "bucket", "day", "reading_count" };
-
     public static readonly IReadOnlySet<string> ReservedAggregates = new HashSet<string> { "raw", "current" };
 }

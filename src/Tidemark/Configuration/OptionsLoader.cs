@@ -208,7 +208,7 @@ public sealed partial class OptionsLoader
                 continue;
             }
 
-            if (DefaultSchema.ReservedColumns.Contains(name))
+            if (Metric.ReservedNames.Contains(name))
             {
                 _errors.Add($"{section.Path}: the name '{name}' is reserved");
             }

@@ -30,7 +30,7 @@ public sealed class MetricLimitTests : IAsyncLifetime
         _fixture.Clock.SetUtcNow(new DateTimeOffset(2026, 4, 2, 0, 0, 0, TimeSpan.Zero));
         await using var store = await OpenAsync(metrics, extra);
         await store.InitializeAsync(Token);
-        var batch = new ReadingBatch(metrics);
+        var batch = new ReadingBatch(store.Schema.MetricNames);
         foreach (var time in new[] { Instant.Utc(2026, 3, 1), Instant.Utc(2026, 3, 31, 23) })
         {
             batch.Add(new string('€', 50), time, [.. Enumerable.Range(0, metrics).Select(i => i + 0.1)]);

@@ -46,8 +46,6 @@ public sealed record LineNaming(IReadOnlyList<SensorIdSource> SensorIds, IReadOn
         var wrong = metric.Length == 0 ? name : parts.FirstOrDefault(part => MetricName.From(part) is null);
         return wrong is not null
                 ? $"'{Sent.Shorten(wrong)}' does not have {MetricName.Form} for a metric name: rename the field or the measurement"
-            : Configuration.DefaultSchema.ReservedColumns.Contains(metric)
-                ? $"the metric name '{metric}' is reserved: rename the field '{Sent.Shorten(field)}'"
             : null;
     }
 }

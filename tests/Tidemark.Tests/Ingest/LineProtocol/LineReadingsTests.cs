@@ -93,7 +93,6 @@ public class LineReadingsTests
     [InlineData("sensor_data °=1", $"'°' {NoName}")]
     [InlineData("m °=1", $"'°' {NoName}")]
     [InlineData("温度 f=1", $"'温度' {NoName}")]
-    [InlineData("sensor_data time=1", "the metric name 'time' is reserved: rename the field 'time'")]
     [InlineData(
         "sensor_data Temp=1,temp=2",
         "the fields 'Temp' of 'sensor_data' and 'temp' of 'sensor_data' are both the metric temp: rename one")]
