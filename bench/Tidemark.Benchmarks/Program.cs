@@ -61,6 +61,16 @@ answers.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     (data, report) => new LargeAnswers(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(answers);
+var metrics = new Command("metrics", "Measures what a sensor with ten metrics costs in a store of 200, against one of ten.")
+{
+    folder, markdown,
+};
+metrics.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
+    new Report(ManyMetrics.Workload, $"Machine: {Machine.Describe()}.", "metrics figures"),
+    arguments.GetValue(folder),
+    arguments.GetValue(markdown),
+    (data, report) => new ManyMetrics(data, report).RunAsync(cancellationToken)));
+root.Subcommands.Add(metrics);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(
         arguments.GetValue(sensors),

@@ -17,7 +17,7 @@ internal sealed class PartialPages(SensorTable sensors) : IDisposable
     private const int MostPagesOfARead = 4;
     private const int MostBucketsOfATail = 4;
 
-    // Of neighbours that have little in common each is read alone.
+    // The tails of neighbours that have little in common are read one by one.
     private const int MostMetricsOfATail = 32;
     private const long MaxBytes = 64L << 20;
 
@@ -31,7 +31,7 @@ internal sealed class PartialPages(SensorTable sensors) : IDisposable
 
     private readonly record struct Key(string Aggregate, long Span, int Sensors);
 
-    private readonly record struct TailKey(string Aggregate, int Sensors);
+    private readonly record struct TailKey(string Aggregate, int FirstSensor, int Count);
 
     /// <summary>Buckets from the watermark on, by sensor.</summary>
     private sealed record Tail(Instant Watermark, int Writes, Selection Metrics, PartialRows[] Rows);
@@ -69,22 +69,24 @@ internal sealed class PartialPages(SensorTable sensors) : IDisposable
         int sensor,
         Instant last)
     {
-        var key = new TailKey(aggregate.Name, sensor / SensorsPerPage);
         if (state.Aggregate(aggregate).Watermark is not { } watermark
             || (last - watermark) / MostBucketsOfATail > aggregate.Bucket.Approximate)
         {
             return false;
         }
 
-        if (OfNeighbours(state.Metrics, key.Sensors) is not { Count: <= MostMetricsOfATail } all)
+        var page = sensor / SensorsPerPage;
+        var key = new TailKey(aggregate.Name, page * SensorsPerPage, SensorsPerPage);
+        if (OfNeighbours(state.Metrics, page) is not { } all)
         {
-            return false;
+            key = new TailKey(aggregate.Name, sensor, 1);
+            all = state.Metrics.AnswerOf(sensors.Sent(sensor));
         }
 
-        var writes = _writes.GetValueOrDefault(key.Sensors);
+        var writes = _writes.GetValueOrDefault(page);
         if (!_pages.TryGetValue(key, out Tail? tail) || tail!.Watermark != watermark || tail.Writes != writes || tail.Metrics != all)
         {
-            tail = new Tail(watermark, writes, all, ReadTail(session, state, aggregate, all, key.Sensors * SensorsPerPage, watermark));
+            tail = new Tail(watermark, writes, all, ReadTail(session, state, aggregate, all, key, watermark));
             _pages.Set(key, tail, new MemoryCacheEntryOptions { Size = 1024 + (tail.Rows.Sum(r => r.Count) * 8L * (4 + (4 * all.Count))) });
         }
 
@@ -94,17 +96,21 @@ internal sealed class PartialPages(SensorTable sensors) : IDisposable
             places[m] = metrics.Place(all.Metrics[m].Id);
         }
 
-        tail.Rows[sensor % SensorsPerPage].AddTo(rows, range, places);
+        tail.Rows[sensor - key.FirstSensor].AddTo(rows, range, places);
         return true;
     }
 
-    /// <summary>The metrics that one of the page's sensors ever sent, or that are configured.</summary>
-    private Selection OfNeighbours(MetricCatalog catalog, int page)
+    /// <summary>The metrics that one of the page's sensors ever sent, or that are configured; null when they are many.</summary>
+    private Selection? OfNeighbours(MetricCatalog catalog, int page)
     {
         var sent = MetricSet.Empty;
         for (var key = page * SensorsPerPage; key < Math.Min(sensors.Count, (page + 1) * SensorsPerPage); key++)
         {
             sent = sensors.Sets.Union(sent, sensors.Sent(key));
+            if (sent.Ids.Count > MostMetricsOfATail)
+            {
+                return null;
+            }
         }
 
         return catalog.AnswerOf(sent);
@@ -122,16 +128,16 @@ internal sealed class PartialPages(SensorTable sensors) : IDisposable
     public void Dispose() => _pages.Dispose();
 
     private static PartialRows[] ReadTail(
-        Session session, StoreState state, AggregateDefinition aggregate, Selection metrics, int firstSensor, Instant from)
+        Session session, StoreState state, AggregateDefinition aggregate, Selection metrics, TailKey key, Instant from)
     {
-        var tail = Enumerable.Range(0, SensorsPerPage).Select(_ => new PartialRows(metrics.Count, aggregate.Bucket)).ToArray();
+        var tail = Enumerable.Range(0, key.Count).Select(_ => new PartialRows(metrics.Count, aggregate.Bucket)).ToArray();
         var values = new double[metrics.Count];
         foreach (var chunk in state.ChunksIn(new TimeRange(from, Instant.MaxValue)))
         {
             using var found = session.QueryPrepared(
                 DuckDbSql.RawOfSensors(chunk, metrics),
-                firstSensor,
-                firstSensor + SensorsPerPage,
+                key.FirstSensor,
+                key.FirstSensor + key.Count,
                 DuckDbSql.Minute(from));
             while (found.Read())
             {
@@ -139,7 +145,7 @@ internal sealed class PartialPages(SensorTable sensors) : IDisposable
                 if (time >= from.Micros)
                 {
                     found.Doubles(2, values);
-                    tail[found.GetInt32(0) - firstSensor].Add(time, values);
+                    tail[found.GetInt32(0) - key.FirstSensor].Add(time, values);
                 }
             }
         }
