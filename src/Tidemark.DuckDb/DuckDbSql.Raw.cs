@@ -34,6 +34,15 @@ internal static partial class DuckDbSql
     public static string LateIn(MetricCatalog metrics, Chunk chunk, TimeRange range)
         => $"SELECT c.sensor, c.minute::BIGINT * 60000000 + c.micros, {SameValues(metrics, chunk)} {JoinLate(chunk, range)}";
 
+    /// <summary>
+    /// What a chunk holds of the identities in <c>late</c>: sensor, micros, metrics with columns, and the map if there is one.
+    /// </summary>
+    public static string StoredIn(MetricCatalog metrics, Chunk chunk, TimeRange range)
+    {
+        var columns = Columns(metrics).Select(m => $"c.{m}").Append(chunk.HasMap ? $"c.{Map}" : NoMap);
+        return $"SELECT c.sensor, c.minute::BIGINT * 60000000 + c.micros, {string.Join(", ", columns)} {JoinLate(chunk, range)}";
+    }
+
     /// <summary>Deletes the chunk's readings that <c>late</c> has with other values.</summary>
     public static string DeleteReplaced(MetricCatalog metrics, Chunk chunk, TimeRange range)
         => $"DELETE FROM {chunk.Table} WHERE rowid IN (SELECT c.rowid {JoinLate(chunk, range)} AND NOT ({SameValues(metrics, chunk)}))";

@@ -21,6 +21,7 @@ internal sealed class MetricCatalog
     public static readonly MetricCatalog Empty = new([], [], []);
 
     private readonly Dictionary<string, StoredMetric> _byName;
+    private readonly Dictionary<short, StoredMetric> _byId;
     private readonly ConcurrentDictionary<MetricSet, Selection> _answers = new();
     private readonly ConcurrentDictionary<MetricSet, Selection> _stored = new();
 
@@ -31,6 +32,7 @@ internal sealed class MetricCatalog
     {
         (All, Columns, Removed) = (all, columns, removed);
         _byName = all.ToDictionary(m => m.Name, StringComparer.Ordinal);
+        _byId = all.ToDictionary(m => m.Id);
         Everything = new Selection(all, columns);
         OfColumns = new Selection(columns, columns);
         HasMap = all.Any(m => !m.IsColumn) || removed.Count > 0;
@@ -53,6 +55,8 @@ internal sealed class MetricCatalog
     public short NextId => (short)(1 + All.Select(m => m.Id).Concat(Removed).DefaultIfEmpty((short)-1).Max());
 
     public StoredMetric? Find(string name) => _byName.GetValueOrDefault(name);
+
+    public StoredMetric? Find(short id) => _byId.GetValueOrDefault(id);
 
     /// <summary>What an answer has that names no metrics: the configured ones and those of the set.</summary>
     public Selection AnswerOf(MetricSet sent) => _answers.GetOrAdd(

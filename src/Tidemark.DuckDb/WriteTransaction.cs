@@ -40,9 +40,16 @@ public sealed partial class DuckDbStore
                     return Add(batch.Without([.. refused.Keys])).Refuse([.. refused.Values]);
                 }
 
-                var metrics = MapMetrics(batch);
+                batch = batch.Mode is WriteMode.Merge ? batch.Copy() : batch;
                 var rows = Order(batch, keys);
                 var known = FindKnown(batch, keys, rows);
+                if (batch.Mode is WriteMode.Merge && known.Count > 0)
+                {
+                    FillFromStored(batch, keys, known);
+                }
+
+                var metrics = MapMetrics(batch);
+                AddMaps(batch, metrics, rows);
                 var (unchanged, replaced) = LookUp(batch, metrics, keys, known);
                 if (unchanged.Count > 0)
                 {
@@ -284,6 +291,66 @@ public sealed partial class DuckDbStore
                 {
                     rows.Add(run[i].Row);
                 }
+                else if (batch.Mode is WriteMode.Merge)
+                {
+                    FillFrom(batch, run[i].Row, run[i + 1].Row);
+                }
+            }
+        }
+
+        private static void FillFrom(ReadingBatch batch, int earlier, int row)
+        {
+            for (var m = 0; m < batch.MetricCount; m++)
+            {
+                if (double.IsNaN(batch.Metric(m)[row]))
+                {
+                    batch.Set(row, m, batch.Metric(m)[earlier]);
+                }
+            }
+        }
+
+        /// <summary>Gives readings the stored values of what they have none of.</summary>
+        private void FillFromStored(ReadingBatch batch, int[] keys, List<int> known)
+        {
+            var late = Late(batch, MapMetrics(batch), keys, known);
+            foreach (var chunk in _state.ChunksIn(late.Range))
+            {
+                using var stored = store._session.Query(DuckDbSql.StoredIn(_state.Metrics, chunk, late.Range), streaming: false);
+                while (stored.Read())
+                {
+                    var row = late.Rows[(stored.GetInt32(0), stored.GetInt64(1))];
+                    var columns = _state.Metrics.Columns;
+                    for (var c = 0; c < columns.Count; c++)
+                    {
+                        Fill(batch, row, columns[c].Name, stored.DoubleOrNaN(2 + c));
+                    }
+
+                    if (!stored.IsDBNull(2 + columns.Count))
+                    {
+                        foreach (var (id, value) in stored.GetFieldValue<Dictionary<short, double>>(2 + columns.Count))
+                        {
+                            if (_state.Metrics.Find(id) is { } metric)
+                            {
+                                Fill(batch, row, metric.Name, value);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
+        private static void Fill(ReadingBatch batch, int row, string metric, double value)
+        {
+            var place = batch.MetricIndex(metric);
+            if (place < 0 && !double.IsNaN(value))
+            {
+                batch.AddMetric(metric);
+                place = batch.MetricCount - 1;
+            }
+
+            if (place >= 0 && double.IsNaN(batch.Metric(place)[row]))
+            {
+                batch.Set(row, place, value);
             }
         }
 
@@ -328,23 +395,7 @@ public sealed partial class DuckDbStore
             }
 
             var session = store._session;
-            session.Execute("CREATE OR REPLACE TEMP TABLE late AS SELECT * FROM internal.latest WHERE false");
-            using (var appender = new ColumnAppender(
-                session, "temp", "main", "late", metrics.Columns.Length, _state.Metrics.HasMap))
-            {
-                appender.Append(batch, metrics, keys, CollectionsMarshal.AsSpan(known));
-                appender.Complete();
-            }
-
-            var byIdentity = new Dictionary<(int, long), int>(known.Count);
-            var range = new TimeRange(Instant.MaxValue, Instant.MinValue);
-            foreach (var row in known)
-            {
-                byIdentity.Add((keys[row], batch.TimesMicros[row]), row);
-                var time = new Instant(batch.TimesMicros[row]);
-                range = new TimeRange(Instant.Min(range.From, time), Instant.Max(range.To, new Instant(time.Micros + 1)));
-            }
-
+            var (byIdentity, range) = Late(batch, metrics, keys, known);
             var unchanged = new HashSet<int>();
             var replaced = 0;
             foreach (var chunk in _state.ChunksIn(range))
@@ -373,6 +424,51 @@ public sealed partial class DuckDbStore
             }
 
             return (unchanged, replaced);
+        }
+
+        /// <summary>Puts rows into the temporary table <c>late</c>.</summary>
+        /// <returns>Where each stands in the batch, and the range of their times.</returns>
+        private (Dictionary<(int, long), int> Rows, TimeRange Range) Late(
+            ReadingBatch batch, BatchMetrics metrics, int[] keys, List<int> known)
+        {
+            var session = store._session;
+            session.Execute("CREATE OR REPLACE TEMP TABLE late AS SELECT * FROM internal.latest WHERE false");
+            using (var appender = new ColumnAppender(
+                session, "temp", "main", "late", metrics.Columns.Length, _state.Metrics.HasMap))
+            {
+                appender.Append(batch, metrics, keys, CollectionsMarshal.AsSpan(known));
+                appender.Complete();
+            }
+
+            var rows = new Dictionary<(int, long), int>(known.Count);
+            var range = new TimeRange(Instant.MaxValue, Instant.MinValue);
+            foreach (var row in known)
+            {
+                rows.Add((keys[row], batch.TimesMicros[row]), row);
+                var time = new Instant(batch.TimesMicros[row]);
+                range = new TimeRange(Instant.Min(range.From, time), Instant.Max(range.To, new Instant(time.Micros + 1)));
+            }
+
+            return (rows, range);
+        }
+
+        /// <summary>Readies chunks for values in the map. A table is changed before its rows are, or DuckDB refuses the commit.</summary>
+        private void AddMaps(ReadingBatch batch, BatchMetrics metrics, List<int> rows)
+        {
+            foreach (var metric in metrics.InMap)
+            {
+                var values = batch.Metric(metric);
+                Chunk? last = null;
+                foreach (var row in rows)
+                {
+                    var time = new Instant(batch.TimesMicros[row]);
+                    if (!double.IsNaN(values[row]) && last?.Range.Contains(time) != true && _state.ChunkAt(time) is { } chunk)
+                    {
+                        last = chunk;
+                        _state = store.AddMap(_state, chunk);
+                    }
+                }
+            }
         }
 
         private void Append(ReadingBatch batch, BatchMetrics metrics, int[] keys, List<int> rows)

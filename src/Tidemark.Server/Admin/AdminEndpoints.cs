@@ -33,7 +33,7 @@ internal static class AdminEndpoints
             .Describe("Admin", "Writes one batch", "A line that names the metrics, then rows as NDJSON: arrays of sensor id, "
                 + "microseconds since the epoch, and the values. A malformed one refuses the whole; the answer names rows that were refused.")
             .TakesLines()
-            .TakesQuery("import_id");
+            .TakesQuery("import_id", "merge");
         group.MapPost("/metrics", async (MetricsRequest request, ITelemetryStore store, CancellationToken cancellationToken) =>
         {
             await store.AddMetricsAsync(request.Names, cancellationToken);

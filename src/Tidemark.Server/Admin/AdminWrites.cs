@@ -15,6 +15,7 @@ internal static class AdminWrites
     public static async Task<WriteResult> WriteAsync(
         HttpContext context,
         [FromQuery(Name = "import_id")] string? importId,
+        bool? merge,
         ITelemetryStore store,
         TidemarkOptions options,
         TimeProvider clock,
@@ -33,7 +34,7 @@ internal static class AdminWrites
                 if (batch is null || validator is null)
                 {
                     var metrics = ReadHead(lines);
-                    batch = new ReadingBatch(metrics) { ImportId = importId };
+                    batch = new ReadingBatch(metrics) { ImportId = importId, Mode = merge == true ? WriteMode.Merge : WriteMode.Replace };
                     validator = new ReadingValidator(metrics, store.Schema, options.MaxSkew, clock, options.OldestTime, rawHorizon: null);
                     values = new double[metrics.Count];
                     continue;

@@ -94,7 +94,8 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
         var content = new ReadOnlyMemoryContent(buffer.WrittenMemory);
         content.Headers.ContentType = new MediaTypeHeaderValue(Ndjson.ContentType);
         var result = await _server.PostAsync<WriteResult>(
-            batch.ImportId is { } id ? $"api/admin/readings?import_id={Uri.EscapeDataString(id)}" : "api/admin/readings",
+            $"api/admin/readings?merge={(batch.Mode is WriteMode.Merge ? "true" : "false")}"
+                + (batch.ImportId is { } id ? $"&import_id={Uri.EscapeDataString(id)}" : ""),
             content,
             cancellationToken);
         if (batch.Metrics.Any(name => Schema.MetricIndex(name) < 0))

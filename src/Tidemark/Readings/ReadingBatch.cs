@@ -1,5 +1,15 @@
 namespace Tidemark.Readings;
 
+/// <summary>What a reading does to one that is stored of the same sensor and time.</summary>
+public enum WriteMode
+{
+    /// <summary>It takes its place: a metric without a value has none afterwards.</summary>
+    Replace,
+
+    /// <summary>It adds to it: a metric without a value keeps the one that is stored. Readings of a batch add to each other too.</summary>
+    Merge,
+}
+
 /// <summary>
 /// Readings in columns: times, sensor ids, then one column of doubles per metric, where NaN stands for null. A batch names its metrics:
 /// which a store has, and in which order, may change meanwhile.
@@ -44,6 +54,8 @@ public sealed class ReadingBatch
     /// A store that knows readings by sensor and time has no need of it. Null for none.
     /// </summary>
     public string? ImportId { get; set; }
+
+    public WriteMode Mode { get; set; }
 
     /// <summary>Microseconds since the epoch.</summary>
     public ReadOnlySpan<long> TimesMicros => _times.AsSpan(0, Count);
@@ -103,7 +115,7 @@ public sealed class ReadingBatch
             return this;
         }
 
-        var selected = new ReadingBatch([]) { _times = _times, _sensorIds = _sensorIds, Count = Count, ImportId = ImportId };
+        var selected = new ReadingBatch([]) { _times = _times, _sensorIds = _sensorIds, Count = Count, ImportId = ImportId, Mode = Mode };
         foreach (var metric in metrics)
         {
             selected.AddMetric(metric);
@@ -132,11 +144,27 @@ public sealed class ReadingBatch
 
     public void Add(Reading reading) => Add(reading.SensorId, reading.Time, reading.Values);
 
+    /// <summary>Gives a reading's metric another value.</summary>
+    public void Set(int row, int metric, double value) => _values[metric][row] = value;
+
+    public ReadingBatch Copy()
+    {
+        var copy = new ReadingBatch(Metrics, Count) { ImportId = ImportId, Mode = Mode, Count = Count };
+        TimesMicros.CopyTo(copy._times);
+        SensorIds.CopyTo(copy._sensorIds);
+        for (var m = 0; m < MetricCount; m++)
+        {
+            Metric(m).CopyTo(copy._values[m]);
+        }
+
+        return copy;
+    }
+
     /// <summary>The same batch without some of its rows.</summary>
     /// <param name="rows">Ascending.</param>
     public ReadingBatch Without(IReadOnlyList<int> rows)
     {
-        var rest = new ReadingBatch(Metrics, Count - rows.Count) { ImportId = ImportId };
+        var rest = new ReadingBatch(Metrics, Count - rows.Count) { ImportId = ImportId, Mode = Mode };
         for (var (row, next) = (0, 0); row < Count; row++)
         {
             if (next < rows.Count && rows[next] == row)

@@ -17,7 +17,8 @@ public interface ITelemetryStore : IAsyncDisposable
 
     /// <summary>
     /// Writes validated readings. Durable when it returns; when it throws, nothing of the batch is visible. Identity is
-    /// (sensor, time): the same values change nothing, other values replace the whole reading, the last of a batch wins.
+    /// (sensor, time): the same values change nothing, other values replace the whole reading or, by <see cref="ReadingBatch.Mode"/>, add
+    /// to it; the last of a batch wins.
     /// An append-only store, whose answer says so, adds every reading instead, and a batch with an <see cref="ReadingBatch.ImportId"/>
     /// once. A metric that the store doesn't have is added with its first value. Readings of new sensors or metrics beyond those that the
     /// store may have are refused, and the others written: the answer tells which.

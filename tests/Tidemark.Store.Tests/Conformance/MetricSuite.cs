@@ -266,6 +266,19 @@ public abstract class MetricSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await VerifyIsCleanAsync();
     }
 
+    /// <summary>Batches that wait for each other share a commit.</summary>
+    [Fact]
+    public async Task Many_clients_bring_them_at_once()
+    {
+        await WriteAsync("s0", "2026-03-08T10:00Z", ("temperature", 1));
+        await Task.WhenAll(Enumerable.Range(0, 60).Select(i => WriteAsync($"s{i % 6}", $"2026-03-08T10:{i:00}Z", ($"m{i % 7}", i), ("temperature", i))));
+        Assert.Equal(60, (await RawAsync()).Count);
+        Assert.Equal(9, (await Store.ListMetricsAsync(Token)).Count);
+        await RefreshAllAsync();
+        await AggregatesEqualRawAsync();
+        await VerifyIsCleanAsync();
+    }
+
     /// <summary>Many metrics, of which each sensor has a few.</summary>
     [Fact]
     public async Task There_may_be_many()

@@ -101,7 +101,7 @@ internal sealed class RandomSequence
     private async Task WriteAsync()
     {
         string[] metrics = [.. Names.Where(_ => Chance(0.6)).DefaultIfEmpty(Names[0]).OrderBy(_ => _random.Next())];
-        var batch = new ReadingBatch(metrics);
+        var batch = new ReadingBatch(metrics) { Mode = Chance(0.3) ? WriteMode.Merge : WriteMode.Replace };
         var horizon = await _expected.ReadRawHorizonAsync(_token);
         var back = Pick(1, 24, 24 * 6, 24 * 6, 24 * 30, 24 * 365 * 20);
         for (var i = _random.Next(1, 16); i > 0; i--)
@@ -113,7 +113,7 @@ internal sealed class RandomSequence
             }
         }
 
-        _log.Add($"write {string.Join(',', metrics)} {Text(Enumerable.Range(0, batch.Count).Select(row => batch[row]))}");
+        _log.Add($"{batch.Mode} {string.Join(',', metrics)} {Text(Enumerable.Range(0, batch.Count).Select(row => batch[row]))}");
         await BothAsync(async store => Text(await store.WriteAsync(batch, _token)));
     }
 

@@ -42,13 +42,17 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
         Grow(batch.Metrics, readings);
         readings = [.. readings.Select(r => InSchemaOrder(batch.Metrics, r))];
         var result = default(WriteResult);
-        foreach (var reading in readings.GroupBy(r => (r.Time, r.SensorId)).Select(same => same.Last()))
+        foreach (var same in readings.GroupBy(r => (r.Time, r.SensorId)))
         {
-            result += Write(reading);
+            var stored = state.Readings.TryGetValue(same.Key, out var known) ? [known] : Array.Empty<Reading>();
+            result += Write(batch.Mode is WriteMode.Merge ? stored.Concat(same).Aggregate(Merge) : same.Last());
         }
 
         return result.Refuse([.. refused.Values]);
     }, cancellationToken);
+
+    private static Reading Merge(Reading before, Reading reading)
+        => reading with { Values = [.. before.Values.Zip(reading.Values, (old, value) => double.IsNaN(value) ? old : value)] };
 
     private List<int> RowsWithoutPlace(List<Reading> readings, IReadOnlyCollection<int> refused)
     {

@@ -18,3 +18,5 @@ public sealed class ReferenceCompression() : CompressionSuite(new ReferenceFixtu
 public sealed class ReferenceSchema() : SchemaSuite(new ReferenceFixture());
 
 public sealed class ReferenceMetrics() : MetricSuite(new ReferenceFixture());
+
+public sealed class ReferenceMerge() : MergeSuite(new ReferenceFixture());

@@ -20,4 +20,6 @@ public sealed class HttpSchema() : SchemaSuite(new HttpFixture());
 
 public sealed class HttpMetrics() : MetricSuite(new HttpFixture());
 
+public sealed class HttpMerge() : MergeSuite(new HttpFixture());
+
 public sealed class HttpRandom() : RandomSequences(() => new HttpFixture(), 10, 100);
