@@ -47,6 +47,8 @@ public class LineProtocolParserTests
     public void What_was_sent_is_shown_at_no_length_and_on_one_line()
     {
         Assert.Equal([$"1 the tag '{new string('x', 60)}…' has no value"], Read($"m,{new string('x', 1_000)}= f=1"));
+        var emoji = "x" + string.Concat(Enumerable.Repeat("🌡", 29));
+        Assert.Equal([$"1 the tag '{emoji}…' has no value"], Read($"m,{emoji}🌡🌡= f=1"));
         Assert.Equal(["1 the value '\uFFFDx' of the field 'f' is not a number, true, false, or a text in double quotes"], Read("m f=\tx"));
     }
 
