@@ -14,7 +14,7 @@ internal sealed record Figure(string Name, string Value, string Reach, bool? Met
         => new(name, Text(value, unit), $"under {Plain(bound)} {unit}", value < bound, beside);
 
     public static Figure AtLeast(string name, double value, double bound, string unit, string beside)
-        => new(name, Text(value, unit), $"at least {Plain(bound)}{unit}", value >= bound, beside);
+        => new(name, Text(value, unit), $"at least {WithUnit(Plain(bound), unit)}", value >= bound, beside);
 
     public static Figure Free(string name, double value, string unit, string beside) => new(name, Text(value, unit), "", null, beside);
 
@@ -27,10 +27,12 @@ internal sealed record Figure(string Name, string Value, string Reach, bool? Met
             >= 10 => "F1",
             _ => "F2",
         };
-        return value.ToString(digits, CultureInfo.InvariantCulture) + (unit is "" or "×" ? unit : $" {unit}");
+        return WithUnit(value.ToString(digits, CultureInfo.InvariantCulture), unit);
     }
 
     public static string Millis(double value) => Text(value, "ms");
+
+    private static string WithUnit(string number, string unit) => unit is "" or "×" ? number + unit : $"{number} {unit}";
 
     private static string Plain(double value) => value.ToString(CultureInfo.InvariantCulture);
 }

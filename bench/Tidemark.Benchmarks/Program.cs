@@ -71,6 +71,17 @@ metrics.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     (data, report) => new ManyMetrics(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(metrics);
+var parse = new Command("parse", "Measures how fast one thread makes readings of line protocol.") { markdown };
+parse.SetAction((arguments, _) => MeasureAsync(
+    new Report(LineParsing.Workload, $"Machine: {Machine.Describe()}.", "parse figures"),
+    null,
+    arguments.GetValue(markdown),
+    (_, report) =>
+    {
+        LineParsing.Measure(report);
+        return Task.CompletedTask;
+    }));
+root.Subcommands.Add(parse);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(
         arguments.GetValue(sensors),

@@ -9,7 +9,8 @@ internal static class Sent
 
     public static string Shorten(string text, int longest = Longest)
     {
-        var shown = text.Length <= longest ? text : $"{text.AsSpan(0, longest)}…";
+        var end = text.Length > longest && char.IsHighSurrogate(text[longest - 1]) ? longest - 1 : longest;
+        var shown = text.Length <= longest ? text : $"{text.AsSpan(0, end)}…";
         return string.Concat(shown.Select(c => char.IsControl(c) ? '�' : c));
     }
 

@@ -60,6 +60,7 @@ internal ref struct LineScanner(ReadOnlySpan<byte> text, LineParts parts, LinePr
 
         if (!Utf8.IsValid(_text[..At]))
         {
+            // Back into the line, so that nobody takes the next one's end for its own.
             At--;
             return "the line is not valid UTF-8";
         }
@@ -107,7 +108,7 @@ internal ref struct LineScanner(ReadOnlySpan<byte> text, LineParts parts, LinePr
         parts.SeriesEnd = At;
         return Is(' ') ? null
             : IsAtEnd || _text[At] is (byte)'\r' or (byte)'\n' ? "there are no fields"
-            : $"measurement and tags have {ShownByte()}; escape it with a backslash";
+            : $"measurement and tags are followed by {ShownByte()}, not by a space{(Is('=') ? "; one inside a tag is written \\=" : "")}";
     }
 
     private string? ScanFields()

@@ -14,11 +14,11 @@ public class LineProtocolParserTests
     [InlineData("m,a=b\n", "there are no fields")]
     [InlineData(",a=b f=1", "the measurement is missing")]
     [InlineData("\tm f=1", "the measurement begins with a control character")]
-    [InlineData("m\tf=1", "measurement and tags have a control character; escape it with a backslash")]
+    [InlineData("m\tf=1", "measurement and tags are followed by a control character, not by a space")]
     [InlineData("m, f=1", "a comma is followed by no tag")]
     [InlineData("m,a f=1", "the tag 'a' has no =")]
     [InlineData("m,a= f=1", "the tag 'a' has no value")]
-    [InlineData("m,a=b=c f=1", "measurement and tags have '='; escape it with a backslash")]
+    [InlineData("m,a=b=c f=1", "measurement and tags are followed by '=', not by a space; one inside a tag is written \\=")]
     [InlineData("m,b=1,a=1,b=2 f=1", "the tag 'b' stands twice")]
     [InlineData("m f", "the field 'f' has no =")]
     [InlineData("m f=", "the field 'f' has no value")]
@@ -47,6 +47,8 @@ public class LineProtocolParserTests
     public void What_was_sent_is_shown_at_no_length_and_on_one_line()
     {
         Assert.Equal([$"1 the tag '{new string('x', 60)}…' has no value"], Read($"m,{new string('x', 1_000)}= f=1"));
+        var emoji = "x" + string.Concat(Enumerable.Repeat("🌡", 29));
+        Assert.Equal([$"1 the tag '{emoji}…' has no value"], Read($"m,{emoji}🌡🌡= f=1"));
         Assert.Equal(["1 the value '\uFFFDx' of the field 'f' is not a number, true, false, or a text in double quotes"], Read("m f=\tx"));
     }
 
