@@ -42,6 +42,12 @@ internal sealed class Database : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Called when work meets a table or column that isn't there: another process may have changed the store. Once, then the work is done
+    /// again, if this answers so.
+    /// </summary>
+    public Func<NpgsqlConnection, Task<bool>>? Renew { get; init; }
+
     /// <summary>Hosts, port and database, without user and password.</summary>
     public string Location { get; }
 
@@ -95,6 +101,7 @@ internal sealed class Database : IAsyncDisposable
     /// <summary>Opens what holds on to its connection and closes it in the end; on the primary when the standby asked is behind.</summary>
     public async Task<T> OpenAsync<T>(bool standby, Func<NpgsqlConnection, Task<T>> open, CancellationToken cancellationToken)
     {
+        var renewed = false;
         for (var attempt = 1; ; attempt++)
         {
             NpgsqlConnection? connection = null;
@@ -115,11 +122,28 @@ internal sealed class Database : IAsyncDisposable
                     await connection.DisposeAsync();
                 }
 
-                if (cancellationToken.IsCancellationRequested || !await MayTryAgainAsync(e, attempt, cancellationToken))
+                if (!renewed && TimescaleErrors.IsLacking(e) && await RenewAsync())
+                {
+                    renewed = true;
+                }
+                else if (cancellationToken.IsCancellationRequested || !await MayTryAgainAsync(e, attempt, cancellationToken))
                 {
                     throw TimescaleErrors.Translate(e, Location, cancellationToken);
                 }
             }
+        }
+    }
+
+    private async Task<bool> RenewAsync()
+    {
+        try
+        {
+            await using var connection = await _primary.OpenConnectionAsync();
+            return Renew is not null && await Renew(connection);
+        }
+        catch (NpgsqlException)
+        {
+            return false;
         }
     }
 

@@ -43,6 +43,8 @@ internal sealed class SortedRows
 
     public Instant Time(int run) => TimeOf(_rows[run]);
 
+    public bool HasValues(int metric) => _batches.Any(batch => TimescaleStore.HasValues(batch, metric));
+
     public int KeyOf(int row) => _keyOfRow[row];
 
     public Instant TimeOf(int row) => new(_times[row]);
@@ -59,7 +61,9 @@ internal sealed class SortedRows
     }
 
     /// <summary>What becomes of each batch, one after the other, and the rows that must be written, in order.</summary>
-    /// <param name="stored">The stored values of a run's reading, where there is one.</param>
+    /// <param name="stored">
+    /// The stored values of a run's reading, where there is one: of the batches' metrics, then of others, which a reading sets to null.
+    /// </param>
     public (WriteResult[] Results, List<int> Changed) Fold(IReadOnlyDictionary<int, double[]> stored)
     {
         var results = new WriteResult[_batches.Count];
@@ -206,7 +210,7 @@ internal sealed class SortedRows
         var (batch, place) = Locate(row);
         for (var m = 0; m < values.Length; m++)
         {
-            if (!values[m].Equals(batch.Metric(m)[place]))
+            if (!values[m].Equals(m < batch.MetricCount ? batch.Metric(m)[place] : double.NaN))
             {
                 return false;
             }

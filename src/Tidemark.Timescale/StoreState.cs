@@ -18,7 +18,8 @@ internal sealed record AggregateState(
 /// <param name="RawHorizon">The largest chunk end ever dropped.</param>
 /// <param name="Threshold">TimescaleDB notes changes of raw readings before it; null while nothing was refreshed.</param>
 /// <param name="Aggregates">In the schema's order, then those that the store has besides.</param>
-internal sealed record StoreState(Instant? RawHorizon, Instant? Threshold, ImmutableArray<AggregateState> Aggregates)
+/// <param name="Metrics">The version of the store's metrics.</param>
+internal sealed record StoreState(Instant? RawHorizon, Instant? Threshold, ImmutableArray<AggregateState> Aggregates, long Metrics)
 {
     public AggregateState Aggregate(AggregateDefinition definition) => Aggregates.First(a => a.Definition == definition);
 

@@ -25,7 +25,7 @@ public sealed record TimescaleOptions
     /// <summary>What becomes of a metric in a reading that the store doesn't have.</summary>
     public NewMetrics NewMetrics { get; init; } = NewMetrics.Add;
 
-    /// <summary>How many metrics the store may have.</summary>
+    /// <summary>How many metrics the store may have, though never more than a row of an aggregate has place for.</summary>
     public int MaxMetrics { get; init; } = TidemarkOptions.DefaultMaxMetrics;
 
     /// <summary>Whether aggregate reads add the tail that is not materialised yet.</summary>
@@ -52,4 +52,7 @@ public sealed record TimescaleOptions
 
     /// <summary>Whether the server takes COPY: builds of PostgreSQL inside other programs may not.</summary>
     internal bool Copy { get; init; } = true;
+
+    /// <summary>Whether aggregates gain columns where the server can do so; else they are made anew.</summary>
+    internal bool AddColumns { get; init; } = true;
 }

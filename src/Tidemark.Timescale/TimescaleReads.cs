@@ -18,6 +18,9 @@ public sealed partial class TimescaleStore
 
         public bool Pending { get; init; }
 
+        /// <summary>The statements that its own is one of.</summary>
+        public TimescaleSql Sql { get; init; } = null!;
+
         /// <summary>Fills a batch through <paramref name="add"/>; false at the end.</summary>
         public async Task<bool> FillAsync(Action<NpgsqlDataReader> add)
         {

@@ -28,22 +28,18 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema, bool withExtr
     /// <summary>Where the materialised buckets of <see cref="FleetView"/> are, quoted.</summary>
     public string FleetTable { get; set; } = "";
 
-    /// <summary>The metrics' columns in the schema's order.</summary>
-    public string MetricColumns { get; } = string.Join(", ", schema.Metrics.Select(m => Identifier.Quote(m.Name)));
+    /// <summary>The metrics' columns in the schema's order, each after a comma.</summary>
+    public string MetricColumns { get; } = AfterCommas(schema.MetricNames.Select(Identifier.Quote));
 
-    /// <summary>The statements that read some metrics alone, without extra columns; null for all.</summary>
-    /// <exception cref="StoreException">There is no such metric.</exception>
-    public TimescaleSql Of(IReadOnlyList<string>? metrics) => metrics is null
-        ? this
-        : new TimescaleSql(
-            schema.With([.. metrics.Select(m => schema.MetricIndex(m) is var place and >= 0
-                ? schema.Metrics[place]
-                : throw StoreException.UnknownMetric(m, schema))]),
-            withExtra: false)
-        {
-            Materializations = Materializations,
-            FleetTable = FleetTable,
-        };
+    /// <summary>The statements that read these metrics alone.</summary>
+    /// <param name="metrics">In the answer's order.</param>
+    /// <param name="extra">Whether with extra columns.</param>
+    public TimescaleSql Of(IReadOnlyList<Metric> metrics, bool extra)
+        => new(schema.With(metrics), extra && withExtra) { Materializations = Materializations, FleetTable = FleetTable };
+
+    /// <summary>The same over other aggregates or metrics.</summary>
+    public TimescaleSql In(TelemetrySchema other)
+        => new(other, withExtra) { Materializations = Materializations, FleetTable = FleetTable };
 
     /// <summary>The names of an aggregate's values.</summary>
     public IReadOnlyList<string> Columns(AggregateDefinition aggregate) => aggregate.Columns(schema.MetricNames, withExtra);
@@ -51,6 +47,9 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema, bool withExtr
     public int MetricCount => schema.Metrics.Count;
 
     public IReadOnlyList<string> MetricNames => schema.MetricNames;
+
+    /// <summary>What comes after the first columns of a list, which may be nothing.</summary>
+    public static string AfterCommas(IEnumerable<string> columns) => string.Concat(columns.Select(c => $", {c}"));
 
     private IReadOnlyList<ExtraColumn> ExtraColumns(AggregateDefinition aggregate) => withExtra ? aggregate.ExtraColumns : [];
 
@@ -73,7 +72,7 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema, bool withExtr
         var partials = fromRaw
             ? FromRaw(parts, aggregate, Whole(aggregate, range), sensorId)
             : Partials(parts, state, aggregate, range, sensorId, realTime);
-        return $"SELECT bucket, sensor_id, reading_count, {string.Join(", ", Values(aggregate))} FROM ({partials}) "
+        return $"SELECT bucket, sensor_id, reading_count{AfterCommas(Values(aggregate))} FROM ({partials}) "
             + $"p{(sensorId is null ? "" : " ORDER BY bucket")}";
     }
 

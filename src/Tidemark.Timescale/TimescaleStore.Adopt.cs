@@ -45,9 +45,10 @@ public sealed partial class TimescaleStore
         await ExecuteAsync(
             connection,
             "INSERT INTO tidemark.sensors (sensor_id, time, metrics) SELECT DISTINCT ON (sensor_id) sensor_id, time, "
-                + $"ARRAY[{_sql.MetricColumns}] FROM {TimescaleSql.Raw} ORDER BY sensor_id, time DESC",
+                + $"ARRAY[{string.Join(", ", Schema.MetricNames.Select(Identifier.Quote))}] FROM {TimescaleSql.Raw} "
+                + "ORDER BY sensor_id, time DESC",
             cancellationToken);
-        await SetSettingAsync(connection, "metrics", string.Join(',', Schema.Metrics.Select(m => m.Name)), cancellationToken);
+        await NoteMetricsAsync(connection, Schema.MetricNames, cancellationToken);
     }
 
     private sealed record OldAggregate(string Name, string Quoted, string Materialization, string? Bucket, bool Counts);

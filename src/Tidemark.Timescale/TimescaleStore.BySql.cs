@@ -72,7 +72,7 @@ public sealed partial class TimescaleStore
         return $"""
             SELECT {name}, d.sensor_id, {TimescaleSql.Bucket(aggregate.Bucket, "d.time")} FROM {changed}
                 JOIN {TimescaleSql.Raw} d ON d.time >= lower(c.r) AND d.time < upper(c.r)
-            UNION SELECT {name}, m.sensor_id, m.{bucket} FROM {changed} JOIN {_sql.Table(aggregate)} m ON m.{bucket} >= lower(c.r)
+            UNION SELECT {name}, m.sensor_id, m.{bucket} FROM {changed} JOIN {Sql.Table(aggregate)} m ON m.{bucket} >= lower(c.r)
                 AND m.{bucket} < upper(c.r)
             """;
     }

@@ -217,11 +217,11 @@ public sealed partial class TimescaleStore
         var horizon = aggregate.Bucket.End(last);
         var rows = await ExecuteAsync(
             connection,
-            $"DELETE FROM {_sql.Table(aggregate)} WHERE {Identifier.Quote(aggregate.BucketColumn)} < {Literal(horizon)}",
+            $"DELETE FROM {Sql.Table(aggregate)} WHERE {Identifier.Quote(aggregate.BucketColumn)} < {Literal(horizon)}",
             cancellationToken);
         if (aggregate == Schema.Finest)
         {
-            await ExecuteAsync(connection, $"DELETE FROM {_sql.FleetTable} WHERE bucket < {Literal(horizon)}", cancellationToken);
+            await ExecuteAsync(connection, $"DELETE FROM {Sql.FleetTable} WHERE bucket < {Literal(horizon)}", cancellationToken);
         }
 
         await ExecuteAsync(

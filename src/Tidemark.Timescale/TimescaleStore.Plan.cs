@@ -119,7 +119,7 @@ public sealed partial class TimescaleStore
         return InstantAsync(
             connection,
             parts,
-            $"SELECT {minOrMax}({bucket}) FROM {_sql.Table(aggregate)} WHERE {TimescaleSql.Within(parts, bucket, range)}",
+            $"SELECT {minOrMax}({bucket}) FROM {Sql.Table(aggregate)} WHERE {TimescaleSql.Within(parts, bucket, range)}",
             cancellationToken);
     }
 

@@ -5,39 +5,57 @@ namespace Tidemark.Timescale;
 public sealed partial class TimescaleStore
 {
     /// <summary>
-    /// Makes the aggregates anew with the configured columns and carries over what they had materialised, which raw readings may no
-    /// longer give. A continuous aggregate can't be changed in place by every version of TimescaleDB.
+    /// Makes the aggregates anew with the metrics that there are now and carries over what they had materialised, which raw readings may
+    /// no longer give. Not every version of TimescaleDB adds a column, and none drops one.
     /// </summary>
-    private async Task RebuildAggregatesAsync(
+    private async Task<Catalog> RebuildAggregatesAsync(
         NpgsqlConnection connection,
+        Catalog catalog,
         IReadOnlyList<AggregateDefinition> aggregates,
         CancellationToken cancellationToken)
     {
-        await LoadMaterializationsAsync(connection, cancellationToken);
-        await ExecuteAsync(connection, $"DROP MATERIALIZED VIEW IF EXISTS {TimescaleSql.FleetView}", cancellationToken);
-        await ExecuteAsync(connection, "UPDATE tidemark.aggregates SET fleet = NULL", cancellationToken);
+        // All at once, and before anything is copied: who reads one is waited for now or not at all.
         foreach (var aggregate in aggregates.Reverse())
         {
             await ExecuteAsync(
                 connection,
-                $"CREATE TABLE {Carried(aggregate)} AS SELECT * FROM {_sql.Table(aggregate)}",
+                $"LOCK TABLE {catalog.Sql.Table(aggregate)}, {Identifier.Quote(aggregate.Table)} IN ACCESS EXCLUSIVE MODE",
                 cancellationToken);
-            await ExecuteAsync(connection, $"DROP MATERIALIZED VIEW {Identifier.Quote(aggregate.Table)}", cancellationToken);
+        }
+
+        await AlterAsync(connection, $"DROP MATERIALIZED VIEW IF EXISTS {TimescaleSql.FleetView}", cancellationToken);
+        await ExecuteAsync(
+            connection,
+            "UPDATE tidemark.aggregates a SET fleet = NULL, watermark = (SELECT w.watermark FROM tidemark.watermarks w WHERE w.name = a.name)",
+            cancellationToken);
+        foreach (var aggregate in aggregates.Reverse())
+        {
+            await ExecuteAsync(
+                connection,
+                $"CREATE TABLE {Carried(aggregate)} AS SELECT * FROM {catalog.Sql.Table(aggregate)}",
+                cancellationToken);
+            await AlterAsync(connection, $"DROP MATERIALIZED VIEW {Identifier.Quote(aggregate.Table)}", cancellationToken);
         }
 
         foreach (var aggregate in aggregates)
         {
-            await CreateAggregateAsync(connection, aggregate, cancellationToken);
-            await LoadMaterializationsAsync(connection, cancellationToken);
-            await CarryOverAsync(connection, aggregate, cancellationToken);
+            await CreateAggregateAsync(connection, catalog.Sql, aggregate, cancellationToken);
+            catalog = await ReadCatalogAsync(connection, cancellationToken);
+            await CarryOverAsync(connection, catalog.Sql, aggregate, cancellationToken);
         }
+
+        return catalog;
     }
 
     /// <summary>
     /// Puts carried rows into place, and one before them that the refresh in <see cref="SettleAsync"/> takes out again: by that
     /// TimescaleDB learns where the watermark is.
     /// </summary>
-    private async Task CarryOverAsync(NpgsqlConnection connection, AggregateDefinition aggregate, CancellationToken cancellationToken)
+    private static async Task CarryOverAsync(
+        NpgsqlConnection connection,
+        TimescaleSql sql,
+        AggregateDefinition aggregate,
+        CancellationToken cancellationToken)
     {
         var bucket = Identifier.Quote(aggregate.BucketColumn);
         var columns = (string?)await ScalarAsync(
@@ -48,10 +66,10 @@ public sealed partial class TimescaleStore
             WHERE o.attrelid = to_regclass($1) AND o.attnum > 0 AND n.attnum > 0 AND NOT o.attisdropped
             """,
             cancellationToken,
-            Carried(aggregate), _sql.Table(aggregate));
+            Carried(aggregate), sql.Table(aggregate));
         await ExecuteAsync(
             connection,
-            $"INSERT INTO {_sql.Table(aggregate)} ({columns}) SELECT {columns} FROM {Carried(aggregate)}",
+            $"INSERT INTO {sql.Table(aggregate)} ({columns}) SELECT {columns} FROM {Carried(aggregate)}",
             cancellationToken);
         if (await InstantAsync(
             connection,
@@ -62,13 +80,21 @@ public sealed partial class TimescaleStore
             var before = aggregate.Bucket.Floor(new Instant(first.Micros - 1));
             await ExecuteAsync(
                 connection,
-                $"INSERT INTO {_sql.Table(aggregate)} ({bucket}, sensor_id, reading_count) VALUES ({Literal(before)}, '', 0)",
+                $"INSERT INTO {sql.Table(aggregate)} ({bucket}, sensor_id, reading_count) VALUES ({Literal(before)}, '', 0)",
                 cancellationToken);
             await ExecuteAsync(
                 connection,
                 "UPDATE tidemark.aggregates SET carried = $1 WHERE name = $2",
                 cancellationToken,
                 before.Micros,
+                aggregate.Name);
+        }
+        else
+        {
+            await ExecuteAsync(
+                connection,
+                "UPDATE tidemark.aggregates SET watermark = NULL WHERE name = $1",
+                cancellationToken,
                 aggregate.Name);
         }
 
@@ -95,7 +121,7 @@ public sealed partial class TimescaleStore
                     cancellationToken);
                 await ExecuteAsync(
                     connection,
-                    "UPDATE tidemark.aggregates SET carried = NULL WHERE name = $1",
+                    "UPDATE tidemark.aggregates SET carried = NULL, watermark = NULL WHERE name = $1",
                     cancellationToken,
                     aggregate.Name);
             }

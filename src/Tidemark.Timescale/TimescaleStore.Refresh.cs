@@ -183,7 +183,7 @@ public sealed partial class TimescaleStore
         }
 
         var parts = new SqlParts();
-        var rows = await LongAsync(connection, parts, $"SELECT count(*) FROM {_sql.Table(aggregate)} WHERE "
+        var rows = await LongAsync(connection, parts, $"SELECT count(*) FROM {Sql.Table(aggregate)} WHERE "
             + $"{TimescaleSql.Within(parts, Identifier.Quote(aggregate.BucketColumn), rest with { To = watermark })}", cancellationToken);
         return (slice, rest.To, rows);
     }

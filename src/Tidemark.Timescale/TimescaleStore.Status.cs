@@ -67,7 +67,7 @@ public sealed partial class TimescaleStore
             definition.Table,
             definition.Bucket.ToString(),
             definition.Source?.Name ?? TelemetrySchema.RawTable,
-            await LongAsync(connection, new SqlParts(), $"SELECT count(*) FROM {_sql.Table(definition)}", cancellationToken),
+            await LongAsync(connection, new SqlParts(), $"SELECT count(*) FROM {Sql.Table(definition)}", cancellationToken),
             aggregate.Watermark,
             await LongAsync(
                 connection,

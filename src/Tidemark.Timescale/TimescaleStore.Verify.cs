@@ -64,11 +64,11 @@ public sealed partial class TimescaleStore
         CancellationToken cancellationToken)
     {
         var (differences, count, total) = (report.Differences.ToList(), report.DifferenceCount, report.BucketsChecked);
-        var columns = _sql.Columns(aggregate);
+        var columns = Sql.Columns(aggregate);
         var (stored, raw) = (new double[1 + columns.Count], new double[1 + columns.Count]);
         var parts = new SqlParts();
         await using var batch = new NpgsqlBatch(connection) { Timeout = 0 };
-        Add(batch, parts.ToBatchCommand(_sql.Compare(parts, aggregate, slice, Chain(aggregate))));
+        Add(batch, parts.ToBatchCommand(Sql.Compare(parts, aggregate, slice, Chain(aggregate))));
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -109,7 +109,7 @@ public sealed partial class TimescaleStore
             .ToHashSet();
         var (parts, bucket) = (new SqlParts(), Identifier.Quote(aggregate.BucketColumn));
         await using var batch = new NpgsqlBatch(connection);
-        Add(batch, parts.ToBatchCommand($"SELECT DISTINCT {TimescaleSql.Bucket(width, bucket)} FROM {_sql.Table(aggregate)} WHERE "
+        Add(batch, parts.ToBatchCommand($"SELECT DISTINCT {TimescaleSql.Bucket(width, bucket)} FROM {Sql.Table(aggregate)} WHERE "
             + $"{TimescaleSql.Within(parts, bucket, range)}"));
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

@@ -7,10 +7,16 @@ public sealed partial class TimescaleStore
     // Batches that wait while one commits share the next commit, up to this many readings.
     private const int GroupReadings = 100_000;
     private const int LongestImportId = 200;
+    private const int MetricAttempts = 10;
 
     private readonly ConcurrentQueue<WriteJob> _waiting = new();
     private readonly SemaphoreSlim _writer = new(1);
 
+    /// <summary>A write found that the store doesn't have a metric that it has a value of.</summary>
+    private sealed class MetricGoneException : Exception;
+
+    /// <param name="Batch">With the metrics alone that it has values of.</param>
+    /// <param name="Cancellation">The caller's.</param>
     private sealed record WriteJob(ReadingBatch Batch, CancellationToken Cancellation)
     {
         /// <summary>Of a batch that fills a group alone: it is put in order while the one before it is being written.</summary>
@@ -31,45 +37,49 @@ public sealed partial class TimescaleStore
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        var refused = RowsOfNewMetrics(batch);
-        if (refused.Count > 0)
+        for (var attempt = 1; ; attempt++)
         {
-            var taken = await WriteAsync(batch.Without([.. refused.Keys]), cancellationToken);
-            var rows = Enumerable.Range(0, batch.Count).Where(row => !refused.ContainsKey(row)).ToArray();
-            var byWrite = (taken.Refusals ?? []).Select(r => r with { Row = rows[r.Row] });
-            return taken.Refuse([.. refused.Values.Concat(byWrite).OrderBy(r => r.Row)]);
-        }
-
-        if (batch.Count == 0)
-        {
-            return default;
-        }
-
-        var job = new WriteJob(batch.Select(Schema.MetricNames), cancellationToken);
-        _waiting.Enqueue(job);
-
-        // Not on the caller's thread, which may prepare the next batch meanwhile.
-        _ = Task.Run(WriteWaitingAsync, CancellationToken.None);
-        return await job.Done.Task;
-    }
-
-    private SortedDictionary<int, RefusedReading> RowsOfNewMetrics(ReadingBatch batch)
-    {
-        var refused = new SortedDictionary<int, RefusedReading>();
-        for (var m = 0; m < batch.MetricCount; m++)
-        {
-            var name = batch.Metrics[m];
-            var values = batch.Metric(m);
-            for (var row = 0; Schema.MetricIndex(name) < 0 && row < values.Length; row++)
+            var valued = Enumerable.Range(0, batch.MetricCount).Where(m => HasValues(batch, m)).Select(m => batch.Metrics[m]).ToArray();
+            if (valued.Any(name => Schema.MetricIndex(name) < 0)
+                && await GrowAsync(batch, cancellationToken) is { Count: > 0 } refused)
             {
-                if (!double.IsNaN(values[row]))
-                {
-                    refused.TryAdd(row, new RefusedReading(row, NewMetric.Refused(name, Schema)));
-                }
+                return await WriteWithoutAsync(batch, refused, cancellationToken);
+            }
+
+            if (batch.Count == 0)
+            {
+                return default;
+            }
+
+            var job = new WriteJob(batch.Select(valued), cancellationToken);
+            _waiting.Enqueue(job);
+
+            // Not on the caller's thread, which may prepare the next batch meanwhile.
+            _ = Task.Run(WriteWaitingAsync, CancellationToken.None);
+            try
+            {
+                return await job.Done.Task;
+            }
+            catch (MetricGoneException) when (attempt < MetricAttempts)
+            {
+                // Another process has taken one away since, or left it no place: this process knows of that now.
+            }
+            catch (MetricGoneException e)
+            {
+                throw new StoreException(StoreErrorKind.Unavailable, $"{_database.Location} changes its metrics: try again", e);
             }
         }
+    }
 
-        return refused;
+    private async Task<WriteResult> WriteWithoutAsync(
+        ReadingBatch batch,
+        SortedDictionary<int, RefusedReading> refused,
+        CancellationToken cancellationToken)
+    {
+        var taken = await WriteAsync(batch.Without([.. refused.Keys]), cancellationToken);
+        var rows = Enumerable.Range(0, batch.Count).Where(row => !refused.ContainsKey(row)).ToArray();
+        var byWrite = (taken.Refusals ?? []).Select(r => r with { Row = rows[r.Row] });
+        return taken.Refuse([.. refused.Values.Concat(byWrite).OrderBy(r => r.Row)]);
     }
 
     /// <summary>Commits what waits, several batches at once; on a failure each alone, so that one never takes another down.</summary>
@@ -165,8 +175,9 @@ public sealed partial class TimescaleStore
     {
         try
         {
-            ReadingBatch[] batches = [.. group.Select(job => job.Batch)];
-            var write = new WriteTransaction(this, batches, group is [{ Rows: { } rows }] ? await rows : new SortedRows(batches));
+            string[] metrics = [.. group.SelectMany(job => job.Batch.Metrics).Distinct()];
+            ReadingBatch[] batches = [.. group.Select(job => job.Batch.Select(metrics))];
+            var write = new WriteTransaction(this, metrics, batches, group is [{ Rows: { } rows }] ? await rows : new SortedRows(batches));
             var cancellation = group.Count == 1 ? group[0].Cancellation : CancellationToken.None;
             var results = await _database.ChangeAsync(connection => write.RunAsync(connection, cancellation), cancellation);
             for (var i = 0; i < group.Count; i++)

@@ -10,14 +10,15 @@ public sealed partial class TimescaleStore : ITelemetryStore
 {
     private readonly TimescaleOptions _options;
     private readonly Database _database;
-    private readonly TimescaleSql _sql;
     private readonly SemaphoreSlim _maintenance = new(1);
     private StoreState? _state;
+    private volatile Catalog _catalog;
 
     // The configured aggregates, then those that the store has besides: late writes are noted for all, retention refreshes all.
     private TelemetrySchema _kept;
     private string _engine = "TimescaleDB";
     private bool _copy;
+    private bool _addColumns;
     private bool _directCompress;
     private bool _refreshOptions;
     private bool _skipInvalidation;
@@ -28,15 +29,19 @@ public sealed partial class TimescaleStore : ITelemetryStore
     private TimescaleStore(TimescaleOptions options)
     {
         _options = options;
-        _database = new Database(options.Connection);
-        Schema = _kept = options.Schema;
-        _sql = new TimescaleSql(options.Schema);
+        _database = new Database(options.Connection) { Renew = RenewCatalogAsync };
+        _kept = options.Schema;
+        _catalog = new Catalog(MetricCatalog.Empty, options.Schema, new TimescaleSql(options.Schema));
         _copy = options.Copy;
         ChunkWidth = options.ChunkInterval;
     }
 
-    /// <summary>As configured, but for the sources that aggregates were made with.</summary>
-    public TelemetrySchema Schema { get; private set; }
+    /// <summary>
+    /// As configured, but for the sources that aggregates were made with, and with all metrics that this process knows of.
+    /// </summary>
+    public TelemetrySchema Schema => _catalog.Schema;
+
+    private TimescaleSql Sql => _catalog.Sql;
 
     /// <summary>
     /// Reaches the server and checks that it is TimescaleDB's community edition, new enough; <see cref="InitializeAsync"/> comes next.
@@ -107,24 +112,25 @@ public sealed partial class TimescaleStore : ITelemetryStore
 
     /// <summary>
     /// One row for raw readings, then one for each aggregate: name, watermark or threshold, horizon, target, last refresh, rewrites, the
-    /// fleet's watermark.
+    /// fleet's watermark, the version of the metrics.
     /// </summary>
     private string StateSql => $"""
         SELECT '', (SELECT watermark FROM _timescaledb_catalog.continuous_aggs_invalidation_threshold WHERE hypertable_id = {_rawId}),
-            (SELECT value::bigint FROM tidemark.settings WHERE name = 'raw_horizon'), NULL::bigint, NULL::bigint, 0::bigint, NULL::bigint
-        UNION ALL SELECT name, watermark, horizon, target, last_refresh, rewrites, fleet FROM tidemark.watermarks
+            (SELECT value::bigint FROM tidemark.settings WHERE name = 'raw_horizon'), NULL::bigint, NULL::bigint, 0::bigint, NULL::bigint,
+            {MetricsVersion}
+        UNION ALL SELECT name, watermark, horizon, target, last_refresh, rewrites, fleet, 0::bigint FROM tidemark.watermarks
         """;
 
     private async Task<StoreState> ReadStateAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
     {
-        var (threshold, horizon) = (default(Instant?), default(Instant?));
+        var (threshold, horizon, metrics) = (default(Instant?), default(Instant?), 0L);
         var aggregates = new Dictionary<string, AggregateState>();
         while (await reader.ReadAsync(cancellationToken))
         {
             var name = reader.GetString(0);
             if (name.Length == 0)
             {
-                (threshold, horizon) = (reader.GetMicrosOrNull(1), reader.GetMicrosOrNull(2));
+                (threshold, horizon, metrics) = (reader.GetMicrosOrNull(1), reader.GetMicrosOrNull(2), reader.GetInt64(7));
             }
             else if (_kept.HasAggregate(name))
             {
@@ -137,7 +143,7 @@ public sealed partial class TimescaleStore : ITelemetryStore
             }
         }
 
-        var state = new StoreState(RawHorizon(horizon), threshold, [.. _kept.Aggregates.Select(a => aggregates[a.Name])]);
+        var state = new StoreState(RawHorizon(horizon), threshold, [.. _kept.Aggregates.Select(a => aggregates[a.Name])], metrics);
         _state = state;
         return state;
     }

@@ -4,7 +4,7 @@ CREATE SCHEMA IF NOT EXISTS tidemark;
 
 CREATE TABLE IF NOT EXISTS tidemark.settings (name text PRIMARY KEY, value text NOT NULL);
 
--- Every sensor that ever wrote, with its last reading by event time; metrics in the order of the setting 'metrics'.
+-- Every sensor that ever wrote, with its last reading by event time; metrics by their position in tidemark.metrics.
 CREATE TABLE IF NOT EXISTS tidemark.sensors (
     sensor_id varchar(50) COLLATE "C" PRIMARY KEY,
     time timestamptz NOT NULL,
@@ -40,8 +40,9 @@ CREATE TABLE IF NOT EXISTS tidemark.imports (id varchar(200) COLLATE "C" PRIMARY
 
 -- Where each aggregate stands. TimescaleDB's watermark is its smallest time while nothing is materialised.
 ALTER TABLE tidemark.aggregates ADD COLUMN IF NOT EXISTS fleet integer; -- of the finest: the hypertable of tidemark.fleet, its buckets over all sensors together
+ALTER TABLE tidemark.aggregates ADD COLUMN IF NOT EXISTS watermark bigint; -- where a rebuild found it, as long as the column carried is set
 CREATE OR REPLACE VIEW tidemark.watermarks AS
-SELECT a.name, w.watermark, a.horizon, a.target, a.last_refresh, a.rewrites, f.watermark AS fleet
+SELECT a.name, greatest(a.watermark, w.watermark) AS watermark, a.horizon, a.target, a.last_refresh, a.rewrites, f.watermark AS fleet
 FROM tidemark.aggregates a
 LEFT JOIN _timescaledb_catalog.continuous_aggs_watermark w ON w.mat_hypertable_id = a.materialization
 LEFT JOIN _timescaledb_catalog.continuous_aggs_watermark f ON f.mat_hypertable_id = a.fleet;

@@ -115,16 +115,17 @@ public sealed class ReadingBatch
             return this;
         }
 
-        var selected = new ReadingBatch([]) { _times = _times, _sensorIds = _sensorIds, Count = Count, ImportId = ImportId, Mode = Mode };
-        foreach (var metric in metrics)
+        double[]? nulls = null;
+        var selected = new ReadingBatch([])
         {
-            selected.AddMetric(metric);
-            if (MetricIndex(metric) is var place and >= 0)
-            {
-                selected._values[^1] = _values[place];
-            }
-        }
-
+            _times = _times,
+            _sensorIds = _sensorIds,
+            Count = Count,
+            ImportId = ImportId,
+            Mode = Mode,
+            Metrics = metrics,
+            _values = [.. metrics.Select(m => MetricIndex(m) is var place and >= 0 ? _values[place] : nulls ??= Nulls(_times.Length))],
+        };
         return selected;
     }
 
@@ -140,6 +141,13 @@ public sealed class ReadingBatch
         }
 
         return -1;
+    }
+
+    private static double[] Nulls(int count)
+    {
+        var nulls = new double[count];
+        Array.Fill(nulls, double.NaN);
+        return nulls;
     }
 
     public void Add(Reading reading) => Add(reading.SensorId, reading.Time, reading.Values);

@@ -18,4 +18,6 @@ public sealed class TimescaleCompression() : CompressionSuite(new TimescaleFixtu
 
 public sealed class TimescaleSchema() : SchemaSuite(new TimescaleFixture());
 
+public sealed class TimescaleMetrics() : MetricSuite(new TimescaleFixture());
+
 public sealed class TimescaleRandom() : RandomSequences(() => new TimescaleFixture(), 10, 100);
