@@ -9,7 +9,8 @@ namespace Tidemark.Benchmarks;
 /// </summary>
 internal sealed class ManyMetrics(string folder, Report report)
 {
-    public const string Workload = "Data set: 20 sensors × 10 days × 60 s with ten metrics each that came with readings, of ten in all or of 200.";
+    public const string Workload
+        = "Data set: 20 sensors × 10 days × 60 s with ten metrics each that came with readings, of ten in all or of 200.";
 
     private const int Sensors = 20;
     private const int Days = 10;
@@ -46,7 +47,8 @@ internal sealed class ManyMetrics(string folder, Report report)
         var watch = Stopwatch.StartNew();
         for (var sensor = 0; sensor < Sensors; sensor++)
         {
-            await store.WriteAsync(Batch(groups, sensor, End - TimeSpan.FromDays(Days), Days * 1440, TimeSpan.FromMinutes(1)), cancellationToken);
+            var batch = Batch(groups, sensor, End - TimeSpan.FromDays(Days), Days * 1440, TimeSpan.FromMinutes(1));
+            await store.WriteAsync(batch, cancellationToken);
         }
 
         figures.Add(("load of 288,000 readings", watch.Elapsed.TotalMilliseconds));

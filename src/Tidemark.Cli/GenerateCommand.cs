@@ -142,7 +142,8 @@ internal static class GenerateCommand
         var result = default(WriteResult);
         try
         {
-            await foreach (var batch in new Generator(store.Schema.Configured, plan).LiveAsync(from, TimeProvider.System, cancellationToken))
+            var generator = new Generator(store.Schema.Configured, plan);
+            await foreach (var batch in generator.LiveAsync(from, TimeProvider.System, cancellationToken))
             {
                 result += await store.WriteAsync(batch, cancellationToken);
             }

@@ -50,7 +50,7 @@ internal static class MetricCommand
                 result.AddError(error);
             }
         });
-        var command = new Command("add", "Add metrics before the first reading brings them: for stores with new_metrics: refuse.") { names };
+        var command = new Command("add", "Add metrics before a reading brings them: for stores with new_metrics: refuse.") { names };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             await using var store = await StoreOpener.OpenAsync(arguments, cancellationToken);
@@ -69,7 +69,7 @@ internal static class MetricCommand
             Description = "The name once more. Else it is asked for, on a terminal.",
             HelpName = "NAME",
         };
-        var command = new Command("remove", "Take a metric away with all its values: raw readings and aggregates lose them.") { name, again };
+        var command = new Command("remove", "Take a metric away with all its values: readings and aggregates lose them.") { name, again };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             var metric = arguments.GetRequiredValue(name);

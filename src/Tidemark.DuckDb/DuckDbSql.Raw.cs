@@ -50,8 +50,8 @@ internal static partial class DuckDbSql
     private static string SameValues(MetricCatalog metrics, Chunk chunk)
     {
         var columns = Columns(metrics).Select(m => $"c.{m} IS NOT DISTINCT FROM l.{m}");
-        var map = !metrics.HasMap ? [] : chunk.HasMap ? [$"{KnownPart(metrics, "c")} IS NOT DISTINCT FROM l.{Map}"] : new[] { $"l.{Map} IS NULL" };
-        return string.Join(" AND ", columns.Concat(map).DefaultIfEmpty("true"));
+        var map = chunk.HasMap ? $"{KnownPart(metrics, "c")} IS NOT DISTINCT FROM l.{Map}" : $"l.{Map} IS NULL";
+        return string.Join(" AND ", columns.Concat(metrics.HasMap ? [map] : []).DefaultIfEmpty("true"));
     }
 
     /// <summary>A row's map without metrics that were taken away.</summary>

@@ -170,7 +170,8 @@ internal static partial class ImportCommand
     }
 
     /// <summary>How the file is read, by the arguments alone: the schema is the store's, which may be behind a server.</summary>
-    private static Func<Stream, IncomingMetrics, TelemetrySchema, ReadingSource> SourceOf(ParseResult arguments, TidemarkOptions options, string file)
+    private static Func<Stream, IncomingMetrics, TelemetrySchema, ReadingSource> SourceOf(
+        ParseResult arguments, TidemarkOptions options, string file)
     {
         var maxLine = options.Server.MaxLine;
         var numbers = new NumberTimes(

@@ -31,7 +31,8 @@ internal static class AdminEndpoints
         group.MapPost("/initialize", InitializeAsync).Describe("Admin", "Creates or upgrades everything", "Re-runnable.");
         group.MapPost("/readings", AdminWrites.WriteAsync)
             .Describe("Admin", "Writes one batch", "A line that names the metrics, then rows as NDJSON: arrays of sensor id, "
-                + "microseconds since the epoch, and the values. A malformed one refuses the whole; the answer names rows that were refused.")
+                + "microseconds since the epoch, and the values. A malformed one refuses the whole; the answer names rows that were "
+                + "refused.")
             .TakesLines()
             .TakesQuery("import_id", "merge");
         group.MapPost("/metrics", async (MetricsRequest request, ITelemetryStore store, CancellationToken cancellationToken) =>

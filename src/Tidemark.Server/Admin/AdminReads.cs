@@ -14,7 +14,8 @@ namespace Tidemark.Server.Admin;
 
 internal static class AdminReads
 {
-    private const string RowsDescription = "Rows as NDJSON, readings after a line that names their metrics: arrays of sensor id, microseconds since the epoch, ";
+    private const string RowsDescription = "Rows as NDJSON, readings after a line that names their metrics: arrays of sensor id, "
+        + "microseconds since the epoch, ";
 
     public static void MapAdminReads(this RouteGroupBuilder group)
     {
@@ -42,8 +43,8 @@ internal static class AdminReads
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
         group.MapGet("/aggregates/{aggregate}", ReadAggregateAsync)
-            .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark, pending and the columns. " + RowsDescription
-                + "the reading count, and the columns.")
+            .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark, pending and the columns. "
+                + RowsDescription + "the reading count, and the columns.")
             .TakesAggregate()
             .IsHeavy()
             .TakesQuery(RowsQuery.Names)

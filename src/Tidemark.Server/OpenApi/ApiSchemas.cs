@@ -23,7 +23,8 @@ internal static class ApiSchemas
 
     public static OpenApiSchema Aggregate(TelemetrySchema schema)
     {
-        var columns = schema.Aggregates.SelectMany(a => a.Columns(schema.MetricNames)).Distinct().Select(c => (c, Number(DescribeColumn(c, schema))));
+        var columns = schema.Aggregates.SelectMany(a => a.Columns(schema.MetricNames)).Distinct()
+            .Select(c => (c, Number(DescribeColumn(c, schema))));
         var row = Object("A bucket.", [("time", Time("The bucket's start.")), .. columns, ("reading_count", Count(
             "Readings in the bucket, those with nulls included."))]);
         return Object(

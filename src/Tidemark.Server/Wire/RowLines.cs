@@ -16,8 +16,8 @@ internal sealed class RowLines
 
     /// <exception cref="JsonException">It is no such line.</exception>
     public static IReadOnlyList<string> ReadHead(ReadOnlySpan<byte> line)
-        => JsonSerializer.Deserialize<ReadingsHead>(line, WireJson.Options)?.Metrics is { } metrics && metrics.All(m => m is not null && Identifier.IsValid(m))
-            && metrics.Distinct().Count() == metrics.Count
+        => JsonSerializer.Deserialize<ReadingsHead>(line, WireJson.Options)?.Metrics is { } metrics
+            && metrics.All(m => m is not null && Identifier.IsValid(m)) && metrics.Distinct().Count() == metrics.Count
                 ? metrics
                 : throw new JsonException("the first line names the metrics, each once");
 

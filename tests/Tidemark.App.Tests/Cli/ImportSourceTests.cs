@@ -281,8 +281,8 @@ public class ImportSourceTests
         while (source.Next())
         {
             var error = source.TryRead(out var sensor, out var time);
-            rows.Add(
-                error is null ? $"{source.Line}: {sensor} {time} {string.Join(' ', source.Values.ToArray())}" : $"{source.Line}: {error} <{source.Text}>");
+            var row = error is null ? $"{sensor} {time} {string.Join(' ', source.Values.ToArray())}" : $"{error} <{source.Text}>";
+            rows.Add($"{source.Line}: {row}");
         }
 
         return rows;

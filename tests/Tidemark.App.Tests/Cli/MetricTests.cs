@@ -30,7 +30,9 @@ public sealed class MetricTests : IDisposable
             "tidemark: all values of power_w would go: say its name twice, with --again power_w; see tidemark metric remove --help\n",
             (await _folder.RunAsync("metric", "remove", "power_w")).Error);
         var wrong = await _folder.RunAsync("metric", "remove", "power_w", "--again", "power");
-        Assert.Equal((2, "tidemark: 'power' is not 'power_w': nothing was taken away; see tidemark metric remove --help\n"), (wrong.ExitCode, wrong.Error));
+        Assert.Equal(
+            (2, "tidemark: 'power' is not 'power_w': nothing was taken away; see tidemark metric remove --help\n"),
+            (wrong.ExitCode, wrong.Error));
         Assert.Equal(
             "power_w is taken away; the store has 4 metrics\n",
             await _folder.SucceedAsync("metric", "remove", "power_w", "--again", "power_w"));

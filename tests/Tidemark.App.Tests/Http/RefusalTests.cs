@@ -107,7 +107,9 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
     [InlineData(
         "/?x=1&y=2",
         "there is no query parameter 'x'; this address takes none; there is no query parameter 'y'; this address takes none")]
-    [InlineData("/api/admin/raw?until=1&from=0&to=1", "there is no query parameter 'until'; there are sensor_id, from, to, from_raw, metrics")]
+    [InlineData(
+        "/api/admin/raw?until=1&from=0&to=1",
+        "there is no query parameter 'until'; there are sensor_id, from, to, from_raw, metrics")]
     [InlineData("/api/admin/configuration?x=1", "there is no query parameter 'x'; this address takes none")]
     public async Task An_unknown_name_in_a_query_is_400(string path, string line)
         => Assert.Equal(line, await _server.RefusedAsync(HttpStatusCode.BadRequest, path));

@@ -102,7 +102,8 @@ internal sealed partial class ReferenceStore
                 }
 
                 checkedRows++;
-                if (Comparison.Difference(definition.Columns(Schema.MetricNames), raw.GetValueOrDefault(key), kept.GetValueOrDefault(key)) is { } difference)
+                var columns = definition.Columns(Schema.MetricNames);
+                if (Comparison.Difference(columns, raw.GetValueOrDefault(key), kept.GetValueOrDefault(key)) is { } difference)
                 {
                     differences.Add(new BucketDifference(definition.Name, key.SensorId, key.Bucket, difference));
                 }

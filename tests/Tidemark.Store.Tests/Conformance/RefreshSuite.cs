@@ -284,7 +284,8 @@ public abstract class RefreshSuite(IStoreFixture fixture) : StoreSuite(fixture)
             foreach (var rows in raw.Rows.GroupBy(r => r.Bucket))
             {
                 var answer = await AnswerAsync(aggregate.Name, range: new TimeRange(rows.Key, aggregate.Bucket.End(rows.Key)));
-                Assert.True(answer.Pending || Comparison.Difference(raw with { Rows = [.. rows] }, answer) is null, $"{aggregate} {rows.Key}");
+                var difference = Comparison.Difference(raw with { Rows = [.. rows] }, answer);
+                Assert.True(answer.Pending || difference is null, $"{aggregate} {rows.Key}: {difference}");
             }
         }
     }

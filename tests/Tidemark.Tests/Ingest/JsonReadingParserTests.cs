@@ -84,7 +84,8 @@ public class JsonReadingParserTests
     {
         var metrics = new IncomingMetrics(OptionsLoader.Load(null, []).Schema, NewMetrics.Add, 8);
         var parser = new JsonReadingParser(metrics);
-        string? Parse(string members) => parser.TryParse(Encoding.UTF8.GetBytes($$"""{"sensor_id":"a","time":0,{{members}}}"""), out _, out _);
+        string? Parse(string members)
+            => parser.TryParse(Encoding.UTF8.GetBytes($$"""{"sensor_id":"a","time":0,{{members}}}"""), out _, out _);
 
         Assert.Null(Parse("""
             "Temp °C": 21.5, "on": true, "off": false, "humidity": true, "state": "idle", "none": null, "temperature": null

@@ -76,7 +76,8 @@ public class ReadingValidatorTests
     [Fact]
     public void A_null_id_at_first_is_refused() => Assert.Equal("sensor_id is missing or empty", Validator().Check(null, Now, [1, 1, 1]));
 
-    private ReadingValidator Validator() => new(Schema().MetricNames, Schema(), TimeSpan.FromHours(1), _clock, Instant.Utc(1900, 1, 1), Horizon);
+    private ReadingValidator Validator()
+        => new(Schema().MetricNames, Schema(), TimeSpan.FromHours(1), _clock, Instant.Utc(1900, 1, 1), Horizon);
 
     private static TelemetrySchema Schema()
     {
