@@ -20,4 +20,6 @@ public sealed class TimescaleSchema() : SchemaSuite(new TimescaleFixture());
 
 public sealed class TimescaleMetrics() : MetricSuite(new TimescaleFixture());
 
+public sealed class TimescaleMerge() : MergeSuite(new TimescaleFixture());
+
 public sealed class TimescaleRandom() : RandomSequences(() => new TimescaleFixture(), 10, 100);
