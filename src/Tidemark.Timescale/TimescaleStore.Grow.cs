@@ -189,7 +189,7 @@ public sealed partial class TimescaleStore
         string? fingerprint;
         await using (var transaction = await connection.BeginTransactionAsync(cancellationToken))
         {
-            await LockTablesAsync(connection, cancellationToken);
+            await BeginChangeAsync(connection, cancellationToken);
             var known = (await LoadCatalogAsync(connection, cancellationToken)).Metrics;
             var missing = names.Where(name => known.Find(name) is null).Take(Math.Max(0, Places - known.All.Count)).ToList();
             if (missing.Count == 0)
@@ -245,7 +245,7 @@ public sealed partial class TimescaleStore
         IReadOnlyList<string> names,
         CancellationToken cancellationToken)
     {
-        await FenceAsync(connection, cancellationToken);
+        await LockAsync(connection, (await ReadCatalogAsync(connection, cancellationToken)).Sql, aggregates, cancellationToken);
         await AlterAsync(connection, TimescaleSql.AddRawColumns(names), cancellationToken);
         await NoteMetricsAsync(connection, names, cancellationToken);
         var catalog = await ReadCatalogAsync(connection, cancellationToken);
@@ -269,11 +269,25 @@ public sealed partial class TimescaleStore
         return (catalog, false);
     }
 
-    /// <summary>Begins a change of tables.</summary>
-    private static Task LockTablesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>Begins a change of tables: one at a time.</summary>
+    private static Task BeginChangeAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
         => ExecuteAsync(connection, $"SET LOCAL lock_timeout = '200ms'; SELECT pg_advisory_xact_lock({InitializeLock})", cancellationToken);
 
-    /// <summary>From here on no write is under way: each sees the metrics of one version.</summary>
-    private static Task FenceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-        => ExecuteAsync(connection, $"SET LOCAL lock_timeout = '200ms'; SELECT pg_advisory_xact_lock({WriteFence})", cancellationToken);
+    /// <summary>
+    /// From here on no write is under way, so that each sees the metrics of one version, and no read: reads take tables in this order,
+    /// so that none waits for what it holds back itself. All of it takes less than a second, or fails and is tried again.
+    /// </summary>
+    private static async Task LockAsync(
+        NpgsqlConnection connection,
+        TimescaleSql sql,
+        IEnumerable<AggregateDefinition> aggregates,
+        CancellationToken cancellationToken)
+    {
+        var tables = aggregates.Reverse().Select(sql.Table).Append(sql.FleetTable).Append(TimescaleSql.Raw).Where(t => t.Length > 0);
+        await ExecuteAsync(
+            connection,
+            $"SET LOCAL lock_timeout = '200ms'; SELECT pg_advisory_xact_lock({WriteFence}); SET LOCAL lock_timeout = '100ms'",
+            cancellationToken);
+        await ExecuteAsync(connection, $"LOCK TABLE ONLY {string.Join(", ONLY ", tables)} IN ACCESS EXCLUSIVE MODE", cancellationToken);
+    }
 }

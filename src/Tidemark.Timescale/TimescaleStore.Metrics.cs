@@ -51,7 +51,7 @@ public sealed partial class TimescaleStore
             async connection =>
             {
                 await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-                await LockTablesAsync(connection, cancellationToken);
+                await BeginChangeAsync(connection, cancellationToken);
                 var catalog = await ReadCatalogAsync(connection, cancellationToken);
                 var metric = catalog.Metrics.Find(name) ?? throw StoreException.UnknownMetric(name, catalog.Schema);
                 if (metric.Metric.IsConfigured)
@@ -62,7 +62,7 @@ public sealed partial class TimescaleStore
                 }
 
                 var aggregates = await AggregatesThereAsync(connection, cancellationToken);
-                await FenceAsync(connection, cancellationToken);
+                await LockAsync(connection, catalog.Sql, aggregates, cancellationToken);
                 foreach (var sql in TimescaleSql.Retire(aggregates, name, metric.Position))
                 {
                     await AlterAsync(connection, sql, cancellationToken);

@@ -14,15 +14,6 @@ public sealed partial class TimescaleStore
         IReadOnlyList<AggregateDefinition> aggregates,
         CancellationToken cancellationToken)
     {
-        // All at once, and before anything is copied: who reads one is waited for now or not at all.
-        foreach (var aggregate in aggregates.Reverse())
-        {
-            await ExecuteAsync(
-                connection,
-                $"LOCK TABLE {catalog.Sql.Table(aggregate)}, {Identifier.Quote(aggregate.Table)} IN ACCESS EXCLUSIVE MODE",
-                cancellationToken);
-        }
-
         await AlterAsync(connection, $"DROP MATERIALIZED VIEW IF EXISTS {TimescaleSql.FleetView}", cancellationToken);
         await ExecuteAsync(
             connection,

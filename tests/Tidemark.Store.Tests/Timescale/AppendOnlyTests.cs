@@ -243,7 +243,9 @@ public sealed class AppendOnlyTests : IAsyncLifetime
             StringComparison.Ordinal);
         foreach (var answer in new[] {
             await PostAsync("/api/readings?import_id=a%00b"),
-            await PostAsync($"/api/admin/readings?import_id={new string('x', 201)}", "[\"a\",1772964000000000,1,null]\n") })
+            await PostAsync(
+                $"/api/admin/readings?import_id={new string('x', 201)}",
+                "{\"metrics\":[\"temperature\"]}\n[\"a\",1772964000000000,1]\n") })
         {
             Assert.Contains("\"status\":400", answer, StringComparison.Ordinal);
             Assert.Contains("an import id has more than 200 characters or a control character", answer, StringComparison.Ordinal);

@@ -11,6 +11,9 @@ internal sealed class TimescaleFixture : IStoreFixture
     private ITelemetryStore? _store;
     private TimescaleDatabase? _database;
 
+    /// <summary>Whether aggregates gain columns where the server can do that; else they are made anew.</summary>
+    public bool AddColumns { get; init; } = true;
+
     public FakeTimeProvider Clock { get; } = new(DateTimeOffset.UnixEpoch);
 
     public Instant ChunkOrigin => Instant.From(DateTimeOffset.UnixEpoch);
@@ -37,6 +40,7 @@ internal sealed class TimescaleFixture : IStoreFixture
         MaxMetrics = settings.MaxMetrics,
         Maintenance = MaintenanceOwner.External,
         Clock = Clock,
+        AddColumns = AddColumns,
     };
 
     public async Task CloseAsync()
