@@ -4,7 +4,7 @@ namespace Tidemark.Timescale;
 /// The rows of batches by (sensor, time), in order of writing where both are equal. A <em>run</em> is the position of the first of
 /// equal ones; a row's number counts through all batches.
 /// </summary>
-internal sealed partial class SortedRows
+internal sealed class SortedRows
 {
     private readonly IReadOnlyList<ReadingBatch> _batches;
     private readonly int[] _starts;

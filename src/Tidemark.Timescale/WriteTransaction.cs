@@ -76,18 +76,12 @@ public sealed partial class TimescaleStore
 
         /// <summary>
         /// 1. Lock the sensors and learn their last readings, watermarks and horizons. 2. Look up the readings that may exist already.
-        /// 3. Fill what merges with their values, and tell new, replaced and unchanged. 4. Write what changes. 5. Note last readings and invalid buckets, and commit.
+        /// 3. Tell new, replaced and unchanged. 4. Write what changes. 5. Note last readings and invalid buckets, and commit.
         /// </summary>
         private async Task<WriteResult[]> WriteAsync(NpgsqlConnection connection, bool copy, CancellationToken cancellationToken)
         {
             await BeginAsync(connection, cancellationToken);
             await LookUpAsync(connection, copy, cancellationToken);
-            if (_rows.Merges(_stored))
-            {
-                (_metrics, _others) = ([.. _metrics, .. _others], []);
-                _rows = _rows.Merged([.. _metrics.Select(m => m.Name)], _stored);
-            }
-
             var (results, changed) = _rows.Fold(_stored);
             if (copy && _stored.Count == 0 && changed.Count >= CopyFrom)
             {

@@ -22,7 +22,6 @@ public sealed class TimescaleMerge() : MergeSuite(new TimescaleFixture());
 
 public sealed class TimescaleMetrics() : MetricSuite(new TimescaleFixture());
 
-public sealed class TimescaleMerge() : MergeSuite(new TimescaleFixture());
 /// <summary>What a server older than 2.28 does, as the one in WebAssembly is.</summary>
 public sealed class TimescaleRebuiltMetrics() : MetricSuite(new TimescaleFixture { AddColumns = false })
 {
