@@ -65,7 +65,7 @@ internal sealed class BulkWrite(Plan plan, DataSet data, string storeFolder)
     public async Task ExtendAsync(CancellationToken cancellationToken)
     {
         await using var store = await DataSet.OpenAsync(storeFolder, cancellationToken);
-        var sensors = await store.ListSensorsAsync(cancellationToken);
+        var sensors = await store.ReadSensorsAsync(cancellationToken).ToListAsync(cancellationToken);
         if (sensors.Count < plan.Sensors)
         {
             throw new InvalidOperationException(

@@ -50,13 +50,13 @@ internal static class FleetQueries
     }
 
     private static Task<Samples> TimeAsync(ITelemetryStore store, FleetQuery query, int runs, CancellationToken cancellationToken)
-        => Samples.MeasureAsync(1, runs, _ => store.ReadFleetAsync(query, cancellationToken), cancellationToken);
+        => Samples.MeasureAsync(1, runs, _ => store.ReadFleetAsync(query, cancellationToken).CountAsync(cancellationToken).AsTask(), cancellationToken);
 
     /// <summary>A fast wrong answer is none: both ways must give the same points.</summary>
     private static async Task RequireSameAsync(ITelemetryStore store, FleetQuery query, CancellationToken cancellationToken)
     {
-        var aggregate = await store.ReadFleetAsync(query, cancellationToken);
-        var raw = await store.ReadFleetAsync(query with { FromRaw = true }, cancellationToken);
+        var aggregate = await store.ReadFleetAsync(query, cancellationToken).ToListAsync(cancellationToken);
+        var raw = await store.ReadFleetAsync(query with { FromRaw = true }, cancellationToken).ToListAsync(cancellationToken);
         if (aggregate.Count == 0 || !aggregate.Zip(raw, Same).All(same => same) || aggregate.Count != raw.Count)
         {
             throw new InvalidOperationException($"raw and {query.Aggregate} give different answers");

@@ -38,7 +38,7 @@ internal sealed record SensorQuery(
             $"`/api/sensors` with {sensors} sensors",
             10,
             _ => "/api/sensors",
-            async (store, _, token) => (await store.ListSensorsAsync(token)).Count,
+            async (store, _, token) => (await store.ReadSensorsAsync(token).ToListAsync(token)).Count,
             null,
             sensors),
     ];

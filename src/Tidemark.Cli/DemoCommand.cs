@@ -80,8 +80,8 @@ internal static class DemoCommand
 
     private static async Task<int> ServeAsync(TidemarkOptions options, ITelemetryStore store, CancellationToken cancellationToken)
     {
-        var sensors = await store.ListSensorsAsync(cancellationToken);
-        return await ServeCommand.RunAsync(options, store, url => PrintCalls(url, sensors[0].SensorId), cancellationToken);
+        var sensor = await store.ReadSensorsAsync(cancellationToken).FirstAsync(cancellationToken);
+        return await ServeCommand.RunAsync(options, store, url => PrintCalls(url, sensor.SensorId), cancellationToken);
     }
 
     private static void PrintCalls(string url, string sensorId)

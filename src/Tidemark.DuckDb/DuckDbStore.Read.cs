@@ -6,7 +6,7 @@ public sealed partial class DuckDbStore
 {
     private const int BatchRows = 8192;
 
-    private IReadOnlyList<SensorInfo>? _sensorList;
+    private (int Key, long Last, long Total)[]? _sensorList;
     private long _sensorListCommits = -1;
 
     public Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)
@@ -36,7 +36,17 @@ public sealed partial class DuckDbStore
         return Task.FromResult(batch);
     }
 
-    public async Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken)
+    public async IAsyncEnumerable<SensorInfo> ReadSensorsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var (key, last, total) in await ListSensorsAsync(cancellationToken))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return new SensorInfo(_sensors.Id(key), new Instant(last), total);
+        }
+    }
+
+    /// <summary>Of each sensor its key, the time of its last reading and how many it has, in their order.</summary>
+    private async Task<(int Key, long Last, long Total)[]> ListSensorsAsync(CancellationToken cancellationToken)
     {
         var commits = Interlocked.Read(ref _commits);
         if (_sensorList is { } cached && Interlocked.Read(ref _sensorListCommits) == commits)
@@ -47,22 +57,25 @@ public sealed partial class DuckDbStore
         var sensors = await ReadThread(
             (session, state) =>
             {
-                var totals = new Dictionary<int, long>();
-                using (var rows = session.Query(DuckDbSql.Totals(state, Schema.Finest), streaming: false))
+                var list = new (int Key, long Last, long Total)[_sensors.Count];
+                for (var key = 0; key < list.Length; key++)
+                {
+                    list[key] = (key, _sensors.Latest(key)!.TimeMicros, 0);
+                }
+
+                using (var rows = session.Query(DuckDbSql.Totals(state, Schema.Finest), streaming: true))
                 {
                     while (rows.Read())
                     {
-                        totals[rows.GetInt32(0)] = rows.GetInt64(1);
+                        if (rows.GetInt32(0) is var key && key < list.Length)
+                        {
+                            list[key].Total = rows.GetInt64(1);
+                        }
                     }
                 }
 
-                return Enumerable.Range(0, _sensors.Count)
-                    .Select(key => new SensorInfo(
-                        _sensors.Id(key),
-                        new Instant(_sensors.Latest(key)!.TimeMicros),
-                        totals.GetValueOrDefault(key)))
-                    .OrderBy(s => s.SensorId, StringComparer.Ordinal)
-                    .ToArray();
+                Array.Sort(list, (a, b) => SensorId.Order.Compare(_sensors.Id(a.Key), _sensors.Id(b.Key)));
+                return list;
             },
             cancellationToken);
 
@@ -111,27 +124,19 @@ public sealed partial class DuckDbStore
         }
     }
 
-    public Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken)
+    public async IAsyncEnumerable<FleetPoint> ReadFleetAsync(
+        FleetQuery query,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var aggregate = Schema.Aggregate(query.Aggregate);
-        return ReadThread<IReadOnlyList<FleetPoint>>(
-            (session, state) =>
+        RequireInitialized();
+        using var read = new FleetRead(this, Schema.Aggregate(query.Aggregate), query, cancellationToken);
+        await foreach (var points in Batches(read.Next, isLong: query.FromRaw))
+        {
+            foreach (var point in points)
             {
-                var points = new List<FleetPoint>();
-                var metric = Select(state, null, [query.Metric]);
-                using var rows = session.Query(
-                    DuckDbSql.Fleet(state, new AggregateRows(aggregate, query.Range, metric, false), query.FromRaw, _options.RealTime),
-                    streaming: false);
-                while (rows.Read())
-                {
-                    points.Add(
-                        new FleetPoint(new Instant(rows.GetInt64(0)), rows.IsDBNull(1) ? null : rows.GetDouble(1), rows.GetInt64(2)));
-                }
-
-                return points;
-            },
-            cancellationToken,
-            isLong: query.FromRaw);
+                yield return point;
+            }
+        }
     }
 
     private async IAsyncEnumerable<T> Batches<T>(Func<T?> next, bool isLong)

@@ -198,6 +198,7 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema, bool withExtr
                 ON m.sensor_id = l.sensor_id COLLATE "C"
             LEFT JOIN (SELECT sensor_id, count(*) AS readings FROM {Raw} WHERE time >= {parts.Add(watermark)}
                 GROUP BY 1) t ON t.sensor_id = l.sensor_id COLLATE "C"
+            ORDER BY l.sensor_id COLLATE "C"
             """;
     }
 

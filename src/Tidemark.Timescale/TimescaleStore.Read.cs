@@ -7,11 +7,6 @@ public sealed partial class TimescaleStore
 {
     private const int BatchRows = 8192;
 
-    // What the finest aggregate had materialised when it was last counted: only what came since is counted again.
-    private MaterialisedTotals? _totals;
-
-    private sealed record MaterialisedTotals(Instant Until, long Rewrites, IReadOnlyDictionary<string, long> BySensor);
-
     public Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)
     {
         RequireInitialized();
@@ -44,59 +39,6 @@ public sealed partial class TimescaleStore
                 return current;
             },
             cancellationToken);
-    }
-
-    public Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken)
-    {
-        RequireInitialized();
-        return _database.RunAsync<IReadOnlyList<SensorInfo>>(
-            async connection =>
-            {
-                while (true)
-                {
-                    var (made, known) = (_state!, Volatile.Read(ref _totals));
-                    var finest = made.Aggregate(Schema.Finest);
-                    if (known is not null && (known.Rewrites != finest.Rewrites || known.Until > finest.Watermark))
-                    {
-                        known = null;
-                    }
-
-                    var parts = new SqlParts(made);
-                    await using var batch = Snapshot(connection);
-                    Add(
-                        batch, new NpgsqlBatchCommand(StateSql),
-                        parts.ToBatchCommand(Sql.Sensors(parts, made, known?.Until
-                            ?? Instant.MinValue)), new NpgsqlBatchCommand("COMMIT"));
-                    await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
-                    var state = await ReadStateAsync(reader, cancellationToken);
-                    await reader.NextResultAsync(cancellationToken);
-                    if (state.HasWatermarksOf(made) && state.Aggregate(Schema.Finest).Rewrites == finest.Rewrites)
-                    {
-                        return await ReadSensorsAsync(reader, finest, known, cancellationToken);
-                    }
-                }
-            },
-            cancellationToken);
-    }
-
-    private async Task<IReadOnlyList<SensorInfo>> ReadSensorsAsync(
-        NpgsqlDataReader reader,
-        AggregateState finest,
-        MaterialisedTotals? known,
-        CancellationToken cancellationToken)
-    {
-        var sensors = new List<SensorInfo>();
-        var totals = new Dictionary<string, long>(StringComparer.Ordinal);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            var id = reader.GetString(0);
-            totals[id] = reader.GetInt64(2) + (known?.BySensor.GetValueOrDefault(id) ?? 0);
-            sensors.Add(new SensorInfo(id, reader.GetInstant(1), totals[id] + reader.GetInt64(3)));
-        }
-
-        Volatile.Write(ref _totals, new MaterialisedTotals(finest.Watermark ?? Instant.MinValue, finest.Rewrites, totals));
-        sensors.Sort((a, b) => string.CompareOrdinal(a.SensorId, b.SensorId));
-        return sensors;
     }
 
     public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
@@ -146,7 +88,9 @@ public sealed partial class TimescaleStore
             read.DisposeAsync);
     }
 
-    public async Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken)
+    public async IAsyncEnumerable<FleetPoint> ReadFleetAsync(
+        FleetQuery query,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireInitialized();
         var aggregate = Schema.Aggregate(query.Aggregate);
@@ -159,9 +103,13 @@ public sealed partial class TimescaleStore
         while (await read.FillAsync(reader => points.Add(
             new FleetPoint(reader.GetInstant(0), reader.IsDBNull(1) ? null : reader.GetDouble(1), reader.GetInt64(2)))))
         {
-        }
+            foreach (var point in points)
+            {
+                yield return point;
+            }
 
-        return points;
+            points.Clear();
+        }
     }
 
     private static async IAsyncEnumerable<AggregateBatch> Rows(OpenRead read, int columns, string? sensorId)

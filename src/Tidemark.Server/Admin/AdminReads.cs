@@ -49,14 +49,17 @@ internal static class AdminReads
             .IsHeavy()
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
-        group.MapGet("/fleet/{aggregate}", (
-                string aggregate, string metric, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
-                => store.ReadFleetAsync(new FleetQuery(aggregate, metric, query.Range, query.IsFromRaw), cancellationToken))
-            .Describe("Admin", "One metric over all sensors", "from and to are microseconds since the epoch.")
+        group.MapGet("/sensors", ReadSensorsAsync)
+            .Describe("Admin", "Every sensor", "NDJSON: arrays of sensor id, the last reading's microseconds since the epoch, and how many there are.")
+            .AnswersLines();
+        group.MapGet("/fleet/{aggregate}", ReadFleetAsync)
+            .Describe("Admin", "One metric over all sensors", "NDJSON: arrays of the bucket's start in microseconds since the epoch, the "
+                + "average or null, and the readings.")
             .TakesAggregate()
             .TakesQuery("metric")
             .IsHeavy()
-            .TakesQuery(RowsQuery.Names);
+            .TakesQuery(RowsQuery.Names)
+            .AnswersLines();
     }
 
     private static async Task ReadCurrentAsync(
@@ -96,11 +99,7 @@ internal static class AdminReads
             for (var row = 0; row < batch.Count; row++)
             {
                 RowLines.Write(answer.Json, batch, row);
-                answer.EndLine();
-                if (answer.IsFull)
-                {
-                    await answer.FlushAsync(cancellationToken);
-                }
+                await EndLineAsync(answer, cancellationToken);
             }
         }
 
@@ -121,15 +120,44 @@ internal static class AdminReads
             for (var row = 0; row < batch.Count; row++)
             {
                 RowLines.Write(answer.Json, batch, row);
-                answer.EndLine();
-                if (answer.IsFull)
-                {
-                    await answer.FlushAsync(cancellationToken);
-                }
+                await EndLineAsync(answer, cancellationToken);
             }
         }
 
         await answer.CompleteAsync(cancellationToken);
+    }
+
+    private static async Task ReadSensorsAsync(HttpContext context, ITelemetryStore store, CancellationToken cancellationToken)
+    {
+        await using var answer = Begin(context);
+        await foreach (var sensor in store.ReadSensorsAsync(cancellationToken))
+        {
+            RowLines.Write(answer.Json, sensor);
+            await EndLineAsync(answer, cancellationToken);
+        }
+
+        await answer.CompleteAsync(cancellationToken);
+    }
+
+    private static async Task ReadFleetAsync(
+        HttpContext context, string aggregate, string metric, [AsParameters] RowsQuery query, ITelemetryStore store,
+        CancellationToken cancellationToken)
+    {
+        await using var answer = Begin(context);
+        var fleet = new FleetQuery(aggregate, metric, query.Range, query.IsFromRaw);
+        await foreach (var point in store.ReadFleetAsync(fleet, cancellationToken))
+        {
+            RowLines.Write(answer.Json, point);
+            await EndLineAsync(answer, cancellationToken);
+        }
+
+        await answer.CompleteAsync(cancellationToken);
+    }
+
+    private static ValueTask EndLineAsync(AnswerWriter answer, CancellationToken cancellationToken)
+    {
+        answer.EndLine();
+        return answer.IsFull ? answer.FlushAsync(cancellationToken) : ValueTask.CompletedTask;
     }
 
     /// <summary>Another Tidemark may take its time between two rows.</summary>

@@ -40,9 +40,8 @@ internal static class FleetEndpoint
         series.Json.WriteString("source"u8, source);
         series.WriteRange(query);
         series.BeginData();
-        foreach (var point in await store.ReadFleetAsync(
-            new FleetQuery(definition.Name, metric, query.Range, source == "raw"),
-            cancellationToken))
+        var fleet = new FleetQuery(definition.Name, metric, query.Range, source == "raw");
+        await foreach (var point in store.ReadFleetAsync(fleet, cancellationToken))
         {
             if (!series.TryBeginRow(point.Bucket))
             {

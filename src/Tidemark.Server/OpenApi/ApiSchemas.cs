@@ -10,6 +10,22 @@ internal static class ApiSchemas
     public static OpenApiSchema Time(string description)
         => new() { Type = JsonSchemaType.String, Format = "date-time", Description = description };
 
+    public static OpenApiSchema Sensors => Object(
+        "Every sensor that ever wrote.",
+        [
+            ("sensors", new OpenApiSchema
+            {
+                Type = JsonSchemaType.Array,
+                Items = Object(
+                    "A sensor.",
+                    [
+                        ("sensor_id", Text("Its id.")), ("last_reading", Time("The latest event time.")), ("total_readings", Count(
+                            "Those of the finest aggregate with its tail: raw retention doesn't lower it.")),
+                    ]),
+            }),
+            ("count", Count("How many.")),
+        ]);
+
     public static OpenApiSchema Current(TelemetrySchema schema) => Object(
         "The last reading.", [("time", Time("When it was measured.")), ("sensor_id", Text("Whose.")), .. Metrics(schema)]);
 

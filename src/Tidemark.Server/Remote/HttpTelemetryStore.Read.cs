@@ -73,11 +73,34 @@ public sealed partial class HttpTelemetryStore
         }
     }
 
-    public async Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken)
-        => await _server.GetAsync<List<FleetPoint>>(
-            $"api/admin/fleet/{Uri.EscapeDataString(query.Aggregate)}?metric={Uri.EscapeDataString(query.Metric)}"
-                + $"&{Query(null, query.Range, null)}&from_raw={(query.FromRaw ? "true" : "false")}",
-            cancellationToken);
+    public IAsyncEnumerable<FleetPoint> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken) => ReadLinesAsync(
+        $"api/admin/fleet/{Uri.EscapeDataString(query.Aggregate)}?metric={Uri.EscapeDataString(query.Metric)}"
+            + $"&{Query(null, query.Range, null)}&from_raw={(query.FromRaw ? "true" : "false")}",
+        RowLines.ReadPoint,
+        cancellationToken);
+
+    public IAsyncEnumerable<SensorInfo> ReadSensorsAsync(CancellationToken cancellationToken)
+        => ReadLinesAsync("api/admin/sensors", RowLines.ReadSensor, cancellationToken);
+
+    private async IAsyncEnumerable<T> ReadLinesAsync<T>(
+        string path,
+        LineParser<T> parse,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var rows = await _server.OpenAsync(path, cancellationToken);
+        var batch = new List<T>();
+        for (var more = true; more;)
+        {
+            more = await rows.TakeManyAsync(BatchSize, line => batch.Add(parse(line)), cancellationToken);
+            foreach (var item in batch)
+            {
+                yield return item;
+            }
+
+            batch.Clear();
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
 
     private static async IAsyncEnumerable<AggregateBatch> ReadBuckets(
         RemoteLines rows,

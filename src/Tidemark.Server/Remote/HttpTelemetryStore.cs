@@ -5,7 +5,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Tidemark.Server.Admin;
 using Tidemark.Server.Metrics;
-using Tidemark.Server.Sensors;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Remote;
@@ -151,9 +150,6 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
 
     public async Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)
         => (await _server.GetAsync<Horizon>("api/admin/horizon", cancellationToken)).RawHorizon;
-
-    public async Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken)
-        => (await _server.GetAsync<SensorsAnswer>("api/sensors", cancellationToken)).Sensors;
 
     public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken)
         => _server.GetAsync<StoreStatus>("api/status", cancellationToken);

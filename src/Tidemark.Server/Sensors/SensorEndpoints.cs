@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -6,30 +7,48 @@ using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Sensors;
 
-/// <summary>Every sensor that ever wrote.</summary>
-/// <param name="Sensors">Ordered by id.</param>
-/// <param name="Count">How many.</param>
-public sealed record SensorsAnswer(IReadOnlyList<SensorInfo> Sensors, int Count);
-
 internal static class SensorEndpoints
 {
+    private static readonly JsonEncodedText LastReading = JsonEncodedText.Encode("last_reading");
+
     public static void MapSensors(this IEndpointRouteBuilder app)
     {
         app.MapGet("/api/sensors", ListAsync)
             .Describe(
                 "Sensors",
                 "Lists every sensor",
-                "Ordered by id (ordinal); a sensor stays listed when retention has dropped its readings.");
+                "Ordered by id (code points); a sensor stays listed when retention has dropped its readings.")
+            .Answers(_ => ApiSchemas.Sensors);
         app.MapGet("/api/sensors/{id}/current", ReadCurrentAsync)
             .Describe("Sensors", "A sensor's last reading", "The last by event time, whether or not retention has dropped it since.")
             .TakesSensor()
             .Answers(ApiSchemas.Current);
     }
 
-    private static async Task<SensorsAnswer> ListAsync(ITelemetryStore store, CancellationToken cancellationToken)
+    private static async Task ListAsync(HttpContext context, ITelemetryStore store, CancellationToken cancellationToken)
     {
-        var sensors = await store.ListSensorsAsync(cancellationToken);
-        return new SensorsAnswer(sensors, sensors.Count);
+        await using var answer = new AnswerWriter(context.Response);
+        answer.Json.WriteStartObject();
+        answer.Json.WriteStartArray("sensors"u8);
+        var count = 0;
+        await foreach (var sensor in store.ReadSensorsAsync(cancellationToken))
+        {
+            count++;
+            answer.Json.WriteStartObject();
+            answer.Json.WriteString("sensor_id"u8, sensor.SensorId);
+            answer.Json.WriteInstant(LastReading, sensor.LastReading);
+            answer.Json.WriteNumber("total_readings"u8, sensor.TotalReadings);
+            answer.Json.WriteEndObject();
+            if (answer.IsFull)
+            {
+                await answer.FlushAsync(cancellationToken);
+            }
+        }
+
+        answer.Json.WriteEndArray();
+        answer.Json.WriteNumber("count"u8, count);
+        answer.Json.WriteEndObject();
+        await answer.CompleteAsync(cancellationToken);
     }
 
     private static async Task ReadCurrentAsync(HttpContext context, ITelemetryStore store, CancellationToken cancellationToken)

@@ -70,10 +70,8 @@ internal static class PerformanceEndpoint
             return id;
         }
 
-        var sensors = await store.ListSensorsAsync(cancellationToken);
-        return sensors.Count > 0
-            ? sensors[0].SensorId
-            : throw new RequestException(["there is no sensor yet"], StatusCodes.Status404NotFound);
+        return (await store.ReadSensorsAsync(cancellationToken).FirstOrDefaultAsync(cancellationToken))?.SensorId
+            ?? throw new RequestException(["there is no sensor yet"], StatusCodes.Status404NotFound);
     }
 
     private static async Task<QueryTiming> RunAsync(ITelemetryStore store, AggregateQuery query, CancellationToken cancellationToken)

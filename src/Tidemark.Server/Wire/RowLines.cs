@@ -50,6 +50,43 @@ internal sealed class RowLines
         json.WriteEndArray();
     }
 
+    public static void Write(Utf8JsonWriter json, SensorInfo sensor)
+    {
+        json.WriteStartArray();
+        json.WriteStringValue(sensor.SensorId);
+        json.WriteNumberValue(sensor.LastReading.Micros);
+        json.WriteNumberValue(sensor.TotalReadings);
+        json.WriteEndArray();
+    }
+
+    public static void Write(Utf8JsonWriter json, FleetPoint point)
+    {
+        json.WriteStartArray();
+        json.WriteNumberValue(point.Bucket.Micros);
+        WriteValue(json, point.Average ?? double.NaN);
+        json.WriteNumberValue(point.ReadingCount);
+        json.WriteEndArray();
+    }
+
+    /// <exception cref="JsonException">It is not such a line.</exception>
+    public static SensorInfo ReadSensor(ReadOnlySpan<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        var (id, last) = new RowLines().ReadKey(ref reader);
+        return new SensorInfo(id, last, ReadLong(ref reader));
+    }
+
+    /// <inheritdoc cref="ReadSensor"/>
+    public static FleetPoint ReadPoint(ReadOnlySpan<byte> line)
+    {
+        var reader = new Utf8JsonReader(line);
+        reader.Read();
+        var bucket = new Instant(ReadLong(ref reader));
+        reader.Read();
+        double? average = reader.TokenType == JsonTokenType.Null ? null : reader.GetDouble();
+        return new FleetPoint(bucket, average, ReadLong(ref reader));
+    }
+
     /// <param name="line">One array.</param>
     /// <param name="values">As many as the row has.</param>
     /// <exception cref="JsonException">It is not such a row.</exception>

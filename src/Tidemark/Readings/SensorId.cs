@@ -10,6 +10,9 @@ public static class SensorId
 {
     public const int MaxLength = 50;
 
+    /// <summary>By code points, as UTF-8 orders bytes and databases order text by the collation C.</summary>
+    public static IComparer<string> Order { get; } = Comparer<string>.Create(Compare);
+
     /// <returns>Null when the id is valid, else what is wrong with it.</returns>
     public static string? Check(string? id)
     {
@@ -40,5 +43,18 @@ public static class SensorId
         }
 
         return length > MaxLength ? $"sensor_id is longer than {MaxLength} characters" : null;
+    }
+
+    private static int Compare(string a, string b)
+    {
+        var same = a.AsSpan().CommonPrefixLength(b);
+        if (same == a.Length || same == b.Length)
+        {
+            return a.Length - b.Length;
+        }
+
+        // A pair of surrogates stands for a code point behind all others.
+        var (x, y) = (a[same], b[same]);
+        return char.IsSurrogate(x) == char.IsSurrogate(y) ? x - y : char.IsSurrogate(x) ? 1 : -1;
     }
 }

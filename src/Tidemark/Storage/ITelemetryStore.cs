@@ -30,8 +30,8 @@ public interface ITelemetryStore : IAsyncDisposable
     /// <summary>The largest chunk end ever dropped: readings before it are refused. Null when nothing was dropped.</summary>
     Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken);
 
-    /// <summary>Every sensor that ever wrote, ordered by id (ordinal).</summary>
-    Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken);
+    /// <summary>Streams every sensor that ever wrote, in the order of <see cref="SensorId.Order"/>, from one snapshot.</summary>
+    IAsyncEnumerable<SensorInfo> ReadSensorsAsync(CancellationToken cancellationToken);
 
     /// <summary>The last reading by event time, with the metrics that answers of the sensor have: a batch of one.</summary>
     /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownSensor"/>.</exception>
@@ -53,8 +53,12 @@ public interface ITelemetryStore : IAsyncDisposable
     /// <see cref="StoreErrorKind.UnknownAggregate"/>, or <see cref="StoreErrorKind.Invalid"/> for an unknown metric.</exception>
     Task<AggregateReader> ReadAggregateAsync(AggregateQuery query, CancellationToken cancellationToken);
 
-    /// <summary>One metric's average per bucket over all sensors together, ascending: the exercise's Query 1 and 2.</summary>
-    Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken);
+    /// <summary>
+    /// Streams one metric's average per bucket over all sensors together, ascending, from one snapshot: the exercise's Query 1 and 2.
+    /// </summary>
+    /// <exception cref="StoreException"><see cref="StoreErrorKind.UnknownAggregate"/>, or <see cref="StoreErrorKind.Invalid"/> for an
+    /// unknown metric, before the first point.</exception>
+    IAsyncEnumerable<FleetPoint> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken);
 
     /// <summary>What <see cref="RefreshAsync"/> would do now, sources first.</summary>
     Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken);

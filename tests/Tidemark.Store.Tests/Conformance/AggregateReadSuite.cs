@@ -115,7 +115,7 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
         Assert.Equal("", await CountsAsync("daily"));
         Assert.Equal(
             [new FleetPoint(At("2026-03-08T10:00Z"), 1, 1)],
-            await Store.ReadFleetAsync(new FleetQuery("hourly", "temperature", TimeRange.All), Token));
+            await Store.FleetAsync(new FleetQuery("hourly", "temperature", TimeRange.All), Token));
         await RefreshAllAsync();
         Assert.Equal("03-08 10:00=1, 03-09 10:00=1", await CountsAsync("hourly"));
         Assert.Equal("03-08 00:00=1", await CountsAsync("daily"));
@@ -233,14 +233,14 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
             2,
             1)];
         var query = new FleetQuery("hourly", "temperature", TimeRange.All);
-        Assert.Equal(expected, await Store.ReadFleetAsync(query, Token));
-        Assert.Equal(expected, await Store.ReadFleetAsync(query with { FromRaw = true }, Token));
+        Assert.Equal(expected, await Store.FleetAsync(query, Token));
+        Assert.Equal(expected, await Store.FleetAsync(query with { FromRaw = true }, Token));
         await RefreshAllAsync();
-        Assert.Equal(expected, await Store.ReadFleetAsync(query, Token));
+        Assert.Equal(expected, await Store.FleetAsync(query, Token));
         Assert.Equal(
             expected[..2],
-            await Store.ReadFleetAsync(query with { Range = Range("2026-03-08T10:00Z", "2026-03-10T11:00Z") }, Token));
-        Assert.Equal([new(At("2026-03-01"), 11 / 4.0, 6)], await Store.ReadFleetAsync(query with { Aggregate = "monthly" }, Token));
+            await Store.FleetAsync(query with { Range = Range("2026-03-08T10:00Z", "2026-03-10T11:00Z") }, Token));
+        Assert.Equal([new(At("2026-03-01"), 11 / 4.0, 6)], await Store.FleetAsync(query with { Aggregate = "monthly" }, Token));
     }
 
     [Fact]
@@ -252,10 +252,10 @@ public abstract class AggregateReadSuite(IStoreFixture fixture) : StoreSuite(fix
         Assert.Equal(StoreErrorKind.UnknownSensor, await FailsAsync(() => AnswerAsync("hourly", "nobody", fromRaw: true)));
         Assert.Equal(
             StoreErrorKind.UnknownAggregate,
-            await FailsAsync(() => Store.ReadFleetAsync(new FleetQuery("weekly", "temperature", TimeRange.All), Token)));
+            await FailsAsync(() => Store.FleetAsync(new FleetQuery("weekly", "temperature", TimeRange.All), Token)));
         Assert.Equal(
             StoreErrorKind.Invalid,
-            await FailsAsync(() => Store.ReadFleetAsync(new FleetQuery("hourly", "wind", TimeRange.All), Token)));
+            await FailsAsync(() => Store.FleetAsync(new FleetQuery("hourly", "wind", TimeRange.All), Token)));
         Assert.Empty((await AnswerAsync("hourly", "a", Range("2020-01-01", "2020-02-01"))).Rows);
     }
 }

@@ -43,7 +43,7 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         var before = await AnswersAsync();
         Assert.NotEqual(0, (await Store.RetainAsync(Token)).ChunksDropped);
         await SameAnswersAsync(before);
-        Assert.Equal(before["hourly"].Rows.Sum(r => r.ReadingCount), (await Store.ListSensorsAsync(Token)).Sum(s => s.TotalReadings));
+        Assert.Equal(before["hourly"].Rows.Sum(r => r.ReadingCount), (await Store.SensorsAsync(Token)).Sum(s => s.TotalReadings));
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
             await FailsAsync(
                 () => WriteAsync(At("2026-03-10T11:11Z", 1, sensor: "new"), new Reading(new Instant(horizon.Micros - 1), "a", [1, 1]))));
         Assert.Equal(before.Count, (await RawAsync()).Count);
-        Assert.DoesNotContain("new", (await Store.ListSensorsAsync(Token)).Select(s => s.SensorId));
+        Assert.DoesNotContain("new", (await Store.SensorsAsync(Token)).Select(s => s.SensorId));
         Assert.Equal(1, (await WriteAsync(new Reading(horizon, "new", [1, 1]))).Written);
     }
 
@@ -132,7 +132,7 @@ public abstract class HistorySuite(IStoreFixture fixture) : StoreSuite(fixture)
         await WriteAsync(At("2026-01-05T10:00Z", 1, 2, "old"), At("2026-03-09T10:00Z", 4));
         await Store.RetainAsync(Token);
         Assert.Empty(await RawAsync("old"));
-        Assert.Equal(new SensorInfo("old", At("2026-01-05T10:00Z"), 1), (await Store.ListSensorsAsync(Token))[1]);
+        Assert.Equal(new SensorInfo("old", At("2026-01-05T10:00Z"), 1), (await Store.SensorsAsync(Token))[1]);
         HasValues((await Store.CurrentAsync("old", Token)).Values, 1, 2);
         await OpenAsync();
         HasValues((await Store.CurrentAsync("old", Token)).Values, 1, 2);

@@ -132,7 +132,7 @@ public abstract class MetricSuite(IStoreFixture fixture) : StoreSuite(fixture)
         Assert.Equal((2, 3), (result.Written, result.Refused));
         Assert.Equal([1, 3, 4], result.Refusals!.Select(r => r.Row));
         Assert.Equal("temperature humidity power", await ListAsync());
-        Assert.Equal(["a", "b"], (await Store.ListSensorsAsync(Token)).Select(s => s.SensorId));
+        Assert.Equal(["a", "b"], (await Store.SensorsAsync(Token)).Select(s => s.SensorId));
 
         await OpenAsync(Settings with { NewMetrics = NewMetrics.Refuse, MaxMetrics = 200 });
         Assert.Equal(1, (await WriteAsync("a", "2026-03-10T10:03Z", ("power", 7), ("co2", 1))).Refused);
@@ -231,7 +231,7 @@ public abstract class MetricSuite(IStoreFixture fixture) : StoreSuite(fixture)
             [6, 7, double.NaN],
             (await OfAsync("hourly", "a", false, "power")).Rows.Select(r => r.Values[0]));
         Assert.Equal([6, 7], (await OfAsync("monthly", "a", false, "power")).Rows.Select(r => r.Values[0]));
-        Assert.Equal([6, double.NaN, 7], (await Store.ReadFleetAsync(new FleetQuery("monthly", "power", TimeRange.All), Token))
+        Assert.Equal([6, double.NaN, 7], (await Store.FleetAsync(new FleetQuery("monthly", "power", TimeRange.All), Token))
             .SelectMany(p => new[] { p.Average ?? double.NaN, double.NaN }).Take(3));
         await VerifyIsCleanAsync();
     }
@@ -246,7 +246,7 @@ public abstract class MetricSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await RefreshAsync("hourly", Range("2026-03-08", "2026-03-09"));
         foreach (var fromRaw in (bool[])[false, true])
         {
-            var points = await Store.ReadFleetAsync(new FleetQuery("hourly", "power", TimeRange.All, fromRaw), Token);
+            var points = await Store.FleetAsync(new FleetQuery("hourly", "power", TimeRange.All, fromRaw), Token);
             Assert.Equal([(5, 3), (8, 1)], points.Select(p => (p.Average!.Value, p.ReadingCount)));
         }
     }

@@ -232,9 +232,9 @@ internal sealed class RandomSequence
     /// <summary>After each step every kind of read, of an aggregate and a sensor drawn anew; at the end of them all.</summary>
     private async Task CompareAsync(bool everything)
     {
-        var (range, sensors, aggregates) = (RandomRange(), await _expected.ListSensorsAsync(_token), _settings.Schema.Aggregates);
+        var (range, sensors, aggregates) = (RandomRange(), await _expected.SensorsAsync(_token), _settings.Schema.Aggregates);
         var sensor = sensors.Count == 0 ? "nobody" : Pick([.. sensors]).SensorId;
-        await BothAsync(async store => string.Join("; ", await store.ListSensorsAsync(_token)));
+        await BothAsync(async store => string.Join("; ", await store.SensorsAsync(_token)));
         await BothAsync(store => store.ReadRawHorizonAsync(_token));
         await BothAsync(async store => string.Join("; ", await store.ListMetricsAsync(_token)));
         await BothAsync(async store => string.Join(' ', (await store.ReadCurrentAsync(sensor, _token)).Metrics));
@@ -292,7 +292,7 @@ internal sealed class RandomSequence
 
     private async Task CompareFleetAsync(FleetQuery query)
     {
-        var (expected, actual) = (await _expected.ReadFleetAsync(query, _token), await _actual.ReadFleetAsync(query, _token));
+        var (expected, actual) = (await _expected.FleetAsync(query, _token), await _actual.FleetAsync(query, _token));
         Answers++;
         Assert.True(
             expected.Count == actual.Count

@@ -52,26 +52,64 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
     }
 
     [Fact]
-    public async Task Sensors_are_listed_in_ordinal_order_with_their_last_reading_and_count()
+    public async Task Sensors_are_listed_in_the_order_of_code_points_with_their_last_reading_and_count()
     {
         // By UTF-16 unit 🌡 comes before Ａ, by code point after it.
         await WriteAsync(new[] { "b", "a", "B", "ä", "Ａ", "🌡" }.Select((sensor, i) => At("2026-03-09T10:00Z", i, sensor: sensor)));
         await WriteAsync(At("2026-03-09T10:30Z", 1), At("2026-03-08T10:30Z", 1));
-        var sensors = await Store.ListSensorsAsync(Token);
-        Assert.Equal(["B", "a", "b", "ä", "🌡", "Ａ"], sensors.Select(s => s.SensorId));
+        var sensors = await Store.SensorsAsync(Token);
+        Assert.Equal(["B", "a", "b", "ä", "Ａ", "🌡"], sensors.Select(s => s.SensorId));
         Assert.Equal(new SensorInfo("a", At("2026-03-09T10:30Z"), 3), sensors[1]);
+    }
+
+    /// <summary>What was opened is answered, whatever is written meanwhile.</summary>
+    [Fact]
+    public async Task Sensors_and_the_fleet_are_read_from_one_snapshot()
+    {
+        await WriteAsync(Enumerable.Range(0, 300).Select(i => At("2026-03-09T10:00Z", i, sensor: $"s{i:000}")));
+        await WriteAsync(Enumerable.Range(0, 9000).Select(i => new Reading(At("2020-01-01Z") + TimeSpan.FromHours(i), "t", [i, i])));
+        await using var sensors = Store.ReadSensorsAsync(Token).GetAsyncEnumerator(Token);
+        await using var fleet = Store.ReadFleetAsync(new FleetQuery("hourly", "humidity", TimeRange.All), Token).GetAsyncEnumerator(Token);
+        Assert.True(await sensors.MoveNextAsync());
+        Assert.True(await fleet.MoveNextAsync());
+        await WriteAsync(At("2026-03-10T10:00Z", 1, 1, sensor: "zzz"), At("2026-03-09T10:30Z", 1, 1, sensor: "s299"));
+        var (count, points, last, lastPoint) = (1, 1, sensors.Current, fleet.Current);
+        for (; await sensors.MoveNextAsync(); last = sensors.Current)
+        {
+            Assert.True(SensorId.Order.Compare(last.SensorId, sensors.Current.SensorId) < 0);
+            count++;
+        }
+
+        for (; await fleet.MoveNextAsync(); lastPoint = fleet.Current)
+        {
+            Assert.True(lastPoint.Bucket < fleet.Current.Bucket);
+            points++;
+        }
+
+        Assert.Equal((301, new SensorInfo("t", At("2020-01-01Z") + TimeSpan.FromHours(8999), 9000)), (count, last));
+        Assert.Equal((9001, new FleetPoint(At("2026-03-09T10:00Z"), null, 300)), (points, lastPoint));
+    }
+
+    [Theory]
+    [InlineData(true), InlineData(false)]
+    public async Task What_cannot_be_asked_of_the_fleet_is_refused_at_its_first_point(bool metric)
+    {
+        var query = metric ? new FleetQuery("hourly", "pressure", TimeRange.All) : new FleetQuery("weekly", "humidity", TimeRange.All);
+        Assert.Equal(
+            metric ? StoreErrorKind.Invalid : StoreErrorKind.UnknownAggregate,
+            await FailsAsync(async () => await Store.FleetAsync(query, Token)));
     }
 
     [Fact]
     public async Task Total_readings_are_those_of_the_finest_aggregate_with_its_tail()
     {
         await WriteAsync(At("2026-03-08T10:00Z", 1), At("2026-03-09T10:00Z", null));
-        Assert.Equal(2, (await Store.ListSensorsAsync(Token)).Single().TotalReadings);
+        Assert.Equal(2, (await Store.SensorsAsync(Token)).Single().TotalReadings);
         await RefreshAllAsync();
         await WriteAsync(At("2026-03-08T10:30Z", 1), At("2026-03-10T10:30Z", 1));
-        Assert.Equal(3, (await Store.ListSensorsAsync(Token)).Single().TotalReadings);
+        Assert.Equal(3, (await Store.SensorsAsync(Token)).Single().TotalReadings);
         await RefreshAllAsync();
-        Assert.Equal(4, (await Store.ListSensorsAsync(Token)).Single().TotalReadings);
+        Assert.Equal(4, (await Store.SensorsAsync(Token)).Single().TotalReadings);
     }
 
     [Fact]

@@ -97,13 +97,22 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
 
     public Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken) => Locked(() => state.RawHorizon, cancellationToken);
 
-    public Task<IReadOnlyList<SensorInfo>> ListSensorsAsync(CancellationToken cancellationToken) => Locked<IReadOnlyList<SensorInfo>>(() =>
+    public IAsyncEnumerable<SensorInfo> ReadSensorsAsync(CancellationToken cancellationToken) => Stream(() =>
     {
         var totals = Rows(Schema.Finest, tail: true).GroupBy(r => r.SensorId)
             .ToDictionary(rows => rows.Key, rows => rows.Sum(r => r.ReadingCount));
-        return [.. state.Latest.Values.OrderBy(r => r.SensorId, StringComparer.Ordinal)
-            .Select(r => new SensorInfo(r.SensorId, r.Time, totals.GetValueOrDefault(r.SensorId)))];
+        return state.Latest.Values.OrderBy(r => r.SensorId, SensorId.Order)
+            .Select(r => new SensorInfo(r.SensorId, r.Time, totals.GetValueOrDefault(r.SensorId)));
     }, cancellationToken);
+
+    private async IAsyncEnumerable<T> Stream<T>(Func<IEnumerable<T>> read, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var item in await Locked(() => read().ToList(), cancellationToken))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return item;
+        }
+    }
 
     public Task<ReadingBatch> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken) => Locked(
         () => Batch(AnswerOf(Known(sensorId), null), [state.Latest[sensorId]]),
@@ -160,9 +169,7 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             () => ValueTask.CompletedTask);
     }, cancellationToken);
 
-    public Task<IReadOnlyList<FleetPoint>> ReadFleetAsync(
-        FleetQuery query,
-        CancellationToken cancellationToken) => Locked<IReadOnlyList<FleetPoint>>(() =>
+    public IAsyncEnumerable<FleetPoint> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken) => Stream(() =>
     {
         var aggregate = Schema.Aggregate(query.Aggregate);
         var metric = Schema.MetricIndex(query.Metric);
@@ -171,11 +178,11 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             throw StoreException.UnknownMetric(query.Metric, Schema);
         }
 
-        return [.. (query.FromRaw ? FromRaw(aggregate) : Rows(aggregate, settings.RealTime))
+        return (query.FromRaw ? FromRaw(aggregate) : Rows(aggregate, settings.RealTime))
             .Where(r => query.Range.Contains(r.Bucket)).GroupBy(r => r.Bucket).OrderBy(rows => rows.Key)
             .Select(rows => (rows.Key, Sum: rows.Select(r => r.Metrics[metric]).Aggregate((a, b) => a + b), Count: rows.Sum(
                 r => r.ReadingCount)))
-            .Select(point => new FleetPoint(point.Key, point.Sum.Count == 0 ? null : point.Sum.Average, point.Count))];
+            .Select(point => new FleetPoint(point.Key, point.Sum.Count == 0 ? null : point.Sum.Average, point.Count));
     }, cancellationToken);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -27,9 +27,9 @@ public abstract class SchemaSuite(IStoreFixture fixture) : StoreSuite(fixture)
         await WriteAsync(At("2026-02-08T10:30Z", 4));
         await Store.CompressAsync(null, Token);
         var (sensors, raw, hourly, monthly) = (await Store
-            .ListSensorsAsync(Token), await RawAsync(), await AnswerAsync("hourly"), await AnswerAsync("monthly"));
+            .SensorsAsync(Token), await RawAsync(), await AnswerAsync("hourly"), await AnswerAsync("monthly"));
         await OpenAsync();
-        Assert.Equal(sensors, await Store.ListSensorsAsync(Token));
+        Assert.Equal(sensors, await Store.SensorsAsync(Token));
         Assert.Equal(raw.Select(r => r.Time).Order(), (await RawAsync()).Select(r => r.Time).Order());
         Assert.Equal((hourly.Watermark, hourly.Pending), ((await AnswerAsync("hourly")).Watermark, (await AnswerAsync("hourly")).Pending));
         Assert.Null(Comparison.Difference(hourly, await AnswerAsync("hourly")));

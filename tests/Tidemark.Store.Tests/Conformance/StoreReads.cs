@@ -32,6 +32,13 @@ public static class StoreReads
     public static async Task<Reading> CurrentAsync(this ITelemetryStore store, string sensorId, CancellationToken cancellationToken)
         => (await store.ReadCurrentAsync(sensorId, cancellationToken))[0];
 
+    public static async Task<IReadOnlyList<SensorInfo>> SensorsAsync(this ITelemetryStore store, CancellationToken cancellationToken)
+        => await store.ReadSensorsAsync(cancellationToken).ToListAsync(cancellationToken);
+
+    public static async Task<IReadOnlyList<FleetPoint>> FleetAsync(
+        this ITelemetryStore store, FleetQuery query, CancellationToken cancellationToken)
+        => await store.ReadFleetAsync(query, cancellationToken).ToListAsync(cancellationToken);
+
     public static async Task<IReadOnlyList<Reading>> RawAsync(
         this ITelemetryStore store,
         string? sensorId,

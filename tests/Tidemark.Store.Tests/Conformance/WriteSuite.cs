@@ -17,7 +17,7 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
     public async Task An_empty_batch_changes_nothing()
     {
         Assert.Equal(default, await WriteAsync());
-        Assert.Empty(await Store.ListSensorsAsync(Token));
+        Assert.Empty(await Store.SensorsAsync(Token));
     }
 
     [Fact]
@@ -161,7 +161,7 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
         Assert.Equal(
             new WriteResult(0, 1, 1),
             await WriteAsync(At("2026-03-10T10:02Z", 5, sensor: "c"), At("2026-03-10T10:01Z", 9, sensor: "z")));
-        Assert.Equal(["c", "z"], (await Store.ListSensorsAsync(Token)).Select(s => s.SensorId));
+        Assert.Equal(["c", "z"], (await Store.SensorsAsync(Token)).Select(s => s.SensorId));
         await VerifyIsCleanAsync();
 
         await OpenAsync(Settings with { MaxSensors = 3 });
@@ -176,7 +176,7 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
         var results = await Task.WhenAll(Enumerable.Range(0, 10).Select(writer => Task.Run(
             () => WriteAsync(Enumerable.Range(0, 7).Select(i => At("2026-03-10T10:00Z", i, sensor: $"s{writer}-{i}"))), Token)));
         Assert.Equal((30, 40), (results.Sum(r => r.Written), results.Sum(r => r.Refused)));
-        Assert.Equal(30, (await Store.ListSensorsAsync(Token)).Count);
+        Assert.Equal(30, (await Store.SensorsAsync(Token)).Count);
     }
 
     [Theory]
@@ -200,7 +200,7 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
         Assert.Equal(1, Assert.Single(await RawAsync(sensor)).Values[0]);
         Assert.Equal(1, (await Store.CurrentAsync(sensor, Token)).Values[0]);
         Assert.Equal(sensor, Assert.Single((await AnswerAsync("daily", sensor)).Rows).SensorId);
-        Assert.Contains(sensor, (await Store.ListSensorsAsync(Token)).Select(s => s.SensorId));
+        Assert.Contains(sensor, (await Store.SensorsAsync(Token)).Select(s => s.SensorId));
     }
 
     [Fact]

@@ -66,7 +66,7 @@ public sealed class CrashTests : IDisposable
         Assert.Contains(writer.Id.ToString(CultureInfo.InvariantCulture), error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
         await using var store = await OpenAsync();
-        Assert.NotEmpty(await store.ListSensorsAsync(Token));
+        Assert.NotEmpty(await store.SensorsAsync(Token));
     }
 
     /// <summary>Lets a process write from a batch on and kills it at a random moment.</summary>

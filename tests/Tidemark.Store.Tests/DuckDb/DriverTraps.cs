@@ -31,7 +31,7 @@ public sealed class DriverTraps : IAsyncLifetime
         _store = await _fixture.OpenAsync(new StoreSettings(), Token);
         await Assert.ThrowsAsync<StoreException>(() => WriteAsync(Reading(1, 5), Reading(2, 5), Reading(1, 6, "new")));
         Assert.Equal(2, (await _store.RawAsync(null, TimeRange.All, Token)).Count);
-        Assert.Equal(["a"], (await _store.ListSensorsAsync(Token)).Select(s => s.SensorId));
+        Assert.Equal(["a"], (await _store.SensorsAsync(Token)).Select(s => s.SensorId));
         Assert.Equal(new WriteResult(1, 0, 0), await WriteAsync(Reading(1, 5)));
         await _fixture.OpenAsync(new StoreSettings(), Token).ContinueWith(opened => _store = opened.Result, Token);
         Assert.Equal(3, (await _store.RawAsync(null, TimeRange.All, Token)).Count);
@@ -106,7 +106,7 @@ public sealed class DriverTraps : IAsyncLifetime
         try
         {
             await using var store = await OpenAsync(other);
-            Assert.Empty(await store.ListSensorsAsync(Token));
+            Assert.Empty(await store.SensorsAsync(Token));
         }
         catch (StoreException e)
         {

@@ -36,7 +36,7 @@ public sealed class AppendOnlyTests : IAsyncLifetime
         Assert.Equal([1, 1, 2, 2, 3, 3], (await store.RawAsync("a", TimeRange.All, Token)).Select(r => r.Values[0]));
         await RefreshAsync(store);
         Assert.Equal(6, (await store.AnswerAsync("hourly", Token)).Rows.Single().ReadingCount);
-        Assert.Equal(6, (await store.ListSensorsAsync(Token)).Single().TotalReadings);
+        Assert.Equal(6, (await store.SensorsAsync(Token)).Single().TotalReadings);
         Assert.Equal(3, (await store.CurrentAsync("a", Token)).Values[0]);
         Assert.True((await store.ReadStatusAsync(Token)).AppendOnly);
     }
@@ -193,8 +193,8 @@ public sealed class AppendOnlyTests : IAsyncLifetime
                 Assert.Equal(sensor.Max(r => r.Time), (await store.CurrentAsync(sensor.Key, Token)).Time);
             }
 
-            Assert.Equal(sent.Count, (await store.ListSensorsAsync(Token)).Sum(s => s.TotalReadings));
-            var fleet = await store.ReadFleetAsync(new FleetQuery("daily", "temperature", TimeRange.All), Token);
+            Assert.Equal(sent.Count, (await store.SensorsAsync(Token)).Sum(s => s.TotalReadings));
+            var fleet = await store.FleetAsync(new FleetQuery("daily", "temperature", TimeRange.All), Token);
             Assert.Equal(
                 Naive(store.Schema.Aggregate("daily"), sent).Select(r => (r.Bucket, r.Count)),
                 fleet.Select(p => (p.Bucket, p.ReadingCount)));

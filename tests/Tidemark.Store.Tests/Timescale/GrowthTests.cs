@@ -39,7 +39,7 @@ public sealed class GrowthTests : IAsyncLifetime
         await WriteAsync(one, "a", Now - TimeSpan.FromDays(1), ("wind", 3));
         Assert.Equal(4, (await other.AnswerAsync("daily", Token, "a")).Columns.Count(c => c.StartsWith("avg_", StringComparison.Ordinal)));
         await WriteAsync(one, "c", Now - TimeSpan.FromDays(1), ("noise", 60));
-        Assert.Equal(60, (await other.ReadFleetAsync(new FleetQuery("hourly", "noise", TimeRange.All), Token))[^1].Average);
+        Assert.Equal(60, (await other.FleetAsync(new FleetQuery("hourly", "noise", TimeRange.All), Token))[^1].Average);
         Assert.Equal(6, (await other.AnswerAsync("hourly", Token)).Columns.Count(c => c.StartsWith("avg_", StringComparison.Ordinal)));
         Assert.Equal(6, other.Schema.Metrics.Count);
 

@@ -47,12 +47,12 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
 
         await store.WriteAsync(Batch((hour - TimeSpan.FromDays(3) + TimeSpan.FromMinutes(1), "a", 5)), Token);
         Assert.True((await AnswerAsync(store, "daily")).Pending);
-        Assert.Equal(5, (await store.ListSensorsAsync(Token)).Single().TotalReadings + 1);
+        Assert.Equal(5, (await store.SensorsAsync(Token)).Single().TotalReadings + 1);
         await RunJobsAsync();
         Assert.False((await AnswerAsync(store, "daily")).Pending);
         Assert.Equal(5, (await AnswerAsync(store, "hourly")).Rows.Sum(r => r.ReadingCount));
         Assert.Equal(5, (await AnswerAsync(store, "daily")).Rows.Sum(r => r.ReadingCount));
-        Assert.Equal(5, (await store.ListSensorsAsync(Token)).Single().TotalReadings);
+        Assert.Equal(5, (await store.SensorsAsync(Token)).Single().TotalReadings);
         Assert.Equal(0, (await store.VerifyAsync(null, null, Token)).DifferenceCount);
     }
 
@@ -125,7 +125,7 @@ public sealed class TimescaleStoreTests : IAsyncLifetime
         await ExecuteAsync("INSERT INTO sensor_data VALUES ('2026-03-01 10:30Z', 'a', 5), ('2026-03-04 10:30Z', 'by sql', 5)");
         await RefreshAsync(store);
         Assert.Equal([2, 1, 1], (await AnswerAsync(store, "hourly")).Rows.OrderBy(r => r.Bucket).Select(r => r.ReadingCount));
-        Assert.Equal(["a", "by sql"], (await store.ListSensorsAsync(Token)).Select(s => s.SensorId));
+        Assert.Equal(["a", "by sql"], (await store.SensorsAsync(Token)).Select(s => s.SensorId));
         Assert.Equal(5, (await store.CurrentAsync("by sql", Token)).Values[0]);
         Assert.Equal(0, (await store.VerifyAsync(null, null, Token)).DifferenceCount);
     }
