@@ -60,7 +60,10 @@ internal sealed class SortedRows
         return (_batches[b], row - _starts[b]);
     }
 
-    /// <summary>What becomes of each batch, one after the other, and the rows that must be written, in order.</summary>
+    /// <summary>
+    /// What becomes of each batch, one after the other, and the rows that must be written, in order. Rows of batches that merge are given
+    /// what they add to.
+    /// </summary>
     /// <param name="stored">
     /// The stored values of a run's reading, where there is one: of the batches' metrics, then of others, which a reading sets to null.
     /// </param>
@@ -76,6 +79,11 @@ internal sealed class SortedRows
             var current = -1;
             for (var i = Runs[r]; i < end; i++)
             {
+                if (_batches[0].Mode is WriteMode.Merge)
+                {
+                    AddTo(_rows[i], i == Runs[r] ? before : Values(_rows[i - 1]));
+                }
+
                 var batch = BatchOf(_rows[i]);
                 if (i + 1 < end && BatchOf(_rows[i + 1]) == batch)
                 {
@@ -94,6 +102,25 @@ internal sealed class SortedRows
         }
 
         return (results, changed);
+    }
+
+    private double[] Values(int row)
+    {
+        var (batch, place) = Locate(row);
+        return batch[place].Values;
+    }
+
+    /// <summary>Gives a row the values of what it has none of.</summary>
+    private void AddTo(int row, double[]? values)
+    {
+        var (batch, place) = Locate(row);
+        for (var m = 0; values is not null && m < batch.MetricCount; m++)
+        {
+            if (double.IsNaN(batch.Metric(m)[place]))
+            {
+                batch.Set(place, m, values[m]);
+            }
+        }
     }
 
     /// <summary>The same for a store that adds every row.</summary>

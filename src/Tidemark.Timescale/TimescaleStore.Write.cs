@@ -21,7 +21,7 @@ public sealed partial class TimescaleStore
     {
         /// <summary>Of a batch that fills a group alone: it is put in order while the one before it is being written.</summary>
         public Task<SortedRows>? Rows { get; }
-            = Batch.Count >= GroupReadings ? Task.Run(() => new SortedRows([Batch]), CancellationToken.None) : null;
+            = Batch.Count >= GroupReadings && Batch.Mode is WriteMode.Replace ? Task.Run(() => new SortedRows([Batch]), CancellationToken.None) : null;
 
         public TaskCompletionSource<WriteResult> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
@@ -130,7 +130,7 @@ public sealed partial class TimescaleStore
         while (readings < GroupReadings && _waiting.TryPeek(out var job))
         {
             var alone = job.Rows is not null || job.Batch.ImportId is not null || IsLate(job.Batch);
-            if (alone && group.Count > 0)
+            if (group.Count > 0 && (alone || job.Batch.Mode != group[0].Batch.Mode))
             {
                 break;
             }

@@ -86,6 +86,12 @@ public sealed partial class TimescaleStore
             }
         }
 
+        private const string AddedToLast = """
+            CASE WHEN excluded.time > l.time THEN excluded.metrics ELSE ARRAY(
+                SELECT coalesce(added, stored) FROM unnest(excluded.metrics, l.metrics) WITH ORDINALITY m (added, stored, place) ORDER BY place)
+            END
+            """;
+
         private NpgsqlBatchCommand NoteLatest(int[] rows)
         {
             var byPosition = Enumerable.Repeat("NULL", _metrics.Length == 0 ? 0 : 1 + _metrics.Max(m => m.Position)).ToArray();
@@ -97,7 +103,8 @@ public sealed partial class TimescaleStore
             var command = new NpgsqlBatchCommand($"""
                 INSERT INTO tidemark.sensors AS l (sensor_id, time, metrics)
                 SELECT s, t, ARRAY[{string.Join(", ", byPosition)}]::double precision[] FROM {Unnest}
-                ON CONFLICT (sensor_id) DO UPDATE SET time = excluded.time, metrics = excluded.metrics WHERE excluded.time >= l.time
+                ON CONFLICT (sensor_id) DO UPDATE SET time = excluded.time, metrics = {(IsMerge ? AddedToLast : "excluded.metrics")}
+                WHERE excluded.time >= l.time
                 """);
             command.Parameters.AddRange(Values(rows).ToArray());
             return command;

@@ -23,10 +23,11 @@ public sealed partial class TimescaleStore
             copy.End();
         }
 
-        /// <summary>Replaces a reading as a whole: where it had other metrics they become null.</summary>
+        /// <summary>Replaces a reading as a whole, where it had other metrics they become null; or adds to it.</summary>
         private Task UpsertAsync(NpgsqlConnection connection, List<int> rows, CancellationToken cancellationToken)
         {
-            var set = _metrics.Concat(_others).Select(m => Identifier.Quote(m.Name)).Select(m => $"{m} = excluded.{m}").ToList();
+            var set = _metrics.Concat(_others).Select(m => Identifier.Quote(m.Name))
+                .Select(m => IsMerge ? $"{m} = coalesce(excluded.{m}, d.{m})" : $"{m} = excluded.{m}").ToList();
             return InsertAsync(
                 connection,
                 rows,
@@ -42,7 +43,7 @@ public sealed partial class TimescaleStore
         {
             var values = TimescaleSql.AfterCommas(_metrics.Select((_, m) => $"nullif(m{m}, 'NaN')"));
             var sql = $"""
-                INSERT INTO {TimescaleSql.Raw} (time, sensor_id{Columns}) SELECT t, s{values} FROM {Unnest} {onConflict}
+                INSERT INTO {TimescaleSql.Raw} AS d (time, sensor_id{Columns}) SELECT t, s{values} FROM {Unnest} {onConflict}
                 """;
             foreach (var slice in rows.Chunk(RowsPerInsert))
             {

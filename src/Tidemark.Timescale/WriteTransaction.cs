@@ -44,6 +44,9 @@ public sealed partial class TimescaleStore
         private StoredMetric[] _metrics = [];
         private StoredMetric[] _others = [];
 
+        /// <summary>Whether readings add to those that are stored. They are given what is stored, in a copy that lasts for an attempt.</summary>
+        private bool IsMerge => batches[0].Mode is WriteMode.Merge && !store._options.AppendOnly;
+
         public async Task<WriteResult[]> RunAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
         {
             var results = await WriteAsync(connection, cancellationToken);
@@ -95,7 +98,7 @@ public sealed partial class TimescaleStore
 
         private async Task BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
         {
-            (_rows, _refused) = (sorted, []);
+            (_rows, _refused) = (IsMerge ? new SortedRows([.. batches.Select(b => b.Copy())]) : sorted, []);
             await using var batch = new NpgsqlBatch(connection);
             batch.BatchCommands.Add(new NpgsqlBatchCommand("BEGIN"));
             batch.BatchCommands.Add(new NpgsqlBatchCommand($"SELECT pg_advisory_xact_lock_shared({WriteFence})"));
@@ -138,6 +141,11 @@ public sealed partial class TimescaleStore
         private void FindMetrics(MetricCatalog catalog)
         {
             _metrics = [.. names.Select(name => catalog.Find(name) ?? throw new MetricGoneException())];
+            if (IsMerge)
+            {
+                return;
+            }
+
             var others = catalog.All.Where(m => m.Metric.IsConfigured).Select(m => m.Position).ToHashSet();
             foreach (var sent in _sent)
             {
