@@ -62,6 +62,16 @@ answers.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     (data, report) => new LargeAnswers(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(answers);
+var devices = new Command("devices", "Measures what devices write over HTTP, beside victoria-metrics where that is installed.")
+{
+    folder, markdown,
+};
+devices.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
+    new Report(Devices.Workload, $"Machine: {Machine.Describe()}.", "devices figures"),
+    arguments.GetValue(folder),
+    arguments.GetValue(markdown),
+    (data, report) => new Devices(data, report).RunAsync(cancellationToken)));
+root.Subcommands.Add(devices);
 var metrics = new Command("metrics", "Measures what a sensor with ten metrics costs in a store of 200, against one of ten.")
 {
     folder, markdown,

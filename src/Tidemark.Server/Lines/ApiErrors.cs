@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
-using Tidemark.Ingest.LineProtocol;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Lines;
@@ -14,7 +13,9 @@ internal sealed record LineFault(string OriginalLine, long LineNumber, string Er
 /// <summary>An error of versions 1 and 3.</summary>
 /// <param name="Error">One line.</param>
 /// <param name="Data">The lines that were refused: a list, or the first one alone where nothing is written because of it.</param>
-internal sealed record PlainError(string Error, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] object? Data = null);
+internal sealed record PlainError(
+    string Error,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] object? Data = null);
 
 /// <summary>An error of version 2.</summary>
 /// <param name="Code">The kind, in that API's words.</param>

@@ -2,7 +2,6 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Tidemark.Server.Hosting;
 using Tidemark.Server.Keys;
 using Tidemark.Server.Status;
 using Tidemark.Server.Wire;

@@ -23,8 +23,8 @@ internal static class LineEndpoints
     // Names of databases, buckets and organisations are taken and mean nothing: there is one store.
     private static readonly string[] Queries =
     [
-        "precision", SensorIds, BareMeasurements, "db", "rp", "consistency", "u", "p", "org", "orgID", "bucket", "bucketID", "accept_partial",
-        "no_sync",
+        "precision", SensorIds, BareMeasurements, "db", "rp", "consistency", "u", "p", "org", "orgID", "bucket", "bucketID",
+        "accept_partial", "no_sync",
     ];
 
     public static void MapLines(this IEndpointRouteBuilder app)
@@ -39,9 +39,9 @@ internal static class LineEndpoints
             HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
             => WriteAsync(context, version, store, options, clock, cancellationToken))
         .RequireScope(Scope.Write)
-        .Describe("Line protocol", $"Writes lines as version {(int)version + 1} of InfluxDB takes them", "204 when all lines are durable. A line "
-            + "that is refused is named in the answer, and the others are written. A reading adds to what is stored of its sensor and time, so "
-            + "sending again is safe.")
+        .Describe("Line protocol", $"Writes lines as version {(int)version + 1} of InfluxDB takes them", "204 when all lines are durable. "
+            + "A line that is refused is named in the answer, and the others are written. A reading adds to what is stored of its sensor "
+            + "and time, so sending again is safe.")
         .TakesLineProtocol()
         .TakesQuery(Queries);
 

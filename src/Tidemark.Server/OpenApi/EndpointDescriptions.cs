@@ -80,7 +80,10 @@ internal static class EndpointDescriptions
         .Transform((operation, _) => operation.RequestBody = new OpenApiRequestBody
         {
             Required = true,
-            Content = new Dictionary<string, OpenApiMediaType> { ["text/plain"] = new OpenApiMediaType { Schema = ApiSchemas.Text("Lines of line protocol.") } },
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                ["text/plain"] = new OpenApiMediaType { Schema = ApiSchemas.Text("Lines of line protocol.") },
+            },
         });
 
     /// <summary>Rows between two Tidemarks.</summary>

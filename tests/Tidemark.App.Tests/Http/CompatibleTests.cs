@@ -35,7 +35,8 @@ public sealed class CompatibleTests : IAsyncLifetime
     {
         (string Query, string? Header)[] ways =
         [
-            ("", $"Bearer {_write}"), ("", $"Token {_write}"), ("", $"token anybody:{_write}"), ("", $"Basic {Base64($"anybody:{_write}")}"),
+            ("", $"Bearer {_write}"), ("", $"Token {_write}"), ("", $"token anybody:{_write}"),
+            ("", $"Basic {Base64($"anybody:{_write}")}"),
             ($"?u=anybody&p={_write}", null),
         ];
         foreach (var (query, header) in ways)
@@ -146,7 +147,8 @@ public sealed class CompatibleTests : IAsyncLifetime
 
     [Theory]
     [InlineData("GET", "CREATE DATABASE \"plant\"", """{"results":[{"statement_id":0}]}""")]
-    [InlineData("POST", "create database plant with duration 3d; SHOW DATABASES ", """{"results":[{"statement_id":0},{"statement_id":1,*}]}""")]
+    [InlineData(
+        "POST", "create database plant with duration 3d; SHOW DATABASES ", """{"results":[{"statement_id":0},{"statement_id":1,*}]}""")]
     [InlineData("GET", "SHOW DATABASES", """{"results":[{"statement_id":0,*}]}""")]
     public async Task The_questions_of_version_1_before_it_writes_are_answered(string method, string query, string results)
     {
@@ -177,13 +179,17 @@ public sealed class CompatibleTests : IAsyncLifetime
     public async Task Another_question_is_400(string query, string error)
     {
         using var answer = await SendAsync(HttpMethod.Get, "/query" + query, $"Token {_write}");
-        Assert.Equal((HttpStatusCode.BadRequest, $"{{\"error\":\"{error}\"}}"), (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
+        Assert.Equal(
+            (HttpStatusCode.BadRequest, $"{{\"error\":\"{error}\"}}"),
+            (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
     }
 
     [Theory]
     [InlineData("/write", "{\"error\":\"GET is not allowed here, only POST\"}")]
     [InlineData("/api/v2/write", "{\"code\":\"method not allowed\",\"message\":\"GET is not allowed here, only POST\"}")]
-    [InlineData("/api/v2/buckets", "{\"code\":\"not found\",\"message\":\"there is nothing at /api/v2/buckets; GET / lists what there is\"}")]
+    [InlineData(
+        "/api/v2/buckets",
+        "{\"code\":\"not found\",\"message\":\"there is nothing at /api/v2/buckets; GET / lists what there is\"}")]
     public async Task What_is_not_there_is_answered_as_the_version_does(string path, string error)
     {
         await using var open = await RunningServer.StartAsync();

@@ -19,7 +19,8 @@ public sealed class OpenApiTests
         var described = read.Document!.Paths.SelectMany(p => p.Value.Operations!.Keys.Select(method => $"{method} {p.Key}"))
             .Order(StringComparer.Ordinal);
         var routes = ((IEndpointRouteBuilder)server.App).DataSources.SelectMany(s => s.Endpoints).OfType<RouteEndpoint>()
-            .Where(e => e.RoutePattern.RawText is { } pattern && (pattern is "/" or "/write" || pattern.StartsWith("/api/", StringComparison.Ordinal)))
+            .Where(e => e.RoutePattern.RawText is { } pattern
+                && (pattern is "/" or "/write" || pattern.StartsWith("/api/", StringComparison.Ordinal)))
             .SelectMany(
                 e => e.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => $"{method} {e.RoutePattern.RawText}"))
             .Order(StringComparer.Ordinal);

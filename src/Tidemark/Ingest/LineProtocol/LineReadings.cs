@@ -83,7 +83,8 @@ public sealed class LineReadings(
     /// <param name="mostValues">Stops with so many values, those that are missing counted too.</param>
     public void Read(ref ReadOnlySpan<byte> text, bool isFinal, int mostReadings = int.MaxValue, long mostValues = long.MaxValue)
     {
-        while (_rows.Count < mostReadings && (long)_rows.Count * _rows.Metrics.Count < mostValues && _parser.TryRead(ref text, isFinal, out var line))
+        while (_rows.Count < mostReadings && (long)_rows.Count * _rows.Metrics.Count < mostValues
+            && _parser.TryRead(ref text, isFinal, out var line))
         {
             if ((line.Error ?? TryAdd(line)) is { } error && Refused++ < MostErrors)
             {
