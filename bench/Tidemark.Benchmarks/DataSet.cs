@@ -53,9 +53,13 @@ internal sealed class DataSet(Plan plan)
     public static SensorSimulator Simulator() => new(Defaults.Schema, Seed);
 
     /// <summary>Opens a store as the server does, and creates it when it isn't there.</summary>
-    public static async Task<ITelemetryStore> OpenAsync(string folder, CancellationToken cancellationToken)
+    public static async Task<ITelemetryStore> OpenAsync(
+        string folder,
+        CancellationToken cancellationToken,
+        int maxMetrics = TidemarkOptions.DefaultMaxMetrics)
     {
-        var store = await DuckDbStore.OpenAsync(new DuckDbOptions { Folder = folder, Schema = Schema }, cancellationToken);
+        var options = new DuckDbOptions { Folder = folder, Schema = Schema, MaxMetrics = maxMetrics };
+        var store = await DuckDbStore.OpenAsync(options, cancellationToken);
         await store.InitializeAsync(cancellationToken);
         return store;
     }

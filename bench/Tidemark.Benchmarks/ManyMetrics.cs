@@ -1,30 +1,32 @@
 using System.Diagnostics;
-using Tidemark.DuckDb;
+using System.Globalization;
 
 namespace Tidemark.Benchmarks;
 
 /// <summary>
-/// What a sensor with ten metrics costs in a store of 200 metrics, against one of ten: sensors in groups of their own metrics, and all with
-/// the same.
+/// What a sensor with ten metrics costs in a store of many, against one of ten: sensors that each have their own, and all with the same.
 /// </summary>
-internal sealed class ManyMetrics(string folder, Report report)
+/// <param name="sensors">How many.</param>
+/// <param name="open">Opens a new store that may have so many metrics.</param>
+/// <param name="report">Where figures go.</param>
+internal sealed class ManyMetrics(int sensors, Func<int, CancellationToken, Task<ITelemetryStore>> open, Report report)
 {
-    public const string Workload
-        = "Data set: 20 sensors × 10 days × 60 s with ten metrics each that came with readings, of ten in all or of 200.";
-
-    private const int Sensors = 20;
     private const int Days = 10;
     private const int OfEach = 10;
     private const double Most = 1.5;
 
     private static readonly Instant End = BucketWidth.Fixed(TimeSpan.FromHours(1)).Floor(Instant.From(DateTimeOffset.UtcNow));
 
+    public static string Workload(int sensors)
+        => $"Data set: {sensors} sensors × 10 days × 60 s with ten metrics each that came with readings, of ten in all or of "
+            + $"{sensors * OfEach}.";
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var many = await MeasureAsync(groups: Sensors, cancellationToken);
+        var many = await MeasureAsync(groups: sensors, cancellationToken);
         var few = await MeasureAsync(groups: 1, cancellationToken);
         report.Add([.. few.Zip(many, (a, b) => Figure.Below(
-            $"{a.Name}, 200 metrics against 10",
+            $"{a.Name}, {sensors * OfEach} metrics against 10",
             b.Millis / a.Millis,
             Most,
             "×",
@@ -35,23 +37,16 @@ internal sealed class ManyMetrics(string folder, Report report)
     {
         Report.Note($"metrics: {groups * OfEach} in all");
         var figures = new List<(string, double)>();
-        await using var store = await DuckDbStore.OpenAsync(
-            new DuckDbOptions
-            {
-                Folder = Path.Combine(folder, $"metrics-{groups}"),
-                Schema = DataSet.Schema,
-                MaxMetrics = DataSet.Schema.Metrics.Count + (Sensors * OfEach),
-            },
-            cancellationToken);
-        await store.InitializeAsync(cancellationToken);
+        await using var store = await open(DataSet.Schema.Metrics.Count + (sensors * OfEach), cancellationToken);
         var watch = Stopwatch.StartNew();
-        for (var sensor = 0; sensor < Sensors; sensor++)
+        for (var sensor = 0; sensor < sensors; sensor++)
         {
             var batch = Batch(groups, sensor, End - TimeSpan.FromDays(Days), Days * 1440, TimeSpan.FromMinutes(1));
             await store.WriteAsync(batch, cancellationToken);
         }
 
-        figures.Add(("load of 288,000 readings", watch.Elapsed.TotalMilliseconds));
+        var load = string.Create(CultureInfo.InvariantCulture, $"load of {sensors * Days * 1440:N0} readings");
+        figures.Add((load, watch.Elapsed.TotalMilliseconds));
         watch.Restart();
         await DataSet.RefreshAllAsync(store, cancellationToken);
         figures.Add(("refresh of all of them", watch.Elapsed.TotalMilliseconds));
@@ -63,15 +58,15 @@ internal sealed class ManyMetrics(string folder, Report report)
             => figures.Add((name, (await Samples.MeasureAsync(count / 4, count, call, cancellationToken)).Median));
 
         await AddAsync("write of one reading", 200, i => store.WriteAsync(
-            Batch(groups, i % Sensors, End + TimeSpan.FromMilliseconds(1 + i), 1, TimeSpan.Zero),
+            Batch(groups, i % sensors, End + TimeSpan.FromMilliseconds(1 + i), 1, TimeSpan.Zero),
             cancellationToken));
         await AddAsync("write of 1,000 readings", 20, i => store.WriteAsync(
-            Batch(groups, i % Sensors, End + TimeSpan.FromSeconds(1 + i), 1000, TimeSpan.FromMicroseconds(10)),
+            Batch(groups, i % sensors, End + TimeSpan.FromSeconds(1 + i), 1000, TimeSpan.FromMicroseconds(10)),
             cancellationToken));
         await AddAsync("late reading and refresh", 60, async i =>
         {
             var time = End - TimeSpan.FromHours(30 + (2 * i)) + TimeSpan.FromMilliseconds(1 + i);
-            await store.WriteAsync(Batch(groups, i % Sensors, time, 1, TimeSpan.Zero), cancellationToken);
+            await store.WriteAsync(Batch(groups, i % sensors, time, 1, TimeSpan.Zero), cancellationToken);
             await store.RefreshAsync("monthly", null, null, cancellationToken);
         });
         await AddAsync("week of hours", 400, i => ReadAsync("hourly", i, 7));
@@ -95,9 +90,9 @@ internal sealed class ManyMetrics(string folder, Report report)
         }
     }
 
-    private static string Id(int sensor) => $"sensor-{sensor % Sensors}";
+    private string Id(int sensor) => $"sensor-{sensor % sensors}";
 
-    private static ReadingBatch Batch(int groups, int sensor, Instant from, int count, TimeSpan step)
+    private ReadingBatch Batch(int groups, int sensor, Instant from, int count, TimeSpan step)
     {
         var first = sensor % groups * OfEach;
         var batch = new ReadingBatch([.. Enumerable.Range(first, OfEach).Select(m => $"m{m}")], count);

@@ -3,6 +3,8 @@ using System.Globalization;
 using Tidemark.Benchmarks;
 using Tidemark.Benchmarks.Timescale;
 
+const int ManySensors = 20;
+
 var sensors = new Option<int>("--sensors") { Description = "Sensors of the data set. Default 1000.", DefaultValueFactory = _ => 1000 };
 var days = new Option<int>("--days")
 {
@@ -47,8 +49,7 @@ var server = new Option<string?>("--server")
 timescale.Options.Add(server);
 timescale.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(arguments.GetValue(sensors), arguments.GetValue(days), arguments.GetValue(only) ?? [], null, arguments.GetValue(markdown)),
-    arguments.GetValue(server) ?? Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE")
-        ?? throw new InvalidOperationException("name a server by --server or TIDEMARK_TEST_TIMESCALE"),
+    Server(arguments),
     cancellationToken));
 root.Subcommands.Add(timescale);
 var answers = new Command("answers", "Measures what answers of a million rows cost a server and its other clients.")
@@ -61,16 +62,47 @@ answers.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     (data, report) => new LargeAnswers(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(answers);
+var devices = new Command("devices", "Measures what devices write over HTTP, beside victoria-metrics where that is installed.")
+{
+    folder, markdown,
+};
+devices.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
+    new Report(Devices.Workload, $"Machine: {Machine.Describe()}.", "devices figures"),
+    arguments.GetValue(folder),
+    arguments.GetValue(markdown),
+    (data, report) => new Devices(data, report).RunAsync(cancellationToken)));
+root.Subcommands.Add(devices);
 var metrics = new Command("metrics", "Measures what a sensor with ten metrics costs in a store of 200, against one of ten.")
 {
     folder, markdown,
 };
 metrics.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
-    new Report(ManyMetrics.Workload, $"Machine: {Machine.Describe()}.", "metrics figures"),
+    new Report(ManyMetrics.Workload(ManySensors), $"Machine: {Machine.Describe()}.", "metrics figures"),
     arguments.GetValue(folder),
     arguments.GetValue(markdown),
-    (data, report) => new ManyMetrics(data, report).RunAsync(cancellationToken)));
+    (data, report) => new ManyMetrics(
+        ManySensors,
+        (most, token) => DataSet.OpenAsync(Path.Combine(data, $"metrics-{Guid.NewGuid()}"), token, most),
+        report).RunAsync(cancellationToken)));
 root.Subcommands.Add(metrics);
+var growth = new Command("metrics", "Measures how metrics come to a store of a million hourly rows, and what a sensor with ten metrics "
+    + "costs beside many others.")
+{
+    server, markdown,
+};
+growth.SetAction(async (arguments, cancellationToken) =>
+{
+    var on = Server(arguments);
+    await MeasureAsync(
+        new Report(
+            Growth.Workload,
+            $"Machine: {Machine.Describe()}, {await Machine.DescribeAsync(on, cancellationToken)}.",
+            "timescale metrics figures"),
+        null,
+        arguments.GetValue(markdown),
+        (_, report) => new Growth(on, report).RunAsync(cancellationToken));
+});
+timescale.Subcommands.Add(growth);
 var parse = new Command("parse", "Measures how fast one thread makes readings of line protocol.") { markdown };
 parse.SetAction((arguments, _) => MeasureAsync(
     new Report(LineParsing.Workload, $"Machine: {Machine.Describe()}.", "parse figures"),
@@ -92,6 +124,9 @@ root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     null,
     cancellationToken));
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(60) });
+
+string Server(ParseResult arguments) => arguments.GetValue(server) ?? Environment.GetEnvironmentVariable("TIDEMARK_TEST_TIMESCALE")
+    ?? throw new InvalidOperationException("name a server by --server or TIDEMARK_TEST_TIMESCALE");
 
 static async Task<int> RunAsync(Plan plan, string? server, CancellationToken cancellationToken)
 {

@@ -175,9 +175,22 @@ public sealed partial class TimescaleStore
     /// <summary>Adds those that are not there, some in each transaction; what another process leaves no place for is left out.</summary>
     private async Task AddAsync(IReadOnlyList<string> names, CancellationToken cancellationToken)
     {
-        while (names.Any(name => _catalog.Metrics.Find(name) is null)
-            && await _database.ChangeAsync(connection => AddSomeAsync(connection, names, cancellationToken), cancellationToken))
+        if (names.All(name => _catalog.Metrics.Find(name) is not null))
         {
+            return;
+        }
+
+        // A refresh would find its aggregate gone.
+        await (_addColumns ? Task.CompletedTask : _maintenance.WaitAsync(cancellationToken));
+        try
+        {
+            while (await _database.ChangeAsync(connection => AddSomeAsync(connection, names, cancellationToken), cancellationToken))
+            {
+            }
+        }
+        finally
+        {
+            _ = _addColumns ? 0 : _maintenance.Release();
         }
     }
 

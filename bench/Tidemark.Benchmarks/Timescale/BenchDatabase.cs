@@ -36,7 +36,13 @@ internal sealed class BenchDatabase : IAsyncDisposable
         return database;
     }
 
-    public async Task<ITelemetryStore> OpenStoreAsync(CancellationToken cancellationToken, bool appendOnly = false)
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="appendOnly">Whether it has no key.</param>
+    /// <param name="addColumns">Whether aggregates gain columns; else they are made anew, as on servers before 2.28.</param>
+    public async Task<ITelemetryStore> OpenStoreAsync(
+        CancellationToken cancellationToken,
+        bool appendOnly = false,
+        bool addColumns = true)
     {
         var store = await TimescaleStore.OpenAsync(
             new TimescaleOptions
@@ -44,7 +50,8 @@ internal sealed class BenchDatabase : IAsyncDisposable
                 Connection = Connection,
                 Schema = DataSet.Schema,
                 Maintenance = MaintenanceOwner.External,
-                AppendOnly = appendOnly
+                AppendOnly = appendOnly,
+                AddColumns = addColumns,
             }, cancellationToken);
         await store.InitializeAsync(cancellationToken);
         return store;

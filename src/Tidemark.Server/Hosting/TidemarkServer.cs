@@ -12,6 +12,7 @@ using Tidemark.Configuration;
 using Tidemark.Server.Admin;
 using Tidemark.Server.Aggregates;
 using Tidemark.Server.Keys;
+using Tidemark.Server.Lines;
 using Tidemark.Server.Metrics;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Readings;
@@ -90,6 +91,8 @@ public static class TidemarkServer
         app.MapAggregates();
         app.MapFleet();
         app.MapIngest();
+        app.MapLines();
+        app.MapCompatible();
         app.MapPerformance();
         app.MapStatus();
         app.MapAdmin();

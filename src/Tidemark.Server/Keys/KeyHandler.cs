@@ -9,7 +9,6 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Microsoft.Net.Http.Headers;
 using Tidemark.Configuration;
 using Tidemark.Server.Wire;
 
@@ -85,13 +84,11 @@ internal sealed partial class Gate(TidemarkOptions options, ILogger<Gate> logger
     public void Dispose() => _wrongKeys.Dispose();
 }
 
-/// <summary>Asks for a key in <c>Authorization: Bearer KEY</c>, where the server is guarded.</summary>
+/// <summary>Asks for a key, where the server is guarded.</summary>
 internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, Gate gate)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "Bearer";
-
-    private const string Bearer = SchemeName + " ";
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authenticate());
 
@@ -128,13 +125,11 @@ internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> op
             return Success("anybody", [Scope.Admin]);
         }
 
-        var header = Request.Headers[HeaderNames.Authorization].ToString();
-        if (!header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        if (SentKey.Find(Request) is not { } token)
         {
             return AuthenticateResult.NoResult();
         }
 
-        var token = header[Bearer.Length..].Trim();
         if (gate.Keys.Find(token) is { } key)
         {
             return Success(key.Name, key.Scopes);

@@ -74,6 +74,18 @@ internal static class EndpointDescriptions
             },
         });
 
+    /// <summary>Lines of line protocol, which clients of InfluxDB send under any content type.</summary>
+    public static RouteHandlerBuilder TakesLineProtocol(this RouteHandlerBuilder endpoint) => endpoint
+        .Produces(StatusCodes.Status204NoContent)
+        .Transform((operation, _) => operation.RequestBody = new OpenApiRequestBody
+        {
+            Required = true,
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                ["text/plain"] = new OpenApiMediaType { Schema = ApiSchemas.Text("Lines of line protocol.") },
+            },
+        });
+
     /// <summary>Rows between two Tidemarks.</summary>
     public static RouteHandlerBuilder TakesLines(this RouteHandlerBuilder endpoint) => endpoint
         .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status413PayloadTooLarge, StatusCodes.Status415UnsupportedMediaType)

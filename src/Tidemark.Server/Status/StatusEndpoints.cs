@@ -32,6 +32,11 @@ public sealed record IndexAnswer(string Service, string Version, IReadOnlyList<s
 internal static class StatusEndpoints
 {
     private const string Service = "tidemark";
+
+    /// <summary>The program's.</summary>
+    public static readonly string Version
+        = typeof(StatusEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
     private const string StandsIn = ", the server does its work";
 
     // A store that takes longer is not one that answers.
@@ -58,7 +63,7 @@ internal static class StatusEndpoints
 
     private static IndexAnswer Index(ITelemetryStore store) => new(
         Service,
-        typeof(StatusEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0],
+        Version,
         [
             "/docs", "/openapi/v1.json", "/api/health", "/api/status", "/api/sensors", "/api/sensors/{id}/current",
             "/api/sensors/{id}/raw?period=1d",
@@ -83,12 +88,28 @@ internal static class StatusEndpoints
         catch (Exception e) when (e is StoreException or TimeoutException)
         {
             context.Response.Headers.RetryAfter = "5";
-            var error = e is TimeoutException ? $"the store gave no answer in {HealthTimeout.TotalSeconds} s" : e.Message;
             return Results.Json(
-                new HealthAnswer("unhealthy", Service, now, Error: error),
+                new HealthAnswer("unhealthy", Service, now, Error: Fault(e)),
                 statusCode: StatusCodes.Status503ServiceUnavailable);
         }
     }
+
+    /// <returns>Null when the store answers, else why it doesn't.</returns>
+    public static async Task<string?> FindFaultAsync(ITelemetryStore store, Instant now, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AskAsync(store, now, cancellationToken).WaitAsync(HealthTimeout, cancellationToken);
+            return null;
+        }
+        catch (Exception e) when (e is StoreException or TimeoutException)
+        {
+            return Fault(e);
+        }
+    }
+
+    private static string Fault(Exception error)
+        => error is TimeoutException ? $"the store gave no answer in {HealthTimeout.TotalSeconds} s" : error.Message;
 
     /// <returns>The store's jobs, and which aggregates are materialised beyond now.</returns>
     private static async Task<(IReadOnlyList<JobStatus> Jobs, IReadOnlyList<string> Ahead)> AskAsync(

@@ -1,10 +1,11 @@
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
+using Tidemark.Server.Lines;
 
 namespace Tidemark.Server.Wire;
 
-/// <summary>Why a request failed, as problem details (RFC 9457).</summary>
+/// <summary>Why a request failed, as problem details (RFC 9457); clients of InfluxDB get it in the words of their API.</summary>
 /// <param name="Type">Always <c>about:blank</c>: the status says the kind.</param>
 /// <param name="Title">The status in words.</param>
 /// <param name="Status">The HTTP status.</param>
@@ -47,6 +48,8 @@ public sealed record Problem(
             response.Headers.RetryAfter = RetryAfterSeconds;
         }
 
-        return response.WriteAsJsonAsync(this, WireJson.Options, ContentType, response.HttpContext.RequestAborted);
+        return ApiVersions.Of(response.HttpContext.Request.Path) is { } version
+            ? ApiErrors.WriteAsync(response, version, Status, Error)
+            : response.WriteAsJsonAsync(this, WireJson.Options, ContentType, response.HttpContext.RequestAborted);
     }
 }

@@ -1,5 +1,6 @@
 using Cronos;
 using Microsoft.Extensions.Configuration;
+using Tidemark.Ingest.LineProtocol;
 
 namespace Tidemark.Configuration;
 
@@ -85,6 +86,7 @@ public sealed partial class OptionsLoader
             MaxSensors = Whole("max_sensors", TidemarkOptions.DefaultMaxSensors),
             NewMetrics = BindNewMetrics(),
             MaxMetrics = Whole("max_metrics", TidemarkOptions.DefaultMaxMetrics),
+            LineNaming = BindLineNaming(),
             RealTime = Boolean("real_time", true),
             Key = Text("key"),
             Maintenance = BindMaintenance(store),
@@ -175,6 +177,14 @@ public sealed partial class OptionsLoader
                 _errors.Add($"new_metrics: '{text}' is not add or refuse");
                 return NewMetrics.Add;
         }
+    }
+
+    private LineNaming BindLineNaming()
+    {
+        var errors = new List<string>();
+        var naming = LineNaming.Default.With(Text("line_protocol:sensor_ids"), Text("line_protocol:bare_measurements"), errors);
+        _errors.AddRange(errors.Select(e => $"line_protocol:sensor_ids: {e}"));
+        return naming;
     }
 
     private TimeUnit? BindTimeUnit()
@@ -297,6 +307,7 @@ public sealed partial class OptionsLoader
         "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "oldest_time", "time_unit", "max_sensors",
         "new_metrics",
         "max_metrics",
+        "line_protocol", "line_protocol:sensor_ids", "line_protocol:bare_measurements",
         "real_time",
         "maintenance", "append_only", "keep_aggregates_as",
         "schedule", "schedule:refresh", "schedule:compress", "schedule:retain",

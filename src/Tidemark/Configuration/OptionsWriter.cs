@@ -36,6 +36,11 @@ public static class OptionsWriter
         ["max_sensors"] = options.MaxSensors,
         ["new_metrics"] = options.NewMetrics.ToString().ToLowerInvariant(),
         ["max_metrics"] = options.MaxMetrics,
+        ["line_protocol"] = new JsonObject
+        {
+            ["sensor_ids"] = string.Join(';', options.LineNaming.SensorIds),
+            ["bare_measurements"] = string.Join(';', options.LineNaming.BareMeasurements),
+        },
         ["real_time"] = options.RealTime,
         ["append_only"] = options.AppendOnly,
         ["maintenance"] = options.Maintenance.ToString().ToLowerInvariant(),

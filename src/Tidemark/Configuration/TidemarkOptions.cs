@@ -1,4 +1,5 @@
 using System.Net;
+using Tidemark.Ingest.LineProtocol;
 
 namespace Tidemark.Configuration;
 
@@ -43,6 +44,9 @@ public sealed record TidemarkOptions
 
     /// <summary>How many metrics the store may have. Default 200.</summary>
     public int MaxMetrics { get; init; } = DefaultMaxMetrics;
+
+    /// <summary>How lines of line protocol name sensors and metrics.</summary>
+    public LineNaming LineNaming { get; init; } = LineNaming.Default;
 
     /// <summary>Whether aggregate answers add the tail that is not materialised yet. Default true.</summary>
     public bool RealTime { get; init; } = true;

@@ -35,6 +35,25 @@ public sealed class ReadingValidator(
             _lastValidId = sensorId;
         }
 
+        if (CheckTime(time) is { } wrong)
+        {
+            return wrong;
+        }
+
+        for (var m = 0; m < values.Length; m++)
+        {
+            if (CheckValue(_metrics[m], values[m]) is { } error)
+            {
+                return error;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The part of <see cref="Check"/> that looks at the time.</summary>
+    public string? CheckTime(Instant time)
+    {
         var latest = Instant.From(clock.GetUtcNow()) + maxSkew;
         if (time > latest)
         {
@@ -47,29 +66,20 @@ public sealed class ReadingValidator(
                 + $"{(time.ToDateTime().Year == 1 ? "it looks like a time that was never set" : "check the clock, or set it earlier")}";
         }
 
-        if (time < rawHorizon)
-        {
-            return $"time {time} is older than retention, which reaches back to {rawHorizon}";
-        }
-
-        for (var m = 0; m < values.Length; m++)
-        {
-            var metric = _metrics[m];
-            if (double.IsInfinity(values[m]))
-            {
-                return $"{metric.Name} is infinite";
-            }
-
-            if (values[m] < metric.Minimum || values[m] > metric.Maximum)
-            {
-                return string.Create(
-                    System.Globalization.CultureInfo.InvariantCulture,
-                    $"{metric.Name} {values[m]} is outside {metric.Minimum} to {metric.Maximum}");
-            }
-        }
-
-        return null;
+        return time < rawHorizon ? $"time {time} is older than retention, which reaches back to {rawHorizon}" : null;
     }
+
+    /// <summary>The part of <see cref="Check"/> that looks at one value.</summary>
+    public static string? CheckValue(Metric metric, double value)
+        => double.IsInfinity(value) ? $"{metric.Name} is infinite"
+            : value < metric.Minimum || value > metric.Maximum
+                ? string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    $"{metric.Name} {value} is outside {metric.Minimum} to {metric.Maximum}")
+            : null;
+
+    /// <summary>The schema's metric of that name, or what one without a definition is.</summary>
+    public Metric Find(string name) => Find(schema, name);
 
     /// <summary>Says that the readings to come have one more value.</summary>
     public void AddMetric(string name) => _metrics.Add(Find(schema, name));

@@ -27,9 +27,12 @@ internal sealed class LineSeries(int id, LineSensor sensor, LineMeasurement meas
 }
 
 /// <summary>A metric of the readings, and where it was seen last.</summary>
-internal sealed class LineMetric(string name)
+internal sealed class LineMetric(string name, Metric definition)
 {
     public string Name { get; } = name;
+
+    /// <summary>Says which values it may have.</summary>
+    public Metric Definition { get; } = definition;
 
     /// <summary>Its place among the metrics; −1 before a reading has it.</summary>
     public int Index { get; set; } = -1;
@@ -70,7 +73,10 @@ internal sealed class LineMeasurement(string name)
 }
 
 /// <summary>What the series and fields of lines are called as readings. Each is worked out once and then found by its bytes.</summary>
-internal sealed class LineNames(LineNaming naming)
+/// <param name="naming">How.</param>
+/// <param name="validator">Knows the metrics' bounds; null when there are none.</param>
+/// <param name="admitted">The metrics that there may be; null for all.</param>
+internal sealed class LineNames(LineNaming naming, ReadingValidator? validator, IncomingMetrics? admitted)
 {
     // What one name takes is many times what it takes in a line, so their number has a bound.
     private const int MostSeries = 100_000;
@@ -80,7 +86,7 @@ internal sealed class LineNames(LineNaming naming)
         = $"there are more than {MostSeries} series or {MostFields} measurements and fields: send them in several requests";
 
     private static readonly LineSeries OneTooMany = new(-1, new LineSensor(""), new LineMeasurement(""), TooMany);
-    private static readonly MeasurementField OneFieldTooMany = new(-1, [], "", new LineMetric(""), TooMany);
+    private static readonly MeasurementField OneFieldTooMany = new(-1, [], "", new LineMetric("", Metric.Found("")), TooMany);
 
     private readonly Utf8Table<LineSeries> _series = new();
     private readonly Utf8Table<LineMeasurement> _measurements = new();
@@ -172,9 +178,10 @@ internal sealed class LineNames(LineNaming naming)
 
         _fields++;
         var error = naming.MakeMetric(measurement.Name, Encoding.UTF8.GetString(key), out var name);
+        error ??= admitted is null || admitted.Find(name) >= 0 ? null : admitted.Add(name, out _);
         if (!_metrics.TryGetValue(name, out var metric))
         {
-            _metrics.Add(name, metric = new LineMetric(name));
+            _metrics.Add(name, metric = new LineMetric(name, validator?.Find(name) ?? Metric.Found(name)));
         }
 
         return measurement.Fields.Add(key, new MeasurementField(_ids++, key.ToArray(), measurement.Name, metric, error));

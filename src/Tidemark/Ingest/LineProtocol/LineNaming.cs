@@ -14,6 +14,33 @@ public sealed record LineNaming(IReadOnlyList<SensorIdSource> SensorIds, IReadOn
         [.. DefaultSensorIds.Select(SensorIdSource.Tag)],
         [TelemetrySchema.RawTable]);
 
+    /// <summary>The same but for what is said otherwise.</summary>
+    /// <param name="sensorIds">Tags and templates with <c>;</c> between them, or nothing for what there is.</param>
+    /// <param name="bareMeasurements">Likewise measurements.</param>
+    /// <param name="errors">Gets what is wrong.</param>
+    public LineNaming With(string? sensorIds, string? bareMeasurements, ICollection<string> errors)
+    {
+        var sources = new List<SensorIdSource>();
+        foreach (var text in Split(sensorIds))
+        {
+            if (SensorIdSource.TryParse(text, out var source))
+            {
+                sources.Add(source!);
+            }
+            else
+            {
+                errors.Add($"'{Sent.Shorten(text)}' is not a tag, or a template such as {{site}}/{{device}}; several with ;");
+            }
+        }
+
+        return new LineNaming(
+            sensorIds is null ? SensorIds : sources,
+            bareMeasurements is null ? BareMeasurements : Split(bareMeasurements));
+    }
+
+    private static string[] Split(string? list)
+        => (list ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
     /// <returns>Null, or what is wrong with the id that the line's tags make.</returns>
     internal string? MakeSensorId(in Line line, out string id)
     {

@@ -2,7 +2,7 @@ namespace Tidemark.Ingest.LineProtocol;
 
 /// <summary>What the times of lines count since 1970.</summary>
 /// <param name="Name">As version 2 of InfluxDB's API says it.</param>
-/// <param name="Nanos">How many nanoseconds one is.</param>
+/// <param name="Nanos">How many nanoseconds one is; 0 when the size of each number tells.</param>
 public sealed record LinePrecision(string Name, long Nanos)
 {
     public const string Form = "ns, us, ms, s, m or h";
@@ -14,24 +14,33 @@ public sealed record LinePrecision(string Name, long Nanos)
 
     public static readonly LinePrecision Seconds = new("s", 1_000_000_000);
 
+    /// <summary>Seconds, milliseconds, microseconds or nanoseconds, whichever give a time before 2128; as version 3 guesses.</summary>
+    public static readonly LinePrecision Auto = new("auto", 0);
+
+    private static readonly LinePrecision Microseconds = new("us", 1_000);
+
+    private static readonly LinePrecision Milliseconds = new("ms", 1_000_000);
+
     private static readonly LinePrecision[] All =
     [
         Nanoseconds,
-        new("us", 1_000),
-        new("ms", 1_000_000),
+        Microseconds,
+        Milliseconds,
         Seconds,
         new("m", 60 * 1_000_000_000L),
         new("h", 3_600 * 1_000_000_000L),
     ];
 
-    /// <param name="name">One of <see cref="Form"/>, or <c>n</c> and <c>u</c> as version 1 of the API says them.</param>
+    /// <param name="name">One of <see cref="Form"/>, or another name that a version of the API has for it.</param>
     /// <returns>Null when there is no precision of that name.</returns>
     public static LinePrecision? Find(string? name)
     {
         var known = name switch
         {
-            "n" => "ns",
-            "u" => "us",
+            "n" or "nanosecond" => "ns",
+            "u" or "µ" or "microsecond" => "us",
+            "millisecond" => "ms",
+            "second" => "s",
             _ => name,
         };
         return All.FirstOrDefault(precision => precision.Name == known);
@@ -41,6 +50,11 @@ public sealed record LinePrecision(string Name, long Nanos)
     /// <returns>False for a time that 64 bits of nanoseconds can't hold (before 1677 or after 2262), as InfluxDB answers.</returns>
     public bool TryRead(long number, out Instant time)
     {
+        if (Nanos == 0)
+        {
+            return Guess(number).TryRead(number, out time);
+        }
+
         var most = MostNanos / Nanos;
         if (number < -most || number > most)
         {
@@ -52,4 +66,12 @@ public sealed record LinePrecision(string Name, long Nanos)
         time = new Instant(rest < 0 ? micros - 1 : micros);
         return true;
     }
+
+    private static LinePrecision Guess(long number) => Math.Abs(number / 1_000_000_000) switch
+    {
+        < 5 => Seconds,
+        < 5_000 => Milliseconds,
+        < 5_000_000 => Microseconds,
+        _ => Nanoseconds,
+    };
 }

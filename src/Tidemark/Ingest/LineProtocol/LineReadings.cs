@@ -16,19 +16,27 @@ public sealed record LineError(long Number, string Text, string Message);
 /// <param name="naming">Of sensors and metrics.</param>
 /// <param name="arrival">The time of lines without one.</param>
 /// <param name="maxLine">Longer lines are refused, in bytes.</param>
-public sealed class LineReadings(LinePrecision precision, LineNaming naming, Instant arrival, int maxLine)
+/// <param name="validator">Lines whose time or values it refuses are refused; null when there is none.</param>
+/// <param name="admitted">Lines with other metrics are refused; null when there may be any.</param>
+public sealed class LineReadings(
+    LinePrecision precision,
+    LineNaming naming,
+    Instant arrival,
+    int maxLine,
+    ReadingValidator? validator = null,
+    IncomingMetrics? admitted = null)
 {
     /// <summary>So many metrics a reading may have: what a line costs that adds to one grows with it.</summary>
     public const int MaxMetrics = 1_000;
 
     private const int MostErrors = 100;
-    private const int LongestText = 200;
 
     private readonly LineProtocolParser _parser = new(precision, maxLine);
-    private readonly LineNames _names = new(naming);
+    private readonly LineNames _names = new(naming, validator, admitted);
     private readonly LineRows _rows = new();
     private readonly List<LineError> _errors = [];
     private readonly List<(MeasurementField Field, double Value)> _pending = [];
+    private LineTexts _texts = new();
     private long _line;
 
     /// <summary>How many readings there are, in the order in which the first line of each came.</summary>
@@ -54,6 +62,14 @@ public sealed class LineReadings(LinePrecision precision, LineNaming naming, Ins
     /// <summary>The number of the first line of a reading.</summary>
     public long LineNumber(int row) => _rows.LineNumber(row);
 
+    /// <summary>Gives the lines of all readings away, which is the caller's then, for others to be used again.</summary>
+    public LineTexts TakeTexts(LineTexts used)
+    {
+        used.Clear();
+        (_texts, var taken) = (used, _texts);
+        return taken;
+    }
+
     /// <summary>Copies the values of a reading. What it doesn't have is NaN.</summary>
     /// <param name="row">The reading.</param>
     /// <param name="places">Where the value of each of <see cref="Metrics"/> goes; −1 for nowhere.</param>
@@ -61,13 +77,18 @@ public sealed class LineReadings(LinePrecision precision, LineNaming naming, Ins
     public void CopyValues(int row, ReadOnlySpan<int> places, Span<double> values) => _rows.CopyValues(row, places, values);
 
     /// <summary>Reads whole lines; see <see cref="LineProtocolParser.TryRead"/>.</summary>
-    public void Read(ref ReadOnlySpan<byte> text, bool isFinal)
+    /// <param name="text">What was read is taken from its beginning.</param>
+    /// <param name="isFinal">Whether nothing follows the text.</param>
+    /// <param name="mostReadings">Stops with so many readings.</param>
+    /// <param name="mostValues">Stops with so many values, those that are missing counted too.</param>
+    public void Read(ref ReadOnlySpan<byte> text, bool isFinal, int mostReadings = int.MaxValue, long mostValues = long.MaxValue)
     {
-        while (_parser.TryRead(ref text, isFinal, out var line))
+        while (_rows.Count < mostReadings && (long)_rows.Count * _rows.Metrics.Count < mostValues
+            && _parser.TryRead(ref text, isFinal, out var line))
         {
             if ((line.Error ?? TryAdd(line)) is { } error && Refused++ < MostErrors)
             {
-                _errors.Add(new LineError(line.Number, Sent.Shorten(line.Text, LongestText), error));
+                _errors.Add(new LineError(line.Number, LineTexts.Shorten(line.Text), error));
             }
         }
     }
@@ -78,6 +99,7 @@ public sealed class LineReadings(LinePrecision precision, LineNaming naming, Ins
         _rows.Clear();
         _names.Clear();
         _errors.Clear();
+        _texts.Clear();
         Strings.Clear();
         Refused = 0;
     }
@@ -91,7 +113,13 @@ public sealed class LineReadings(LinePrecision precision, LineNaming naming, Ins
             return series.Error;
         }
 
-        var micros = (line.Time ?? arrival).Micros;
+        var time = line.Time ?? arrival;
+        if (validator?.CheckTime(time) is { } wrong)
+        {
+            return wrong;
+        }
+
+        var micros = time.Micros;
         var row = _rows.Find(series.Sensor, micros);
         if (Collect(line, series, row) is { } error)
         {
@@ -101,7 +129,12 @@ public sealed class LineReadings(LinePrecision precision, LineNaming naming, Ins
         CountStrings(line);
         if (_pending.Count > 0)
         {
-            row = row >= 0 ? row : _rows.Add(series.Sensor, micros, line.Number);
+            if (row < 0)
+            {
+                row = _rows.Add(series.Sensor, micros, line.Number);
+                _texts.Add(line.Text);
+            }
+
             foreach (var (field, value) in CollectionsMarshal.AsSpan(_pending))
             {
                 _rows.Set(row, field, series, value);
@@ -130,12 +163,13 @@ public sealed class LineReadings(LinePrecision precision, LineNaming naming, Ins
             {
                 var known = _names.Field(series.Measurement, f, field.Key);
                 width += known.Metric.InLine.Line == _line || _rows.Source(row, known.Metric) is not null ? 0 : 1;
-                if (Check(known, series, row) is { } error)
+                var value = field.Number;
+                if ((Check(known, series, row) ?? ReadingValidator.CheckValue(known.Metric.Definition, value)) is { } error)
                 {
                     return error;
                 }
 
-                _pending.Add((known, field.Number));
+                _pending.Add((known, value));
             }
         }
 

@@ -35,6 +35,10 @@ public sealed class SensorIdSource
         return isTemplate;
     }
 
+    /// <summary>What <see cref="TryParse"/> takes.</summary>
+    public override string ToString()
+        => _parts is ["", var tag, ""] ? tag : string.Concat(_parts.Select((part, place) => place % 2 == 1 ? $"{{{part}}}" : part));
+
     /// <returns>Null when the line lacks a tag of it.</returns>
     internal string? Make(in Line line)
     {
