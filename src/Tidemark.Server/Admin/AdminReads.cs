@@ -50,7 +50,8 @@ internal static class AdminReads
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
         group.MapGet("/sensors", ReadSensorsAsync)
-            .Describe("Admin", "Every sensor", "NDJSON: arrays of sensor id, the last reading's microseconds since the epoch, and how many there are.")
+            .Describe("Admin", "Every sensor", "NDJSON: arrays of sensor id, the last reading's microseconds since the epoch, and how "
+                + "many there are.")
             .AnswersLines();
         group.MapGet("/fleet/{aggregate}", ReadFleetAsync)
             .Describe("Admin", "One metric over all sensors", "NDJSON: arrays of the bucket's start in microseconds since the epoch, the "
