@@ -114,6 +114,16 @@ parse.SetAction((arguments, _) => MeasureAsync(
         return Task.CompletedTask;
     }));
 root.Subcommands.Add(parse);
+var mqtt = new Command("mqtt", "Measures how many messages by MQTT a server makes durable, with its clients on the same machine.")
+{
+    folder, markdown,
+};
+mqtt.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
+    new Report(MqttPublishing.Workload, $"Machine: {Machine.Describe()}.", "mqtt figures"),
+    arguments.GetValue(folder),
+    arguments.GetValue(markdown),
+    (data, report) => new MqttPublishing(data, report).RunAsync(cancellationToken)));
+root.Subcommands.Add(mqtt);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(
         arguments.GetValue(sensors),

@@ -39,6 +39,9 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
     /// <summary>Where a server listens.</summary>
     public Uri Url { get; private set; } = new("http://127.0.0.1");
 
+    /// <summary>Where it is a broker of MQTT; null when it is none.</summary>
+    public Uri? Mqtt { get; private set; }
+
     /// <summary>Resident memory in bytes.</summary>
     public long Memory
     {
@@ -102,6 +105,7 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
                 if (Listening().Match(line) is { Success: true } match)
                 {
                     server.Url = new Uri(match.Groups[1].Value);
+                    server.Mqtt = match.Groups[2] is { Success: true } mqtt ? new Uri(mqtt.Value) : null;
                     _ = server._process.StandardOutput.ReadToEndAsync(CancellationToken.None);
                     return server;
                 }
@@ -148,6 +152,6 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
         await _process.WaitForExitAsync(CancellationToken.None);
     }
 
-    [GeneratedRegex(@"listening on (https?://[^\s,;]+)")]
+    [GeneratedRegex(@"listening on (https?://[^\s,;]+)(?:, (mqtt://[^\s,;]+))?")]
     private static partial Regex Listening();
 }

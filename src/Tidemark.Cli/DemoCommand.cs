@@ -32,7 +32,7 @@ internal static class DemoCommand
             var options = loaded.Options;
             if (serve)
             {
-                TidemarkServer.RefuseOpenAddress(options.Server, insecure: false);
+                TidemarkServer.RefuseOpenAddress(options.Server, options.Mqtt, insecure: false);
             }
 
             var watch = Stopwatch.StartNew();

@@ -18,13 +18,19 @@ internal static class ServeCommand
     public static Command Create()
     {
         var urls = UrlsOption();
-        var command = new Command("serve", "Serve the store over REST, and refresh, compress and retain on schedule.") { urls, Insecure };
+        var mqtt = new Option<string?>("--mqtt")
+        {
+            Description = "Where to be a broker of MQTT, such as mqtt://127.0.0.1:1883; several with ';'. Else mqtt:listen.",
+            HelpName = "ADDRESSES",
+        };
+        var command = new Command("serve", "Serve the store over REST, and refresh, compress and retain on schedule.") { urls, mqtt, Insecure };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             RefuseServer(arguments);
-            var loaded = await StoreOptions.LoadForSetupAsync(arguments, cancellationToken, ("server:urls", arguments.GetValue(urls)));
+            var loaded = await StoreOptions.LoadForSetupAsync(
+                arguments, cancellationToken, ("server:urls", arguments.GetValue(urls)), ("mqtt:listen", arguments.GetValue(mqtt)));
             var options = loaded.Options;
-            TidemarkServer.RefuseOpenAddress(options.Server, arguments.GetValue(Insecure));
+            TidemarkServer.RefuseOpenAddress(options.Server, options.Mqtt, arguments.GetValue(Insecure));
             await using var store = await OpenAsync(options, cancellationToken);
             loaded.Note("changed");
             return await RunAsync(options, store, _ => { }, cancellationToken);
@@ -84,7 +90,7 @@ internal static class ServeCommand
 
         try
         {
-            Terminal.Line($"listening on {string.Join(", ", server.Urls)}; Ctrl+C ends");
+            Terminal.Line($"listening on {string.Join(", ", [.. server.Urls, .. TidemarkServer.MqttAddresses(server)])}; Ctrl+C ends");
             started(url);
             await server.WaitForShutdownAsync(cancellationToken);
         }

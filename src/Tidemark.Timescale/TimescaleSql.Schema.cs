@@ -167,7 +167,10 @@ internal sealed partial class TimescaleSql
         public string Select => $"{Expression} AS {Name}";
     }
 
-    /// <summary>The columns of a metric: average, minimum, maximum, sum and count.</summary>
+    /// <summary>
+    /// The columns of a metric: average, minimum, maximum, sum and count. The average is made of the two last, which are computed anyway, and
+    /// a count of nothing is null: of many metrics most buckets have a few.
+    /// </summary>
     private static ViewColumn[] ColumnsOf(string metric, bool rolledUp)
     {
         var (sum, count, min, max) = Partial(metric);
@@ -181,8 +184,8 @@ internal sealed partial class TimescaleSql
             ]
             :
             [
-                Of(average, $"avg({column})"), Of(min, $"min({column})"), Of(max, $"max({column})"), Of(sum, $"sum({column})"),
-                new(count, "bigint", $"count({column})"),
+                Of(average, $"sum({column}) / nullif(count({column}), 0)::double precision"), Of(min, $"min({column})"),
+                Of(max, $"max({column})"), Of(sum, $"sum({column})"), new(count, "bigint", $"nullif(count({column}), 0)"),
             ];
     }
 

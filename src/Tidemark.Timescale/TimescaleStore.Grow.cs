@@ -180,17 +180,24 @@ public sealed partial class TimescaleStore
             return;
         }
 
-        // A refresh would find its aggregate gone.
-        await (_addColumns ? Task.CompletedTask : _maintenance.WaitAsync(cancellationToken));
-        try
+        if (_addColumns)
         {
             while (await _database.ChangeAsync(connection => AddSomeAsync(connection, names, cancellationToken), cancellationToken))
             {
             }
+
+            return;
+        }
+
+        // A refresh would find its aggregate gone.
+        await _maintenance.WaitAsync(cancellationToken);
+        try
+        {
+            await _database.ChangeAsync(connection => AddSomeAsync(connection, names, cancellationToken), cancellationToken);
         }
         finally
         {
-            _ = _addColumns ? 0 : _maintenance.Release();
+            _maintenance.Release();
         }
     }
 
@@ -278,7 +285,11 @@ public sealed partial class TimescaleStore
             await AlterAsync(connection, TimescaleSql.AddColumns(aggregate, names), cancellationToken);
         }
 
-        await AlterAsync(connection, TimescaleSql.AddFleetColumns(names), cancellationToken);
+        if (catalog.Sql.FleetTable.Length > 0)
+        {
+            await AlterAsync(connection, TimescaleSql.AddFleetColumns(names), cancellationToken);
+        }
+
         return (catalog, false);
     }
 

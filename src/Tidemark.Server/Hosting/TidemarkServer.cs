@@ -14,6 +14,7 @@ using Tidemark.Server.Aggregates;
 using Tidemark.Server.Keys;
 using Tidemark.Server.Lines;
 using Tidemark.Server.Metrics;
+using Tidemark.Server.Mqtt;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Readings;
 using Tidemark.Server.Sensors;
@@ -67,6 +68,7 @@ public static class TidemarkServer
         builder.Services.AddHeavyReads(options.Server);
         builder.Services.AddRequestTimeouts(options.Server);
         builder.Services.AddCompressedBodies();
+        builder.Services.AddMqtt(options.Mqtt);
 
         var app = builder.Build();
         // A file of keys that can't be read is told now, not to the first client.
@@ -100,6 +102,9 @@ public static class TidemarkServer
         return app;
     }
 
+    /// <summary>Where the server is a broker of MQTT, with the ports that are really used.</summary>
+    public static IReadOnlyList<string> MqttAddresses(WebApplication server) => MqttServices.MqttAddresses(server);
+
     /// <summary>The key that opens this server to the command line of its owner.</summary>
     public static string LocalKey(WebApplication server) => server.Services.GetRequiredService<Gate>().LocalKey;
 
@@ -107,9 +112,10 @@ public static class TidemarkServer
     /// Refuses addresses that other machines can reach while there are no keys: nothing but the address would guard the server.
     /// </summary>
     /// <param name="options">With the addresses, separated by semicolons, and the file of keys.</param>
+    /// <param name="mqtt">Where it is a broker.</param>
     /// <param name="insecure">Whether such addresses were asked for expressly.</param>
     /// <exception cref="AddressException">An address is malformed or refused; the message is one line for people.</exception>
-    public static void RefuseOpenAddress(ServerOptions options, bool insecure)
+    public static void RefuseOpenAddress(ServerOptions options, MqttOptions mqtt, bool insecure)
     {
         var urls = options.Urls;
         var addresses = urls.Split([';', ','], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
@@ -126,6 +132,16 @@ public static class TidemarkServer
                 throw new AddressException(
                     $"{url} can be reached from other machines and nothing would guard it: make a key with tidemark key add, use "
                         + $"http://127.0.0.1:{address.Port}, or --insecure if that is meant");
+            }
+        }
+
+        foreach (var address in mqtt.Listen)
+        {
+            if (!insecure && !MqttListener.Hosts(address).All(IPAddress.IsLoopback) && new KeyFile(options.Keys).IsEmpty)
+            {
+                throw new AddressException(
+                    $"{address.GetLeftPart(UriPartial.Authority)} can be reached from other machines and nothing would guard it: make a key "
+                        + $"with tidemark key add, use {address.Scheme}://127.0.0.1:{address.Port}, or --insecure if that is meant");
             }
         }
     }

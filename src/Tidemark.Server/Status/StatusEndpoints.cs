@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Tidemark.Server.Hosting;
+using Tidemark.Server.Mqtt;
 using Tidemark.Server.OpenApi;
 
 namespace Tidemark.Server.Status;
@@ -59,7 +60,7 @@ internal static class StatusEndpoints
             .Describe(
                 "Status",
                 "What the store holds",
-                "Hypertables, chunks, aggregates with their watermarks, sizes, and how the scheduled jobs last went.");
+                "Hypertables, chunks, aggregates with their watermarks, sizes, how the scheduled jobs last went, and what became of messages by MQTT.");
 
     private static IndexAnswer Index(ITelemetryStore store) => new(
         Service,
@@ -143,10 +144,11 @@ internal static class StatusEndpoints
         return new MaintenanceHealth(problems.Count == 0 ? "ok" : "late", problems);
     }
 
-    private static async Task<StoreStatus> ReadAsync(ITelemetryStore store, Scheduler scheduler, CancellationToken cancellationToken)
+    private static async Task<StoreStatus> ReadAsync(
+        ITelemetryStore store, Scheduler scheduler, MqttReport mqtt, CancellationToken cancellationToken)
     {
         var status = await store.ReadStatusAsync(cancellationToken);
         var jobs = status.Jobs.Select(j => scheduler.StandsInFor(j) ? j with { LastOutcome = j.LastOutcome + StandsIn } : j);
-        return status with { Jobs = [.. jobs, .. scheduler.Jobs] };
+        return status with { Jobs = [.. jobs, .. scheduler.Jobs], Mqtt = mqtt.Status };
     }
 }

@@ -114,6 +114,7 @@ public sealed partial class OptionsLoader
                 HeadersTimeout = Duration("server:headers_timeout") ?? new ServerOptions().HeadersTimeout,
                 MinRate = Whole("server:min_rate", new ServerOptions().MinRate),
             },
+            Mqtt = BindMqtt(),
         };
         CheckRetention(options);
         return options;
@@ -314,6 +315,13 @@ public sealed partial class OptionsLoader
         "key", "server", "server:urls", "server:keys", "server:hosts", "server:trusted_proxies",
         "server:max_body", "server:max_line", "server:max_rows", "server:heavy_reads", "server:waiting_reads", "server:request_timeout",
         "server:idle_timeout", "server:headers_timeout", "server:min_rate",
+        "mqtt", "mqtt:listen", "mqtt:certificate", "mqtt:certificate_key", "mqtt:max_message", "mqtt:max_connections", "mqtt:time_zone",
+        "mqtt:presets",
+        "mqtt:topics", "mqtt:topics:#", "mqtt:topics:#:topic", "mqtt:topics:#:format", "mqtt:topics:#:time_unit",
+        "mqtt:topics:#:time_zone", "mqtt:topics:#:values", "mqtt:topics:#:time", "mqtt:topics:#:ignore", "mqtt:topics:#:retained",
+        "mqtt:brokers", "mqtt:brokers:#", "mqtt:brokers:#:address", "mqtt:brokers:#:ca", "mqtt:brokers:#:user", "mqtt:brokers:#:password",
+        "mqtt:brokers:#:password_file", "mqtt:brokers:#:client_id", "mqtt:brokers:#:persistent", "mqtt:brokers:#:qos",
+        "mqtt:brokers:#:share",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
         "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift",
         "metrics:#:shape:noise",

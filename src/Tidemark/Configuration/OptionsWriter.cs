@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Tidemark.Ingest.Messages;
 
 namespace Tidemark.Configuration;
 
@@ -66,9 +67,43 @@ public static class OptionsWriter
             ["headers_timeout"] = TypedText.Format(options.Server.HeadersTimeout),
             ["min_rate"] = options.Server.MinRate,
         },
+        ["mqtt"] = Mqtt(options.Mqtt),
         ["metrics"] = new JsonArray([.. options.Schema.Metrics.Select(Metric)]),
         ["aggregates"] = new JsonArray([.. options.Schema.Aggregates.Select(Aggregate)]),
     };
+
+    private static JsonNode Mqtt(MqttOptions mqtt) => Compact(
+        ("listen", mqtt.Listen.Count == 0 ? null : string.Join(';', mqtt.Listen.Select(Address))),
+        ("certificate", mqtt.Certificate),
+        ("certificate_key", mqtt.CertificateKey),
+        ("max_message", TypedText.Format((long)mqtt.MaxMessage)),
+        ("max_connections", mqtt.MaxConnections),
+        ("time_zone", mqtt.TimeZone?.Id),
+        ("presets", mqtt.Presets.Count == 0 ? "none" : string.Join(';', mqtt.Presets)),
+        ("topics", mqtt.Topics.Count == 0 ? null : new JsonArray([.. mqtt.Topics.Select(Topic)])),
+        ("brokers", mqtt.Brokers.Count == 0 ? null : new JsonArray([.. mqtt.Brokers.Select(Broker)])));
+
+    private static JsonNode Topic(TopicRule rule) => Compact(
+        ("topic", rule.Topic.ToString()),
+        ("format", rule.Format.ToString().ToLowerInvariant()),
+        ("time_unit", rule.TimeUnit?.Name),
+        ("time_zone", rule.TimeZone?.Id),
+        ("values", rule.Values),
+        ("time", rule.Time),
+        ("ignore", rule.Ignore.Count == 0 ? null : string.Join(';', rule.Ignore)),
+        ("retained", rule.Retained));
+
+    private static JsonNode Broker(MqttBrokerOptions broker) => Compact(
+        ("address", Address(broker.Address)),
+        ("ca", broker.Authority),
+        ("user", broker.User),
+        ("password_file", broker.PasswordFile),
+        ("client_id", broker.ClientId),
+        ("persistent", broker.Persistent),
+        ("qos", broker.Qos),
+        ("share", broker.Share));
+
+    private static string Address(Uri address) => address.GetLeftPart(UriPartial.Authority);
 
     private static JsonNode Metric(Metric metric) => Compact(
         ("name", metric.Name),

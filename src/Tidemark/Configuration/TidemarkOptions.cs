@@ -74,6 +74,8 @@ public sealed record TidemarkOptions
     public required ScheduleOptions Schedule { get; init; }
 
     public required ServerOptions Server { get; init; }
+
+    public MqttOptions Mqtt { get; init; } = new();
 }
 
 /// <summary>The one that runs maintenance by itself; whoever it is, commands still do it when asked.</summary>

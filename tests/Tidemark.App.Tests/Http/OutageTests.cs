@@ -144,9 +144,9 @@ public sealed class OutageTests
         + "key with tidemark key add, use http://127.0.0.1:5000, or --insecure if that is meant")]
     public void Addresses_beyond_this_machine_need_to_be_asked_for(string urls, string? line)
     {
-        var error = Record.Exception(() => TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, insecure: false));
+        var error = Record.Exception(() => TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, new MqttOptions(), insecure: false));
         Assert.Equal(line, error?.Message);
-        TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, insecure: true);
+        TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, new MqttOptions(), insecure: true);
     }
 
     [Theory]
@@ -154,7 +154,7 @@ public sealed class OutageTests
     public void Malformed_addresses_are_refused_in_one_line(string urls)
     {
         var error = Assert.Throws<AddressException>(
-            () => TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, insecure: true));
+            () => TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, new MqttOptions(), insecure: true));
         Assert.DoesNotContain("\n", error.Message);
     }
 
