@@ -192,8 +192,8 @@ internal sealed class CsvRows : TableRows
 
         _text.Rewind(_end);
         // What the buffer cuts off is no line.
-        var lines = new string(_buffer, 0, length).Split('\n').SkipLast(length == _buffer.Length ? 1 : 0).Select(line => line.TrimEnd('\r'));
-        var sample = lines.Where((line, i) => i == 0 || (i > _dialect.SkipAfterHeader && line.Length > 0
+        var lines = new string(_buffer, 0, length).Split('\n').SkipLast(length == _buffer.Length ? 1 : 0);
+        var sample = lines.Select(line => line.TrimEnd('\r')).Where((line, i) => i == 0 || (i > _dialect.SkipAfterHeader && line.Length > 0
             && !(_dialect.Comment is { } comment && line.StartsWith(comment)))).Take(DetectionLines).ToList();
         return ";\t|,".MaxBy(delimiter =>
         {
@@ -242,7 +242,7 @@ internal sealed class CsvRows : TableRows
 
     private string NotText() => _dialect.Encoding.CodePage == Encoding.UTF8.CodePage
         ? "is not UTF-8: say what it is, such as --encoding windows-1252"
-        : $"is not {_dialect.Encoding.WebName}, which {(_dialect.Encoding.CodePage is 1200 or 1201 or 12000 or 12001 ? "its byte order mark or " : "")}--encoding says";
+        : $"is not {_dialect.Encoding.WebName}, which its byte order mark or --encoding says";
 
     private static string Shown(ReadOnlySpan<char> text) => text.ToString().Replace(Undecodable, "\uFFFD", StringComparison.Ordinal);
 

@@ -103,9 +103,9 @@ internal static class ImportCommand
             var input = ImportInput.Understand(
                 file, format, settings with { Validator = () => ValidatorOf(store.Schema, options) }, metrics, cancellationToken);
             merges = input.Merges;
-            var lacking = LackingOf(arguments, input, options);
+            var mode = ModeOf(arguments, format, input, options);
             var importer = new Importer(
-                store, store.Schema, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, lacking, id);
+                store, store.Schema, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, mode, id);
             using var source = input.Open();
             var result = await importer.RunAsync(
                 source,
@@ -119,10 +119,18 @@ internal static class ImportCommand
     }
 
     /// <exception cref="UsageException">Rows that hold a part of a reading can't replace it.</exception>
-    private static Lacking LackingOf(ParseResult arguments, Understanding input, TidemarkOptions options)
-        => !arguments.GetValue(Replace) ? options.AppendOnly && !input.Merges ? Lacking.Apart : Lacking.Kept
-            : input.Merges ? throw new UsageException("--replace is not for files in which several rows make one reading")
-            : options.AppendOnly ? Lacking.Apart : Lacking.Blanked;
+    private static WriteMode ModeOf(ParseResult arguments, string format, Understanding input, TidemarkOptions options)
+    {
+        if (input.Merges && arguments.GetValue(Replace))
+        {
+            throw new UsageException("--replace is not for files in which several rows make one reading");
+        }
+
+        return input.Merges && options.AppendOnly && format != ImportInput.LineProtocol
+            ? throw new CommandFailedException("several rows of this file make one reading, and an append-only store adds nothing to a "
+                + "reading that it has: bring it into the shape of a row a reading first")
+            : arguments.GetValue(Replace) ? WriteMode.Replace : WriteMode.Merge;
+    }
 
     private static ReadingValidator ValidatorOf(TelemetrySchema schema, TidemarkOptions options)
         => new([], schema, options.MaxSkew, TimeProvider.System, options.OldestTime, rawHorizon: null);
@@ -131,7 +139,12 @@ internal static class ImportCommand
         => metrics.Names.Count == known ? [] : [$"new metrics: {string.Join(", ", metrics.Names.Skip(known))}"];
 
     private static async Task<int> DryRunAsync(
-        ParseResult arguments, TidemarkOptions options, InputFile file, string format, ImportSettings settings, CancellationToken cancellationToken)
+        ParseResult arguments,
+        TidemarkOptions options,
+        InputFile file,
+        string format,
+        ImportSettings settings,
+        CancellationToken cancellationToken)
     {
         var (stored, _) = await StoreOpener.ReadSettingsAsync(options, cancellationToken);
         await using var store = stored is null ? null : await StoreOpener.OpenAsync(arguments, cancellationToken);
@@ -143,7 +156,7 @@ internal static class ImportCommand
             var input = ImportInput.Understand(
                 file, format, settings with { Validator = () => ValidatorOf(schema, options) }, metrics, cancellationToken);
             var importer = new Importer(
-                null, schema, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, LackingOf(arguments, input, options));
+                null, schema, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, ModeOf(arguments, format, input, options));
             using var source = input.Open();
             return (input, importer, await importer.RunAsync(source, _ => { }, cancellationToken), source.Notes);
         });
@@ -155,7 +168,6 @@ internal static class ImportCommand
                 File = file.Name,
                 Understood = input.Facts.Select(fact => new { fact.What, fact.How }),
                 summary.Rows,
-                Readings = summary.Result.Written,
                 First = importer.First.Select(r => new { r.SensorId, r.Time, Values = r.Values.ToDictionary(v => v.Metric, v => v.Value) }),
                 summary.Refused,
                 Refusals = rejects.First.Select(r => new { r.Line, r.Reason }),
@@ -170,8 +182,7 @@ internal static class ImportCommand
             Terminal.Line($"{what}: {how}");
         }
 
-        Terminal.Line($"{Readable.Count(summary.Rows, "row")}, {Readable.Count(summary.Result.Written, "reading")}, "
-            + $"{Readable.Count(summary.Refused)} refused; nothing is stored");
+        Terminal.Line($"{Readable.Count(summary.Rows, "row")}, {Readable.Count(summary.Refused)} refused; nothing is stored");
         foreach (var (sensor, time, values) in importer.First)
         {
             Terminal.Line($"  {time} {sensor} "

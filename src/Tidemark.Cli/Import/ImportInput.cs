@@ -1,3 +1,4 @@
+using System.Text;
 using Tidemark.Ingest;
 using Tidemark.Ingest.LineProtocol;
 
@@ -67,7 +68,7 @@ internal static class ImportInput
     private static Understanding UnderstandCsv(
         InputFile file, ImportSettings settings, IncomingMetrics metrics, CancellationToken cancellationToken)
     {
-        var dialect = settings.Dialect with { Encoding = file.Marked() ?? settings.Encoding ?? System.Text.Encoding.UTF8 };
+        var dialect = settings.Dialect with { Encoding = file.Marked() ?? settings.Encoding ?? Encoding.UTF8 };
         using var rows = new CsvRows(file.OpenRead(), dialect);
         var understood = new UnderstoodText(file, Csv);
         if (rows.Header.Count == 0)
@@ -123,16 +124,12 @@ internal static class ImportInput
 
         JsonSource Open(ImportTime reader)
         {
-            var encoding = file.Marked() ?? settings.Encoding;
-            var stream = encoding is null or System.Text.UTF8Encoding
-                ? file.OpenRead()
-                : System.Text.Encoding.CreateTranscodingStream(file.OpenRead(), encoding, System.Text.Encoding.UTF8);
-            var begin = file.Begin.AsSpan();
-            return new JsonSource(
-                JsonValues.Open(encoding is null ? begin : System.Text.Encoding.Convert(encoding, System.Text.Encoding.UTF8, file.Begin), stream, settings.Dialect.MaxRow),
-                settings,
-                metrics,
-                reader);
+            var encoding = file.Marked() ?? settings.Encoding ?? Encoding.UTF8;
+            var (begin, stream) = encoding is UTF8Encoding
+                ? (file.Begin, file.OpenRead())
+                : (Encoding.Convert(encoding, Encoding.UTF8, file.Begin),
+                    Encoding.CreateTranscodingStream(file.OpenRead(), encoding, Encoding.UTF8));
+            return new JsonSource(JsonValues.Open(begin, stream, settings.Dialect.MaxRow), settings, metrics, reader);
         }
     }
 
@@ -141,7 +138,7 @@ internal static class ImportInput
     {
         var times = new TimeSurvey(settings);
         var timeless = LineProtocolSource.Survey(file.OpenRead(), times, settings.Dialect.MaxRow, cancellationToken);
-        times.Decide();
+        times.Decide(TimeUnit.Find("ns"));
         if (times.Form is not null)
         {
             throw new CommandFailedException($"the times look like dates such as {times.Form}: line protocol has counts; say --time-unit");

@@ -11,8 +11,8 @@ internal static partial class ImportOptions
 {
     public static readonly Option<string?> Format = new("--format")
     {
-        Description = "csv (with a header), ndjson (JSON objects: one a line, in an array, or one after the other), parquet or line-protocol. "
-            + "Else by the file's extension, or by the first bytes of standard input. gzip and zstd are unpacked.",
+        Description = "csv (with a header), ndjson (JSON objects: one a line, in an array, or one after the other), parquet or "
+            + "line-protocol. Else by the file's extension, or by the first bytes of standard input. gzip and zstd are unpacked.",
         HelpName = string.Join('|', ImportInput.Formats),
     };
 
@@ -59,7 +59,8 @@ internal static partial class ImportOptions
 
     private static readonly Option<string?> Delimiter = new("--delimiter")
     {
-        Description = "What separates the columns: one character, or tab. Else comma, semicolon, tab or bar, whichever the first lines have.",
+        Description = "What separates the columns: one character, or tab. Else comma, semicolon, tab or bar, whichever the first lines "
+            + "have.",
         HelpName = "CHAR",
     };
 

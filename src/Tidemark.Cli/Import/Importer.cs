@@ -11,18 +11,10 @@ internal sealed record ImportSummary(long Rows, WriteResult Result, long Refused
     public long Repeated => Accepted - Result.Written - Result.Replaced - Result.Unchanged;
 }
 
-/// <summary>What becomes of values that a reading's row doesn't have.</summary>
-internal enum Lacking
-{
-    /// <summary>Those of earlier rows and of the store stay.</summary>
-    Kept,
-
-    /// <summary>They become null.</summary>
-    Blanked,
-
-    /// <summary>Each row is a reading of its own, of an append-only store.</summary>
-    Apart,
-}
+/// <param name="SensorId">See <see cref="Readings.SensorId"/>.</param>
+/// <param name="Time">To the microsecond.</param>
+/// <param name="Values">Those that it has.</param>
+internal sealed record FirstReading(string SensorId, Instant Time, IReadOnlyList<(string Metric, double Value)> Values);
 
 /// <summary>Brings the rows of a source into a store, batch by batch; each batch is durable before the next is read.</summary>
 /// <param name="store">An import that broke off is simply run again. Null to find out what would be stored.</param>
@@ -31,7 +23,7 @@ internal enum Lacking
 /// <param name="oldest">Readings before it are refused.</param>
 /// <param name="clock">What readings' times are held against.</param>
 /// <param name="rejects">Takes the refused rows.</param>
-/// <param name="lacking">What becomes of values that a row doesn't have.</param>
+/// <param name="mode">Whether a value that a row doesn't have stays as it is in the store.</param>
 /// <param name="importId">Names the import, see <see cref="ReadingBatch.ImportId"/>: run again, it makes the same batches. Null for
 /// none.</param>
 internal sealed class Importer(
@@ -41,7 +33,7 @@ internal sealed class Importer(
     Instant oldest,
     TimeProvider clock,
     RejectsFile rejects,
-    Lacking lacking = Lacking.Kept,
+    WriteMode mode = WriteMode.Merge,
     string? importId = null)
 {
     /// <summary>The size of DuckDB's row groups: a batch fills one.</summary>
@@ -55,17 +47,13 @@ internal sealed class Importer(
     // So do many metrics.
     private const long BatchValues = 4 << 20;
 
-    private readonly ReadingBatch _batch = new(schema.MetricNames);
-    private readonly StoredReadings? _stored = store is null || lacking != Lacking.Kept ? null : new StoredReadings(store);
-    private readonly Dictionary<(string, long), int> _places = [];
+    private readonly ReadingBatch _batch = new(schema.MetricNames) { Mode = mode };
     private readonly SourceRows _origins = new();
-    private readonly List<int> _originPlaces = [];
-    private ILookup<int, int>? _rowsOf;
     private long _rows;
     private WriteResult _result;
 
     /// <summary>The first readings that were or would be stored, in the order of the file.</summary>
-    public List<(string SensorId, Instant Time, IReadOnlyList<(string Metric, double Value)> Values)> First { get; } = [];
+    public List<FirstReading> First { get; } = [];
 
     /// <param name="source">Read to its end.</param>
     /// <param name="reportRows">Called after each batch with the rows read so far.</param>
@@ -91,9 +79,6 @@ internal sealed class Importer(
 
             _batch.Clear();
             _origins.Clear();
-            _originPlaces.Clear();
-            _rowsOf = null;
-            _places.Clear();
             rejects.Flush();
             reportRows(_rows);
         }
@@ -102,34 +87,23 @@ internal sealed class Importer(
         return new ImportSummary(_rows, _result, rejects.Count);
     }
 
-    private async Task WriteAsync(ReadingBatch batch, Func<int, int> place, CancellationToken cancellationToken)
+    private async Task WriteAsync(ReadingBatch batch, Func<int, int> origin, CancellationToken cancellationToken)
     {
         if (store is null)
         {
-            _result += new WriteResult(batch.Count, 0, 0);
             return;
         }
 
-        batch = _stored is null ? batch : await _stored.FillAsync(batch, cancellationToken);
         var result = await store.WriteAsync(batch, cancellationToken);
-        _stored?.Written(batch);
         foreach (var refused in result.Refusals ?? [])
         {
-            Reject(place(refused.Row), refused.Error);
+            Reject(origin(refused.Row), refused.Error);
         }
 
         _result += result;
     }
 
-    /// <summary>Refuses the rows that made a reading of the batch.</summary>
-    private void Reject(int place, string error)
-    {
-        _rowsOf ??= _originPlaces.Index().ToLookup(origin => origin.Item, origin => origin.Index);
-        foreach (var row in _rowsOf[place])
-        {
-            rejects.Add(_origins.Line(row), error, _origins.Text(row));
-        }
-    }
+    private void Reject(int row, string error) => rejects.Add(_origins.Line(row), error, _origins.Text(row));
 
     private async Task<ReadingValidator> CreateValidatorAsync(CancellationToken cancellationToken)
         => new(
@@ -169,66 +143,64 @@ internal sealed class Importer(
                 continue;
             }
 
-            Add(sensorId, time, source.Values);
+            _batch.Add(sensorId, time, source.Values);
             _origins.Add(source.Line, source.Text);
         }
 
         return true;
     }
 
-    private void Add(string sensorId, Instant time, ReadOnlySpan<double> values)
-    {
-        var place = _batch.Count;
-        if (lacking == Lacking.Kept && !_places.TryAdd((sensorId, time.Micros), place))
-        {
-            place = _places[(sensorId, time.Micros)];
-            for (var metric = 0; metric < values.Length; metric++)
-            {
-                if (!double.IsNaN(values[metric]))
-                {
-                    _batch.Set(place, metric, values[metric]);
-                }
-            }
-        }
-        else
-        {
-            _batch.Add(sensorId, time, values);
-        }
-
-        _originPlaces.Add(place);
-    }
-
+    /// <summary>The first readings of the first batch, each of all rows there that add to it.</summary>
     private void NoteFirst()
     {
-        for (var row = 0; row < _batch.Count && First.Count < MostFirst; row++)
+        if (First.Count > 0)
         {
-            var reading = _batch[row];
-            First.Add((
-                reading.SensorId,
-                reading.Time,
-                [.. reading.Values.Index().Where(v => !double.IsNaN(v.Item)).Select(v => (_batch.Metrics[v.Index], v.Item))]));
+            return;
+        }
+
+        var first = new Dictionary<(string SensorId, long Micros), double[]>();
+        for (var row = 0; row < _batch.Count; row++)
+        {
+            var key = (_batch.SensorIds[row], _batch.TimesMicros[row]);
+            if (!first.TryGetValue(key, out var values) && first.Count < MostFirst)
+            {
+                first.Add(key, values = [.. Enumerable.Repeat(double.NaN, _batch.MetricCount)]);
+            }
+
+            for (var m = 0; m < values?.Length; m++)
+            {
+                values[m] = mode == WriteMode.Replace || !double.IsNaN(_batch.Metric(m)[row]) ? _batch.Metric(m)[row] : values[m];
+            }
+        }
+
+        foreach (var ((sensorId, micros), values) in first)
+        {
+            First.Add(new FirstReading(
+                sensorId,
+                new Instant(micros),
+                [.. values.Index().Where(v => !double.IsNaN(v.Item)).Select(v => (_batch.Metrics[v.Index], v.Item))]));
         }
     }
 
-    /// <summary>The readings of the batch that still may be written, and their places there; the others become rejects.</summary>
-    private (ReadingBatch Valid, List<int> Places) Revalidate(ReadingValidator validator)
+    /// <summary>The readings of the batch that still may be written, and their rows there; the others become rejects.</summary>
+    private (ReadingBatch Valid, List<int> Rows) Revalidate(ReadingValidator validator)
     {
-        var places = new List<int>();
-        var valid = new ReadingBatch(_batch.Metrics, _batch.Count) { ImportId = _batch.ImportId };
-        for (var place = 0; place < _batch.Count; place++)
+        var rows = new List<int>();
+        var valid = new ReadingBatch(_batch.Metrics, _batch.Count) { ImportId = _batch.ImportId, Mode = mode };
+        for (var row = 0; row < _batch.Count; row++)
         {
-            var reading = _batch[place];
+            var reading = _batch[row];
             if (validator.Check(reading.SensorId, reading.Time, reading.Values) is { } error)
             {
-                Reject(place, error);
+                Reject(row, error);
             }
             else
             {
                 valid.Add(reading);
-                places.Add(place);
+                rows.Add(row);
             }
         }
 
-        return (valid, places);
+        return (valid, rows);
     }
 }

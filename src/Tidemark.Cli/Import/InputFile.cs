@@ -116,14 +116,19 @@ internal sealed class InputFile : IDisposable
     private static FileStream Spool(Stream input)
     {
         var path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"tidemark-import-{Guid.NewGuid():N}");
-        var file = new FileStream(new string(path), new FileStreamOptions
+        var options = new FileStreamOptions
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.ReadWrite,
             Share = FileShare.ReadWrite | FileShare.Delete,
             Options = FileOptions.DeleteOnClose,
-            UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
+        };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        var file = new FileStream(path, options);
         try
         {
             input.CopyTo(file);

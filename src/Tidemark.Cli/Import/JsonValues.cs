@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using Tidemark.Ingest;
 
@@ -192,7 +191,9 @@ internal abstract class JsonValues(Stream stream, int bufferSize) : IDisposable
             {
                 if (IsFull || !Fill())
                 {
-                    throw Malformed(IsFull ? $"a value is longer than {2 * _maxLine} bytes; server.max_line allows more" : "the last value has no end");
+                    throw Malformed(IsFull
+                        ? $"a value is longer than {2 * _maxLine} bytes; server.max_line allows more"
+                        : "the last value has no end");
                 }
             }
 

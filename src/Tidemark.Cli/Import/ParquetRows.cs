@@ -125,10 +125,11 @@ internal sealed class ParquetRows : TableRows
     {
         if (type.StartsWith("STRUCT(", StringComparison.Ordinal) && !type.EndsWith(']'))
         {
-            var (inner, from) = (Quote("s"), $"(SELECT unnest(s) FROM (SELECT NULL::{type} AS s))");
+            var from = $"(SELECT unnest(s) FROM (SELECT NULL::{type} AS s))";
             foreach (var (field, fieldType) in Describe(from))
             {
-                Flatten($"{name}.{field}", $"struct_extract({sql}, '{field.Replace("'", "''", StringComparison.Ordinal)}')", fieldType, columns);
+                var part = $"struct_extract({sql}, '{field.Replace("'", "''", StringComparison.Ordinal)}')";
+                Flatten($"{name}.{field}", part, fieldType, columns);
             }
 
             return;

@@ -40,7 +40,8 @@ internal sealed class TimeBuilder(IReadOnlyList<int> columns)
 }
 
 /// <summary>The readings of a table: one a row, one value a row, or one for each of a row's sensors.</summary>
-internal sealed class TableSource(TableRows rows, TableSurvey survey, ImportSettings settings, IReadOnlyList<string> metrics) : ReadingSource
+internal sealed class TableSource(
+    TableRows rows, TableSurvey survey, ImportSettings settings, IReadOnlyList<string> metrics) : ReadingSource
 {
     private readonly ColumnMap _map = survey.Map;
     private readonly ImportTime _time = survey.Time;
@@ -139,7 +140,8 @@ internal sealed class TableSource(TableRows rows, TableSurvey survey, ImportSett
     public override void Dispose() => rows.Dispose();
 
     private bool GivesValue()
-        => !_longMetrics.TryGetValue(rows.Field(_map.MetricColumn), out var metric) || (metric >= 0 && !_numbers.IsMissing(rows.Field(_map.Value)));
+        => !_longMetrics.TryGetValue(rows.Field(_map.MetricColumn), out var metric)
+            || (metric >= 0 && !_numbers.IsMissing(rows.Field(_map.Value)));
 
     /// <summary>Goes on to the row's next sensor with a value, or to the next row that has one or is wrong.</summary>
     private bool NextCell()

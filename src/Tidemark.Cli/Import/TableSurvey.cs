@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tidemark.Ingest;
 
 namespace Tidemark.Cli.Import;
@@ -120,7 +121,7 @@ internal sealed class TableSurvey
         for (var column = 0; column < _map.Header.Count; column++)
         {
             if (!_map.Time.Contains(column) && rows.Field(column).Trim() is { Length: >= 4 and <= 16 } field
-                && field[field[1] == ':' ? 1 : 2] == ':' && TimeOnly.TryParse(field, System.Globalization.CultureInfo.InvariantCulture, out _))
+                && field[field[1] == ':' ? 1 : 2] == ':' && TimeOnly.TryParse(field, CultureInfo.InvariantCulture, out _))
             {
                 return column;
             }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Tidemark.Ingest;
 
 namespace Tidemark.Cli.Import;
 
@@ -25,6 +24,7 @@ internal sealed class TimeSurvey(ImportSettings settings)
     private readonly Dictionary<Series, decimal> _last = [];
     private readonly Instant _latest = Instant.From(TimeProvider.System.GetUtcNow()) + settings.MaxSkew;
     private long _numbers;
+    private decimal _largest;
     private long _forward;
     private long _back;
 
@@ -62,6 +62,7 @@ internal sealed class TimeSurvey(ImportSettings settings)
     public void AddNumber(decimal number, ReadOnlySpan<char> text, long line)
     {
         _numbers++;
+        _largest = Math.Max(_largest, Math.Abs(number));
         if (settings.Unit is not null)
         {
             return;
@@ -84,12 +85,13 @@ internal sealed class TimeSurvey(ImportSettings settings)
     }
 
     /// <summary>Reads times as the whole input has them.</summary>
+    /// <param name="usual">The unit of the format; taken where none fits and some number is too large for another.</param>
     /// <exception cref="CommandFailedException">What numbers mean can't be told.</exception>
-    public ImportTime Decide()
+    public ImportTime Decide(TimeUnit? usual = null)
     {
         if (_numbers > 0)
         {
-            var meaning = settings.Unit is { } said ? new Meaning(said, null) : DecideMeaning();
+            var meaning = settings.Unit is { } said ? new Meaning(said, null) : DecideMeaning(usual);
             (Unit, Form) = (meaning.Unit, meaning.Form ?? settings.TimeForm);
         }
 
@@ -99,12 +101,17 @@ internal sealed class TimeSurvey(ImportSettings settings)
         return new ImportTime(settings.Zone, settings.TimesIn(Unit), Form, order);
     }
 
-    private Meaning DecideMeaning()
+    private Meaning DecideMeaning(TimeUnit? usual)
     {
         var fitting = _meanings.Where(meaning => meaning.Against is null).ToList();
         if (fitting.Count == 1)
         {
             return fitting[0];
+        }
+
+        if (fitting.Count == 0 && usual is not null && _largest > Instant.MaxValue.Micros)
+        {
+            return new Meaning(usual, null);
         }
 
         const string Remedy = "say what they are with --time-unit s|ms|us|ns, or their form with --time-format such as yyyyMMddHHmm";

@@ -21,7 +21,8 @@ internal sealed class UnderstoodText
     {
         _facts.Add(("encoding", $"{dialect.Encoding.WebName}{(isMarked ? ", by its byte order mark" : "")}"));
         _facts.Add(("delimiter", dialect.Delimiter == '\t' ? "tab" : $"{dialect.Delimiter}"));
-        _facts.Add(("header", $"line {dialect.HeaderLine}{(dialect.SkipAfterHeader > 0 ? $", {dialect.SkipAfterHeader} behind it are no rows" : "")}"));
+        var skipped = dialect.SkipAfterHeader > 0 ? $", {dialect.SkipAfterHeader} behind it are no rows" : "";
+        _facts.Add(("header", $"line {dialect.HeaderLine}{skipped}"));
         Say("--encoding", dialect.Encoding.WebName);
         Say("--delimiter", dialect.Delimiter == '\t' ? "tab" : $"{dialect.Delimiter}");
         Say("--header-line", $"{dialect.HeaderLine}");

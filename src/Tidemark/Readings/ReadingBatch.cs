@@ -97,9 +97,6 @@ public sealed class ReadingBatch
         Count++;
     }
 
-    /// <summary>Gives a reading that is there another value.</summary>
-    public void Set(int row, int metric, double value) => _values[metric][row] = value;
-
     /// <summary>Adds a metric, the last then, which is null in the readings that are there.</summary>
     public void AddMetric(string name)
     {

@@ -48,7 +48,8 @@ public sealed class ImportOptionTests : IDisposable
         Assert.Contains(
             "1 written, 0 replaced, 0 unchanged, 0 refused\ntime unit: seconds, the only one that puts all between 1990 and now\n",
             await _folder.SucceedAsync("import", file), StringComparison.Ordinal);
-        Assert.EndsWith(" 1 unchanged, 0 refused\n", await _folder.SucceedAsync("import", file, "--time-unit", "s"), StringComparison.Ordinal);
+        Assert.EndsWith(
+            " 1 unchanged, 0 refused\n", await _folder.SucceedAsync("import", file, "--time-unit", "s"), StringComparison.Ordinal);
         Assert.Contains(" 1 unchanged", (await RunAsync("TIDEMARK_TIME_UNIT", "s", "import", file)).Output, StringComparison.Ordinal);
         Assert.Contains("2026-01-01T00:00:00Z,a,1,", await _folder.SucceedAsync("export", "raw"), StringComparison.Ordinal);
     }
