@@ -20,10 +20,9 @@ public sealed partial class TimescaleStore
     private sealed record WriteJob(ReadingBatch Batch, CancellationToken Cancellation)
     {
         /// <summary>Of a batch that fills a group alone: it is put in order while the one before it is being written.</summary>
-        public Task<SortedRows>? Rows { get; }
-            = Batch.Count >= GroupReadings && Batch.Mode is WriteMode.Replace
-                ? Task.Run(() => new SortedRows([Batch]), CancellationToken.None)
-                : null;
+        public Task<SortedRows>? Rows { get; } = Batch.Count >= GroupReadings && Batch.Mode is WriteMode.Replace
+            ? Task.Run(() => new SortedRows([Batch]), CancellationToken.None)
+            : null;
 
         public TaskCompletionSource<WriteResult> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

@@ -33,6 +33,7 @@ public sealed partial class TimescaleStore
 
         private IReadOnlyList<int>[] _refused = [];
         private SortedRows _rows = null!;
+        private IReadOnlyList<string> _names = [];
         private readonly Dictionary<int, double[]> _stored = [];
         private StoreState _state = null!;
 
@@ -98,7 +99,7 @@ public sealed partial class TimescaleStore
 
         private async Task BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
         {
-            (_rows, _refused) = (IsMerge ? new SortedRows([.. batches.Select(b => b.Copy())]) : sorted, []);
+            (_names, _rows, _refused) = (names, IsMerge ? new SortedRows([.. batches.Select(b => b.Copy())]) : sorted, []);
             await using var batch = new NpgsqlBatch(connection);
             batch.BatchCommands.Add(new NpgsqlBatchCommand("BEGIN"));
             batch.BatchCommands.Add(new NpgsqlBatchCommand($"SELECT pg_advisory_xact_lock_shared({WriteFence})"));
@@ -140,7 +141,7 @@ public sealed partial class TimescaleStore
         /// </summary>
         private void FindMetrics(MetricCatalog catalog)
         {
-            _metrics = [.. names.Select(name => catalog.Find(name) ?? throw new MetricGoneException())];
+            _metrics = [.. _names.Select(name => catalog.Find(name) ?? throw new MetricGoneException())];
             if (IsMerge)
             {
                 return;
@@ -189,14 +190,16 @@ public sealed partial class TimescaleStore
             return await ReadLatestAsync(reader, cancellationToken);
         }
 
-        /// <summary>Goes on with the rows of these sensors alone.</summary>
+        /// <summary>Goes on with the rows of these sensors alone: a metric that only others bring was not added.</summary>
         private void TakeOutOthers(HashSet<string> sensors)
         {
             int[] Others(ReadingBatch batch)
                 => [.. Enumerable.Range(0, batch.Count).Where(row => !sensors.Contains(batch.SensorIds[row]))];
             _refused = [.. batches.Select(Others)];
             var (all, latest, sent) = (_rows, _latest, _sent);
-            _rows = new SortedRows([.. batches.Zip(_refused, (batch, rows) => batch.Without(rows))]);
+            ReadingBatch[] rest = [.. batches.Zip(_refused, (batch, rows) => batch.Without(rows))];
+            _names = [.. names.Where((_, m) => rest.Any(batch => HasValues(batch, m)))];
+            _rows = new SortedRows([.. rest.Select(batch => batch.Select(_names))]);
             _latest = [.. _rows.SensorIds.Select(id => latest[all.Key(id)])];
             _sent = [.. _rows.SensorIds.Select(id => sent[all.Key(id)])];
         }

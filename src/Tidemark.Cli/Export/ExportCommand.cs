@@ -1,8 +1,9 @@
 using System.CommandLine;
+using Tidemark.Cli.Import;
 
 namespace Tidemark.Cli.Export;
 
-/// <summary><c>tidemark export raw|AGGREGATE</c>: readings or buckets as CSV or Parquet.</summary>
+/// <summary><c>tidemark export raw|AGGREGATE</c>: readings or buckets as a file.</summary>
 internal static class ExportCommand
 {
     private const string Raw = "raw";
@@ -27,19 +28,23 @@ internal static class ExportCommand
 
     private static readonly Option<string?> Output = new("--output", "-o")
     {
-        Description = "A .csv or .parquet file; replaced once the new one is whole. Else CSV on standard output.",
+        Description = "A .csv, .ndjson, .parquet or .lp file; replaced once the new one is whole. Else standard output.",
         HelpName = "FILE",
+    };
+
+    private static readonly Option<string?> Format = new("--format")
+    {
+        Description = "What to write. Else by the extension of --output, CSV on standard output.",
+        HelpName = string.Join('|', ImportInput.Formats),
     };
 
     public static Command Create()
     {
-        var command = new Command("export", "Write raw readings or an aggregate as CSV or Parquet.") {
-            Table,
-            Sensor,
-            Period,
-            From,
-            To,
-            Output };
+        var command = new Command("export", "Write raw readings or an aggregate as CSV, NDJSON, Parquet or line protocol.")
+        {
+            Table, Sensor, Period, From, To, Output, Format,
+        };
+        Format.AcceptOnlyFromAmong([.. ImportInput.Formats]);
         command.Validators.Add(result =>
         {
             if (result.GetResult(Period) is { } period && (result.GetResult(From) ?? result.GetResult(To)) is not null)
@@ -66,7 +71,7 @@ internal static class ExportCommand
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         var output = arguments.GetValue(Output);
-        var write = WriterOf(output);
+        var write = WriterOf(output, arguments.GetValue(Format));
         var range = RangeOf(arguments);
         await using var store = await StoreOpener.OpenAsync(arguments, cancellationToken);
         await using var reader = await OpenAggregateAsync(store, arguments, range, cancellationToken);
@@ -137,13 +142,25 @@ internal static class ExportCommand
         return reader;
     }
 
-    private static Func<ExportTable, Stream, CancellationToken, Task> WriterOf(string? output)
-        => Path.GetExtension(output)?.ToLowerInvariant() switch
+    private static Func<ExportTable, Stream, CancellationToken, Task> WriterOf(string? output, string? format)
+        => (format ?? FormatOf(output)) switch
         {
-            null or ".csv" => CsvExport.WriteAsync,
-            ".parquet" => ParquetExport.WriteAsync,
-            _ => throw new UsageException($"--output {output}: the extension is neither .csv nor .parquet"),
+            ImportInput.Ndjson => NdjsonExport.WriteAsync,
+            ImportInput.LineProtocol => LineProtocolExport.WriteAsync,
+            ImportInput.Parquet => output is null
+                ? throw new UsageException("--format parquet needs --output FILE")
+                : ParquetExport.WriteAsync,
+            _ => CsvExport.WriteAsync,
         };
+
+    private static string FormatOf(string? output) => Path.GetExtension(output)?.ToLowerInvariant() switch
+    {
+        null or ".csv" => ImportInput.Csv,
+        ".ndjson" or ".jsonl" => ImportInput.Ndjson,
+        ".parquet" => ImportInput.Parquet,
+        ".lp" => ImportInput.LineProtocol,
+        _ => throw new UsageException($"--output {output}: the extension is none of .csv, .ndjson, .parquet and .lp; give --format"),
+    };
 
     private static TimeRange RangeOf(ParseResult arguments)
     {

@@ -27,20 +27,22 @@ internal sealed record ExportBatch(
 }
 
 /// <summary>What is exported: time, sensor_id, value columns and, for aggregates, reading_count.</summary>
+/// <param name="Name">Of the table.</param>
 /// <param name="TimeColumn">The name of the first column.</param>
 /// <param name="Values">The names of the value columns.</param>
 /// <param name="HasCounts">Whether reading_count follows.</param>
 /// <param name="Batches">The rows; enumerated once.</param>
-internal sealed record ExportTable(string TimeColumn, IReadOnlyList<string> Values, bool HasCounts, IAsyncEnumerable<ExportBatch> Batches)
+internal sealed record ExportTable(
+    string Name, string TimeColumn, IReadOnlyList<string> Values, bool HasCounts, IAsyncEnumerable<ExportBatch> Batches)
 {
     public const string SensorColumn = "sensor_id";
     public const string CountColumn = "reading_count";
 
     public static ExportTable Of(IReadOnlyList<string> metrics, IAsyncEnumerable<ReadingBatch> batches)
-        => new("time", metrics, false, batches.Select(ExportBatch.Of));
+        => new(TelemetrySchema.RawTable, "time", metrics, false, batches.Select(ExportBatch.Of));
 
     public static ExportTable Of(AggregateDefinition aggregate, AggregateReader reader)
-        => new(aggregate.BucketColumn, reader.Columns, true, reader.Rows.Select(ExportBatch.Of));
+        => new(aggregate.Name, aggregate.BucketColumn, reader.Columns, true, reader.Rows.Select(ExportBatch.Of));
 
     /// <summary>The same table, its rows counted on their way.</summary>
     /// <param name="passed">Called after each batch with the rows so far.</param>

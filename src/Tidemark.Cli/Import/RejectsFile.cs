@@ -5,8 +5,11 @@ using Tidemark.Cli.Export;
 namespace Tidemark.Cli.Import;
 
 /// <summary>Collects refused rows in a CSV file (line, reason, text) that is only created when there is one.</summary>
-internal sealed class RejectsFile(string path) : IAsyncDisposable
+/// <param name="path">Null to count them and keep the first alone.</param>
+internal sealed class RejectsFile(string? path) : IAsyncDisposable
 {
+    private const int MostFirst = 10;
+
     private const int BufferedRows = 1000;
     private const int BufferedCharacters = 1 << 20;
 
@@ -14,10 +17,37 @@ internal sealed class RejectsFile(string path) : IAsyncDisposable
     private int _characters;
     private StreamWriter? _writer;
 
-    public string Path { get; } = path;
+    public string? Path { get; } = path;
+
+    /// <summary>The first ten.</summary>
+    public List<(long Line, string Reason)> First { get; } = [];
 
     /// <summary>Rows refused so far.</summary>
     public long Count { get; private set; }
+
+    /// <summary>Finds out before anything is stored whether refused rows can be written down.</summary>
+    /// <exception cref="CommandFailedException">They can't.</exception>
+    public static RejectsFile Open(string path)
+    {
+        try
+        {
+            var isThere = File.Exists(path);
+            using (new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write))
+            {
+            }
+
+            if (!isThere)
+            {
+                File.Delete(path);
+            }
+
+            return new RejectsFile(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException($"refused rows can't be written to {path}: {e.Message} Name another file with --rejects");
+        }
+    }
 
     /// <param name="line">The line in the imported file that the row begins on.</param>
     /// <param name="reason">One line for people.</param>
@@ -25,6 +55,16 @@ internal sealed class RejectsFile(string path) : IAsyncDisposable
     public void Add(long line, string reason, ReadOnlySpan<char> text)
     {
         Count++;
+        if (First.Count < MostFirst)
+        {
+            First.Add((line, reason));
+        }
+
+        if (Path is null)
+        {
+            return;
+        }
+
         _rows.Add(new Reject(line, reason, text.ToString()));
         _characters += text.Length;
         if (_rows.Count == BufferedRows || _characters > BufferedCharacters)
@@ -42,7 +82,7 @@ internal sealed class RejectsFile(string path) : IAsyncDisposable
         }
 
         var first = _writer is null;
-        _writer ??= new StreamWriter(Path, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+        _writer ??= new StreamWriter(Path!, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
         var options = new CsvDataWriterOptions { WriteHeaders = first, BufferSize = 64 << 10, MaxBufferSize = 16 << 20 };
 
         // The CSV writer closes what it writes to.

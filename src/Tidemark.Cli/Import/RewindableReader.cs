@@ -14,9 +14,10 @@ internal sealed class RewindableReader(TextReader inner, int reach) : TextReader
     /// <summary>Characters before the next one.</summary>
     public long Position { get; private set; }
 
+    /// <summary>Goes to a place among what was read already.</summary>
     public void Rewind(long position)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(position, Position);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(position, _end);
         ArgumentOutOfRangeException.ThrowIfLessThan(position, _end - _tail.Length);
         Position = position;
     }

@@ -41,6 +41,9 @@ public sealed partial class CliProcess : IDisposable
     /// <summary>What <c>kill</c>, systemd and Docker send.</summary>
     public async Task<CliResult> TerminateAsync() => await SignalAsync(15);
 
+    /// <summary>What the kernel does when memory runs out.</summary>
+    public async Task<CliResult> KillAsync() => await SignalAsync(9);
+
     /// <summary>The address a server says it listens on.</summary>
     public async Task<string> UrlAsync() => (await WaitForAsync(Listening())).Groups[1].Value;
 

@@ -126,7 +126,10 @@ public sealed class ExportTests : IDisposable
     [InlineData("export raw --sensor none --output out.csv", 1, "there is no sensor 'none'")]
     [InlineData("export weekly --output out.csv", 1, "there is no aggregate 'weekly'; there are hourly, daily, monthly")]
     [InlineData("export hourly --sensor none --output out.csv", 1, "there is no sensor 'none'")]
-    [InlineData("export raw --output out.xlsx", 2, "--output out.xlsx: the extension is neither .csv nor .parquet")]
+    [InlineData(
+        "export raw --output out.xlsx",
+        2,
+        "--output out.xlsx: the extension is none of .csv, .ndjson, .parquet and .lp; give --format")]
     [InlineData(
         "export raw --period 0d",
         2,

@@ -25,7 +25,7 @@ public sealed class ImportOptionTests : IDisposable
     }
 
     [Fact]
-    public async Task An_encoding_that_is_not_known_or_not_for_CSV_is_wrong_usage()
+    public async Task An_encoding_that_is_not_known_and_an_option_of_another_format_are_wrong_usage()
     {
         _folder.Write("in.csv", "time,sensor_id,temperature\n");
         _folder.Write("in.ndjson", "{}\n");
@@ -34,24 +34,22 @@ public sealed class ImportOptionTests : IDisposable
         Assert.StartsWith(
             "tidemark: --encoding 'ebcdic-7' is not known; names look like windows-1252, iso-8859-15, shift_jis or utf-16",
             unknown.Error, StringComparison.Ordinal);
-        var lines = await _folder.RunAsync("import", "in.ndjson", "--encoding", "utf-16");
+        var lines = await _folder.RunAsync("import", "in.ndjson", "--delimiter", ";");
         Assert.Equal(2, lines.ExitCode);
-        Assert.StartsWith(
-            "tidemark: --encoding is for CSV: in NDJSON each object names time, sensor_id and its metrics",
-            lines.Error, StringComparison.Ordinal);
+        Assert.StartsWith("tidemark: --delimiter is not for ndjson", lines.Error, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("in.csv", "time,sensor_id,temperature\n1767225600,a,1\n")]
     [InlineData("in.ndjson", """{"time":1767225600,"sensor_id":"a","temperature":1}""")]
-    public async Task Times_in_seconds_are_refused_until_somebody_says_so(string file, string text)
+    public async Task The_unit_of_times_is_decided_for_the_whole_file_and_told(string file, string text)
     {
         _folder.Write(file, text);
-        Assert.Equal(1, (await _folder.RunAsync("import", file)).ExitCode);
         Assert.Contains(
-            "time 1767225600 looks like seconds, not milliseconds: say so with --time-unit s",
-            await File.ReadAllTextAsync(Path.Combine(_folder.Path, $"{file}.rejects.csv")), StringComparison.Ordinal);
-        Assert.Contains("1 written, ", await _folder.SucceedAsync("import", file, "--time-unit", "s"), StringComparison.Ordinal);
+            "1 written, 0 replaced, 0 unchanged, 0 refused\ntime unit: seconds, the only one that puts all between 1990 and now\n",
+            await _folder.SucceedAsync("import", file), StringComparison.Ordinal);
+        Assert.EndsWith(
+            " 1 unchanged, 0 refused\n", await _folder.SucceedAsync("import", file, "--time-unit", "s"), StringComparison.Ordinal);
         Assert.Contains(" 1 unchanged", (await RunAsync("TIDEMARK_TIME_UNIT", "s", "import", file)).Output, StringComparison.Ordinal);
         Assert.Contains("2026-01-01T00:00:00Z,a,1,", await _folder.SucceedAsync("export", "raw"), StringComparison.Ordinal);
     }

@@ -77,7 +77,7 @@ public sealed class ImportRealDataTests : IDisposable
             "rejects.csv");
         Assert.Equal(
             $"{file}: 8,759 rows: 8,758 written, 0 replaced, 0 unchanged, 1 refused, see rejects.csv\n"
-            + "1 local time fell into an hour that a clock change repeats: the first of the two was taken\n",
+            + "1 local time fell into an hour that a clock change repeats: the order of the rows told which of the two\n",
             output);
         Assert.Contains(
             "time '2010-03-14T02:00:00' does not exist in America/Los_Angeles",

@@ -1,6 +1,7 @@
 using System.Text;
 using Tidemark.Cli.Import;
 using Tidemark.Configuration;
+using Tidemark.Ingest;
 using Tidemark.DuckDb;
 
 namespace Tidemark.App.Tests.Cli;
@@ -23,8 +24,8 @@ public sealed class ImportStreamTests : IDisposable
     public void A_file_of_any_size_is_read_in_bounded_memory()
     {
         const int Rows = 2_000_000;
-        using var stream = new GeneratedCsv(Rows);
-        using var source = Open(stream);
+        GeneratedCsv? stream = null;
+        using var source = Open(() => stream = new GeneratedCsv(Rows));
         var before = GC.GetTotalMemory(forceFullCollection: true);
         var (rows, most) = (0, 0L);
         while (source.Next())
@@ -37,7 +38,7 @@ public sealed class ImportStreamTests : IDisposable
         }
 
         Assert.Equal(Rows, rows);
-        Assert.InRange(stream.BytesRead, 80_000_000, long.MaxValue);
+        Assert.InRange(stream!.BytesRead, 80_000_000, long.MaxValue);
         Assert.InRange(most - before, long.MinValue, 40_000_000);
     }
 
@@ -46,9 +47,9 @@ public sealed class ImportStreamTests : IDisposable
     {
         const int Rows = (2 * Importer.BatchRows) + 10;
         await using var store = await OpenStoreAsync(retention: null);
-        var first = await ImportAsync(store, Open(new GeneratedCsv(Rows)));
+        var first = await ImportAsync(store, Open(() => new GeneratedCsv(Rows)));
         Assert.Equal(new ImportSummary(Rows, new WriteResult(Rows, 0, 0), 0), first);
-        var second = await ImportAsync(store, Open(new GeneratedCsv(Rows)));
+        var second = await ImportAsync(store, Open(() => new GeneratedCsv(Rows)));
         Assert.Equal(new ImportSummary(Rows, new WriteResult(0, 0, Rows), 0), second);
     }
 
@@ -66,7 +67,7 @@ public sealed class ImportStreamTests : IDisposable
 
         // Retention drops the old chunks after the first row was found good.
         using var source = new Interrupted(
-            Open(new MemoryStream(Encoding.UTF8.GetBytes(csv))),
+            Open(() => new MemoryStream(Encoding.UTF8.GetBytes(csv))),
             2,
             () => store.RetainAsync(CancellationToken.None).GetAwaiter().GetResult());
         var summary = await ImportAsync(store, source);
@@ -95,14 +96,21 @@ public sealed class ImportStreamTests : IDisposable
         using (source)
         {
             await using var rejects = new RejectsFile(RejectsPath);
-            return await new Importer(store, TimeSpan.FromHours(1), Instant.MinValue, TimeProvider.System, rejects).RunAsync(
+            return await new Importer(store, store.Schema, TimeSpan.FromHours(1), Instant.MinValue, TimeProvider.System, rejects).RunAsync(
                 source,
                 _ => { },
                 CancellationToken.None);
         }
     }
 
-    private static CsvSource Open(Stream stream) => new(stream, Schema, new CsvLayout { Time = ImportTime.InZone(null) });
+    private static TableSource Open(Func<Stream> open)
+    {
+        var metrics = new IncomingMetrics(Schema, NewMetrics.Add, 200);
+        var settings = new ImportSettings();
+        using var rows = new CsvRows(open(), new CsvDialect());
+        var survey = TableSurvey.Of(rows, settings, metrics, CancellationToken.None);
+        return new TableSource(new CsvRows(open(), new CsvDialect()), survey, settings, metrics.Names);
+    }
 
     /// <summary>A CSV file that is never there as a whole: each line is made when it is read.</summary>
     private sealed class GeneratedCsv(int rows) : Stream

@@ -25,7 +25,7 @@ public sealed class ImportTests : IDisposable
         var output = await _folder.SucceedAsync("import", "in.csv");
         Assert.Equal(
             "in.csv: 7 rows: 2 written, 0 replaced, 0 unchanged, 1 repeated in the file, 4 refused, see in.csv.rejects.csv\n"
-            + "columns without a metric, ignored: note\n",
+            + "left out: note ('ok' in line 2 is no number)\n",
             output);
         var rejects = File.ReadAllText(Path.Combine(_folder.Path, "in.csv.rejects.csv"));
         Assert.StartsWith(
@@ -64,7 +64,7 @@ public sealed class ImportTests : IDisposable
 
         Assert.Equal(
             "in.csv: 3 rows: 2 written, 0 replaced, 0 unchanged, 1 refused, see in.csv.rejects.csv\n"
-            + "1 local time fell into an hour that a clock change repeats: the first of the two was taken\n",
+            + "1 local time fell into an hour that a clock change repeats: the order of the rows told which of the two\n",
             await _folder.SucceedAsync(
                 "import",
                 "in.csv",
@@ -84,7 +84,7 @@ public sealed class ImportTests : IDisposable
     [Fact]
     public async Task Ndjson_is_known_by_its_extension_and_read_from_standard_input()
     {
-        const string Rows = "{\"time\":\"2026-01-01T00:00:00.000001Z\",\"sensor_id\":\"s1\",\"temperature\":1}\n{\"time\":1}\n";
+        const string Rows = "{\"time\":\"2026-01-01T00:00:00.000001Z\",\"sensor_id\":\"s1\",\"temperature\":1}\n{\"time\":true}\n";
         _folder.Write("in.jsonl", Rows);
         Assert.StartsWith(
             "in.jsonl: 2 rows: 1 written, 0 replaced, 0 unchanged, 1 refused, see in.jsonl.rejects.csv\n",
@@ -117,23 +117,24 @@ public sealed class ImportTests : IDisposable
 
     [Theory]
     [InlineData("import none.csv", 1, "none.csv: there is no such file")]
-    [InlineData("import .", 2, ".: the extension names no format; give --format csv or --format ndjson")]
+    [InlineData("import .", 2, ".: the extension names no format; give --format csv|ndjson|parquet|line-protocol")]
     [InlineData("import . --format csv", 1, ". is a folder; name a file in it")]
-    [InlineData("import in.dat", 2, "in.dat: the extension names no format; give --format csv or --format ndjson")]
+    [InlineData("import in.dat", 2, "in.dat: the extension names no format; give --format csv|ndjson|parquet|line-protocol")]
     [InlineData("import in.csv", 1, "no column is named time: say which one it is with --map time=COLUMN; the header has a, b")]
     [InlineData("import in.csv --rejects in.csv", 2, "--rejects in.csv is the file to import; name another one")]
     [InlineData(
         "import in.csv --time-zone Mars/Olympus",
         1,
-        "there is no time zone 'Mars/Olympus' on this system; names look like Europe/Berlin or UTC")]
+        "there is no time zone 'Mars/Olympus' on this system; names look like Europe/Berlin, UTC or +01:00")]
     [InlineData("import in.csv --map time", 2, "--map 'time' is not FIELD=COLUMN, such as temperature=temp")]
     [InlineData("import in.csv --map time=a,time=b", 2, "--map names time twice")]
     [InlineData("import in.csv --delimiter ab", 2, "--delimiter 'ab' is not one character, or tab")]
     [InlineData("import in.csv --sensor ..", 2, "--sensor: sensor_id '..' is reserved")]
-    [InlineData("import in.jsonl --sensor s", 2, "--sensor is for CSV: in NDJSON each object names time, sensor_id and its metrics")]
+    [InlineData("import in.lp --sensor s", 2, "--sensor is not for line-protocol")]
     public async Task What_can_not_be_imported_is_said_in_one_line(string arguments, int exitCode, string message)
     {
         _folder.Write("in.csv", "a,b\n1,2\n");
+        _folder.Write("in.lp", "m f=1 1\n");
         var result = await _folder.RunAsync(arguments.Split(' '));
         var hint = exitCode == 2 ? "; see tidemark import --help" : "";
         Assert.Equal($"tidemark: {message}{hint}\n", result.Error);

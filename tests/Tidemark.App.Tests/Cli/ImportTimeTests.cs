@@ -152,6 +152,6 @@ public class ImportTimeTests
     public void An_unknown_zone_is_an_error_in_one_line()
     {
         var error = Assert.Throws<CommandFailedException>(() => ImportTime.InZone("Europe/Atlantis"));
-        Assert.Equal("there is no time zone 'Europe/Atlantis' on this system; names look like Europe/Berlin or UTC", error.Message);
+        Assert.Equal("there is no time zone 'Europe/Atlantis' on this system; names look like Europe/Berlin, UTC or +01:00", error.Message);
     }
 }

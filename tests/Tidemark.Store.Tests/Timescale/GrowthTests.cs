@@ -70,8 +70,8 @@ public sealed class GrowthTests : IAsyncLifetime
         await VerifyAsync(other);
         Assert.Equal(
             "removed 2 removed 3",
-            await ScalarAsync("SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'sensor_data'::regclass AND "
-                + "attname LIKE 'removed%'"));
+            await ScalarAsync("SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute WHERE attrelid = "
+                + "'sensor_data'::regclass AND attname LIKE 'removed%'"));
     }
 
     [Fact]
@@ -79,8 +79,9 @@ public sealed class GrowthTests : IAsyncLifetime
     {
         await using var one = await OpenAsync();
         await using var other = await OpenAsync();
-        var results = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Task.Run(
-            () => WriteAsync(i % 2 == 0 ? one : other, $"s{i % 5}", Now - TimeSpan.FromMinutes(i), ("temperature", i), ($"m{i % 12}", i)))));
+        Task<WriteResult> WriteOneAsync(int i)
+            => WriteAsync(i % 2 == 0 ? one : other, $"s{i % 5}", Now - TimeSpan.FromMinutes(i), ("temperature", i), ($"m{i % 12}", i));
+        var results = await Task.WhenAll(Enumerable.Range(0, 40).Select(i => Task.Run(() => WriteOneAsync(i))));
         Assert.Equal(new WriteResult(40, 0, 0), results.Aggregate((a, b) => a + b));
         Assert.Equal(14, (await one.ListMetricsAsync(Token)).Count);
         Assert.Equal(14L, await ScalarAsync("SELECT count(*) FROM tidemark.metrics"));
@@ -224,6 +225,46 @@ public sealed class GrowthTests : IAsyncLifetime
         await VerifyAsync(store);
     }
 
+    [Fact]
+    public async Task What_is_refused_for_another_reason_brings_no_metric()
+    {
+        var settings = new StoreSettings { MaxSensors = 1, Retention = TimeSpan.FromDays(10) };
+        await using var store = await OpenAsync(settings: settings);
+        await WriteAsync(store, "a", Now - TimeSpan.FromDays(30), ("temperature", 1));
+        await WriteAsync(store, "a", Now - TimeSpan.FromDays(3), ("temperature", 1));
+        Assert.Equal(1, (await store.RetainAsync(Token)).ReadingsDropped);
+        Assert.Equal(1, (await WriteAsync(store, "b", Now - TimeSpan.FromDays(3), ("power", 1))).Refused);
+        var error = await Assert.ThrowsAsync<StoreException>(() => WriteAsync(store, "a", Now - TimeSpan.FromDays(30), ("power", 1)));
+        Assert.Equal(StoreErrorKind.OlderThanRetention, error.Kind);
+        Assert.Equal(2, (await store.ListMetricsAsync(Token)).Count);
+    }
+
+    /// <summary>In a row of so many other values there is place for thirty.</summary>
+    [Fact]
+    public async Task Metrics_that_were_taken_away_make_place_for_others()
+    {
+        var extra = Enumerable.Range(0, 800).Select(i => new ExtraColumn($"e{i}", "MAX(temperature)")).ToList();
+        var schema = TestSchema.Create(
+            [TestSchema.Temperature, TestSchema.Humidity],
+            [new("hourly", "1 hour"), new("daily", "1 day", "hourly"), new("peaks", "1 day", Columns: extra)]);
+        await using var store = await OpenAsync(settings: new StoreSettings { Schema = schema });
+        await WriteAsync(store, "a", Now - TimeSpan.FromDays(3), ("temperature", 1), ("first", 5), ("second", 6));
+        await store.AddMetricsAsync([.. Enumerable.Range(0, 26).Select(i => $"m{i}")], Token);
+        await RefreshAsync(store);
+        Assert.Equal(1, (await WriteAsync(store, "a", Now - TimeSpan.FromDays(2), ("third", 1))).Refused);
+        await store.RemoveMetricAsync("second", Token);
+        Assert.Equal(1L, await RetiredAsync());
+        Assert.Equal(1, (await WriteAsync(store, "a", Now - TimeSpan.FromDays(2), ("third", 7))).Written);
+        Assert.Equal(0L, await RetiredAsync());
+        await RefreshAsync(store);
+        Assert.Equal("temperature=1 humidity= first=5 third=; temperature= humidity= first= third=7", await TextAsync(store, "a"));
+        Assert.Equal([5, double.NaN], (await store.AnswerAsync("daily", Token, "a")).Rows.Select(r => r.Values[6]));
+        Assert.Equal(0, (await store.VerifyAsync("daily", null, Token)).DifferenceCount);
+    }
+
+    private Task<object?> RetiredAsync() => ScalarAsync(
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = 'sensor_data_hourly'::regclass AND attname LIKE 'avg_removed %'");
+
     /// <summary>Its metrics in a setting, nothing noted of what sensors sent.</summary>
     [Fact]
     public async Task A_store_of_the_version_before_opens_and_grows()
@@ -243,7 +284,8 @@ public sealed class GrowthTests : IAsyncLifetime
             "DELETE FROM tidemark.settings WHERE name IN ('fingerprint', 'metrics_version')",
             "DROP TABLE tidemark.metrics",
             "ALTER TABLE tidemark.sensors DROP COLUMN sent");
-        await using var opened = await OpenAsync(schema: TestSchema.Create([TestSchema.Temperature], TestSchema.Chain()));
+        await using var opened = await OpenAsync(
+            settings: new StoreSettings { Schema = TestSchema.Create([TestSchema.Temperature], TestSchema.Chain()) });
         Assert.Equal(
             [("temperature", true, 2), ("humidity", false, 2)],
             (await opened.ListMetricsAsync(Token)).Select(m => (m.Metric.Name, m.Metric.IsConfigured, m.Sensors)));
@@ -261,10 +303,9 @@ public sealed class GrowthTests : IAsyncLifetime
         MaintenanceOwner owner = MaintenanceOwner.External,
         bool addColumns = true,
         bool appendOnly = false,
-        TelemetrySchema? schema = null)
+        StoreSettings? settings = null)
     {
-        var settings = new StoreSettings { Schema = schema ?? TestSchema.Default };
-        var options = _fixture.Options(settings, _database.ConnectionString) with
+        var options = _fixture.Options(settings ?? new StoreSettings(), _database.ConnectionString) with
         {
             Maintenance = owner,
             AddColumns = addColumns,
@@ -276,7 +317,11 @@ public sealed class GrowthTests : IAsyncLifetime
         return store;
     }
 
-    private static Task<WriteResult> WriteAsync(ITelemetryStore store, string sensor, Instant time, params (string Metric, double Value)[] values)
+    private static Task<WriteResult> WriteAsync(
+        ITelemetryStore store,
+        string sensor,
+        Instant time,
+        params (string Metric, double Value)[] values)
     {
         var batch = new ReadingBatch([.. values.Select(v => v.Metric)]);
         batch.Add(sensor, time, [.. values.Select(v => v.Value)]);

@@ -136,6 +136,25 @@ public sealed class ReplicaTests : IAsyncLifetime
         Assert.Equal(watermark, (await _store.AnswerAsync("hourly", Token)).Watermark);
     }
 
+    [Fact]
+    public async Task A_metric_that_came_is_read_while_the_standby_lacks_its_column()
+    {
+        await using var other = await OpenAsync(_database);
+        await WriteAsync(0, 100);
+        await CaughtUpAsync();
+        await PauseAsync(true);
+        var batch = new ReadingBatch(["temperature", "power"]);
+        batch.Add("a", First + TimeSpan.FromMinutes(100), [20, 7]);
+        await _store.WriteAsync(batch, Token);
+        Assert.Equal([double.NaN, 7], (await _store.RawAsync("a", TimeRange.All, Token)).TakeLast(2).Select(r => r.Values[3]));
+        Assert.Equal(4, (await _store.RawAsync(null, TimeRange.All, Token))[0].Values.Length);
+        Assert.Equal(7, (await _store.ReadFleetAsync(new FleetQuery("hourly", "power", TimeRange.All), Token))[^1].Average);
+        Assert.Equal(3, (await other.AnswerAsync("hourly", Token, "a")).Columns.Count / 3);
+        await PauseAsync(false);
+        await CaughtUpAsync();
+        Assert.Equal(4, (await other.AnswerAsync("hourly", Token, "a")).Columns.Count / 3);
+    }
+
     /// <summary>Ends what reports its progress.</summary>
     private sealed class Stop(CancellationTokenSource source) : IProgress<StoreProgress>
     {

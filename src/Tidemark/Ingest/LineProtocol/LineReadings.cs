@@ -18,18 +18,18 @@ public sealed record LineError(long Number, string Text, string Message);
 /// <param name="maxLine">Longer lines are refused, in bytes.</param>
 /// <param name="validator">Lines whose time or values it refuses are refused; null when there is none.</param>
 /// <param name="admitted">Lines with other metrics are refused; null when there may be any.</param>
+/// <param name="mostErrors">How many refused lines are kept until <see cref="Clear"/>.</param>
 public sealed class LineReadings(
     LinePrecision precision,
     LineNaming naming,
     Instant arrival,
     int maxLine,
     ReadingValidator? validator = null,
-    IncomingMetrics? admitted = null)
+    IncomingMetrics? admitted = null,
+    int mostErrors = 100)
 {
     /// <summary>So many metrics a reading may have: what a line costs that adds to one grows with it.</summary>
     public const int MaxMetrics = 1_000;
-
-    private const int MostErrors = 100;
 
     private readonly LineProtocolParser _parser = new(precision, maxLine);
     private readonly LineNames _names = new(naming, validator, admitted);
@@ -48,7 +48,7 @@ public sealed class LineReadings(
     /// <summary>How many lines were refused.</summary>
     public long Refused { get; private set; }
 
-    /// <summary>The first hundred lines that were refused.</summary>
+    /// <summary>The first lines that were refused.</summary>
     public IReadOnlyList<LineError> Errors => _errors;
 
     /// <summary>Values that were left out because they are texts.</summary>
@@ -86,7 +86,7 @@ public sealed class LineReadings(
         while (_rows.Count < mostReadings && (long)_rows.Count * _rows.Metrics.Count < mostValues
             && _parser.TryRead(ref text, isFinal, out var line))
         {
-            if ((line.Error ?? TryAdd(line)) is { } error && Refused++ < MostErrors)
+            if ((line.Error ?? TryAdd(line)) is { } error && Refused++ < mostErrors)
             {
                 _errors.Add(new LineError(line.Number, LineTexts.Shorten(line.Text), error));
             }
