@@ -23,7 +23,10 @@ internal static class ServeCommand
             Description = "Where to be a broker of MQTT, such as mqtt://127.0.0.1:1883; several with ';'. Else mqtt:listen.",
             HelpName = "ADDRESSES",
         };
-        var command = new Command("serve", "Serve the store over REST, and refresh, compress and retain on schedule.") { urls, mqtt, Insecure };
+        var command = new Command("serve", "Serve the store over REST, and refresh, compress and retain on schedule.")
+        {
+            urls, mqtt, Insecure,
+        };
         command.SetAction(async (arguments, cancellationToken) =>
         {
             RefuseServer(arguments);

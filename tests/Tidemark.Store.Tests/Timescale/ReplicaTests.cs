@@ -148,7 +148,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _store.WriteAsync(batch, Token);
         Assert.Equal([double.NaN, 7], (await _store.RawAsync("a", TimeRange.All, Token)).TakeLast(2).Select(r => r.Values[3]));
         Assert.Equal(4, (await _store.RawAsync(null, TimeRange.All, Token))[0].Values.Length);
-        Assert.Equal(7, (await _store.ReadFleetAsync(new FleetQuery("hourly", "power", TimeRange.All), Token))[^1].Average);
+        Assert.Equal(7, (await _store.FleetAsync(new FleetQuery("hourly", "power", TimeRange.All), Token))[^1].Average);
         Assert.Equal(3, (await other.AnswerAsync("hourly", Token, "a")).Columns.Count / 3);
         await PauseAsync(false);
         await CaughtUpAsync();
