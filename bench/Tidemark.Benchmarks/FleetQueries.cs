@@ -50,7 +50,11 @@ internal static class FleetQueries
     }
 
     private static Task<Samples> TimeAsync(ITelemetryStore store, FleetQuery query, int runs, CancellationToken cancellationToken)
-        => Samples.MeasureAsync(1, runs, _ => store.ReadFleetAsync(query, cancellationToken).CountAsync(cancellationToken).AsTask(), cancellationToken);
+        => Samples.MeasureAsync(
+            1,
+            runs,
+            _ => store.ReadFleetAsync(query, cancellationToken).CountAsync(cancellationToken).AsTask(),
+            cancellationToken);
 
     /// <summary>A fast wrong answer is none: both ways must give the same points.</summary>
     private static async Task RequireSameAsync(ITelemetryStore store, FleetQuery query, CancellationToken cancellationToken)

@@ -42,7 +42,10 @@ internal sealed class MqttPublishing(string folder, Report report)
         var running = publishers.Select(p => Task.Run(() => p.RunAsync(end.Token), end.Token)).ToList();
         await Task.Delay(WarmUp, cancellationToken);
         var (before, processor, own, watch) = (
-            publishers.Sum(p => p.Acknowledged), server.ProcessorTime, Process.GetCurrentProcess().TotalProcessorTime, Stopwatch.StartNew());
+            publishers.Sum(p => p.Acknowledged),
+            server.ProcessorTime,
+            Process.GetCurrentProcess().TotalProcessorTime,
+            Stopwatch.StartNew());
         await Task.Delay(Length, cancellationToken);
         var seconds = watch.Elapsed.TotalSeconds;
         var messages = publishers.Sum(p => p.Acknowledged) - before;

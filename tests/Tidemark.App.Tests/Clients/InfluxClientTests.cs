@@ -12,7 +12,8 @@ public sealed class InfluxClientTests
     public static TheoryData<string> Clients { get; }
         =
         [
-            "python3-influxdb", "influx", "@influxdata/influxdb-client", "InfluxDB.Client", "InfluxDB3.Client", "InfluxDB3.Client over version 2",
+            "python3-influxdb", "influx", "@influxdata/influxdb-client", "InfluxDB.Client", "InfluxDB3.Client",
+            "InfluxDB3.Client over version 2",
         ];
 
     [Theory, MemberData(nameof(Clients))]

@@ -34,7 +34,8 @@ public sealed class LineProtocolTests : IAsyncLifetime
             (await _server.GetAsync("/api/sensors/a/current")).ToJsonString());
         Assert.Equal(
             """{"time":"2026-11-22T10:00:00.123456Z","sensor_id":"b","temperature":null,"humidity":null,"pressure":null"""
-                + ""","weather_ok":1,"weather_count":9007199254740992,"weather_big":1.8446744073709552E+19,"weather_pi":3.141592653589793}""",
+                + ""","weather_ok":1,"weather_count":9007199254740992,"weather_big":1.8446744073709552E+19"""
+                + ""","weather_pi":3.141592653589793}""",
             (await _server.GetAsync("/api/sensors/b/current")).ToJsonString());
     }
 
@@ -221,7 +222,9 @@ public sealed class LineProtocolTests : IAsyncLifetime
     [InlineData("/write?precision=min", HttpStatusCode.BadRequest, """{"error":"precision 'min' is not ns, us, ms, s, m or h"}""")]
     [InlineData("/write?precision=auto", HttpStatusCode.BadRequest, """{"error":"precision 'auto' is not ns, us, ms, s, m or h"}""")]
     [InlineData(
-        "/api/v2/write?precision=x", HttpStatusCode.BadRequest, """{"code":"invalid","message":"precision 'x' is not ns, us, ms, s, m or h"}""")]
+        "/api/v2/write?precision=x",
+        HttpStatusCode.BadRequest,
+        """{"code":"invalid","message":"precision 'x' is not ns, us, ms, s, m or h"}""")]
     [InlineData(
         "/api/v2/write?sensor_ids=%7Ba", HttpStatusCode.BadRequest,
         """{"code":"invalid","message":"sensor_ids: '{a' is not a tag, or a template such as {site}/{device}; several with ;"}""")]

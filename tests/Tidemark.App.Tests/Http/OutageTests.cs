@@ -144,7 +144,8 @@ public sealed class OutageTests
         + "key with tidemark key add, use http://127.0.0.1:5000, or --insecure if that is meant")]
     public void Addresses_beyond_this_machine_need_to_be_asked_for(string urls, string? line)
     {
-        var error = Record.Exception(() => TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, new MqttOptions(), insecure: false));
+        var options = new ServerOptions { Urls = urls };
+        var error = Record.Exception(() => TidemarkServer.RefuseOpenAddress(options, new MqttOptions(), insecure: false));
         Assert.Equal(line, error?.Message);
         TidemarkServer.RefuseOpenAddress(new ServerOptions { Urls = urls }, new MqttOptions(), insecure: true);
     }
