@@ -7,6 +7,13 @@ public sealed partial class DuckDbStore
     /// <remarks>What is new.</remarks>
     private sealed partial class WriteTransaction
     {
+        private const int MostGathered = 256;
+
+        private readonly List<Gathered> _gathered = [];
+
+        /// <param name="Keys">The sensors' by row.</param>
+        private sealed record Gathered(ReadingBatch Batch, BatchMetrics Metrics, List<int> Keys);
+
         /// <summary>Readies chunks for values in the map. A table is changed before its rows are, or DuckDB refuses the commit.</summary>
         private void AddMaps(ReadingBatch batch, BatchMetrics metrics, List<int> rows)
         {
@@ -24,6 +31,41 @@ public sealed partial class DuckDbStore
                     }
                 }
             }
+        }
+
+        /// <summary>
+        /// Appends the rows, or those of a small batch later, together with those of others that share the transaction: a call of the
+        /// database costs more than a hundred rows. They have to be there before anything is looked up.
+        /// </summary>
+        private void GatherOrAppend(ReadingBatch batch, BatchMetrics metrics, int[] keys, List<int> rows)
+        {
+            if (rows.Count > MostGathered)
+            {
+                Append(batch, metrics, keys, rows);
+                return;
+            }
+
+            var gathered = _gathered.Find(g => g.Metrics.Ids.AsSpan().SequenceEqual(metrics.Ids) && g.Batch.Metrics.SequenceEqual(batch.Metrics));
+            if (gathered is null)
+            {
+                _gathered.Add(gathered = new Gathered(new ReadingBatch([.. batch.Metrics], rows.Count), metrics, []));
+            }
+
+            foreach (var row in rows)
+            {
+                gathered.Batch.Add(batch[row]);
+                gathered.Keys.Add(keys[row]);
+            }
+        }
+
+        private void AppendGathered()
+        {
+            foreach (var (batch, metrics, keys) in _gathered)
+            {
+                Append(batch, metrics, [.. keys], [.. Enumerable.Range(0, batch.Count).OrderBy(row => keys[row])]);
+            }
+
+            _gathered.Clear();
         }
 
         private void Append(ReadingBatch batch, BatchMetrics metrics, int[] keys, List<int> rows)

@@ -39,11 +39,16 @@ public sealed partial class DuckDbStore
                     return Add(batch.Without([.. refused.Keys])).Refuse([.. refused.Values]);
                 }
 
-                batch = batch.Mode is WriteMode.Merge ? batch.Copy() : batch;
-                var rows = Order(batch, keys);
+                var rows = Order(ref batch, keys);
                 var known = FindKnown(batch, keys, rows);
+                if (known.Count > 0)
+                {
+                    AppendGathered();
+                }
+
                 if (batch.Mode is WriteMode.Merge && known.Count > 0)
                 {
+                    batch = batch.Copy();
                     FillFromStored(batch, keys, known);
                 }
 
@@ -55,7 +60,7 @@ public sealed partial class DuckDbStore
                     rows.RemoveAll(unchanged.Contains);
                 }
 
-                Append(batch, metrics, keys, rows);
+                GatherOrAppend(batch, metrics, keys, rows);
                 Note(batch, metrics, keys, rows);
                 NoteSent(batch, metrics, keys, rows);
                 return new WriteResult(rows.Count - replaced, replaced, unchanged.Count);
@@ -68,6 +73,7 @@ public sealed partial class DuckDbStore
 
         public StoreState Finish()
         {
+            AppendGathered();
             if (_newIds.Count > 0)
             {
                 using var sensors = store._session.Connection.CreateAppender("store", "internal", "sensors");
@@ -180,9 +186,12 @@ public sealed partial class DuckDbStore
         }
 
         /// <summary>Row numbers by (sensor, time); of equal ones the last row of the batch.</summary>
-        private List<int> Order(ReadingBatch batch, int[] keys)
+        /// <param name="batch">Becomes a copy when rows of it add to each other: it is the caller's.</param>
+        /// <param name="keys">The sensors' keys by row.</param>
+        private List<int> Order(ref ReadingBatch batch, int[] keys)
         {
-            var times = batch.TimesMicros;
+            var sent = batch;
+            var times = sent.TimesMicros;
             var packed = ArrayPool<ulong>.Shared.Rent(batch.Count);
             for (var row = 0; row < batch.Count; row++)
             {
@@ -205,6 +214,7 @@ public sealed partial class DuckDbStore
 
                 if (!ascending)
                 {
+                    batch = batch.Mode is WriteMode.Merge && ReferenceEquals(batch, sent) ? sent.Copy() : batch;
                     SortAndFold(batch, rows, first);
                 }
             }

@@ -20,12 +20,11 @@ internal sealed class LineIngestion
     private readonly LineReadings _readings;
     private readonly bool _writes;
     private readonly List<LineError> _errors = [];
-    private Part _part = new();
-    private Part _partBefore = new();
+    private readonly LineWorkspace _workspace;
     private Task _writing = Task.CompletedTask;
 
-    private LineIngestion(ITelemetryStore store, LineReadings readings, bool writes)
-        => (_store, _readings, _writes) = (store, readings, writes);
+    private LineIngestion(ITelemetryStore store, LineReadings readings, LineWorkspace workspace, bool writes)
+        => (_store, _readings, _workspace, _writes) = (store, readings, workspace, writes);
 
     /// <summary>The first hundred lines that were refused, in their order.</summary>
     public IReadOnlyList<LineError> Errors => [.. _errors.OrderBy(e => e.Number)];
@@ -60,7 +59,10 @@ internal sealed class LineIngestion
         var validator = new ReadingValidator([], store.Schema, options.MaxSkew, clock, options.OldestTime, horizon);
         var admitted = new IncomingMetrics(store.Schema, options.NewMetrics, options.MaxMetrics);
         var arrival = Instant.From(clock.GetUtcNow());
-        return new(store, new LineReadings(precision, naming, arrival, options.Server.MaxLine, validator, admitted), writes);
+        var workspace = LineWorkspace.Rent();
+        var readings = new LineReadings(
+            precision, naming, arrival, options.Server.MaxLine, validator, admitted, MostErrors, workspace.Buffers);
+        return new(store, readings, workspace, writes);
     }
 
     /// <summary>Reads whole lines, up to a full batch.</summary>
@@ -80,19 +82,24 @@ internal sealed class LineIngestion
         _errors.AddRange(_readings.Errors.Take(MostErrors - _errors.Count));
         if (_readings.Count > 0 && _writes)
         {
-            _part.Gather(_readings);
+            var part = _workspace.NextPart();
+            part.Gather(_readings);
             await _writing;
-            _writing = WriteAsync(_part, cancellationToken);
-            (_part, _partBefore) = (_partBefore, _part);
+            _writing = WriteAsync(part, cancellationToken);
         }
 
         _readings.Clear();
     }
 
-    /// <summary>Waits until all that was handed over is durable, or refused.</summary>
-    public Task FinishAsync() => _writing;
+    /// <summary>Waits until all that was handed over is durable, or refused. Nothing can be read afterwards.</summary>
+    public async Task FinishAsync()
+    {
+        await _writing;
+        _readings.Clear();
+        _workspace.Return();
+    }
 
-    private async Task WriteAsync(Part part, CancellationToken cancellationToken)
+    private async Task WriteAsync(LinePart part, CancellationToken cancellationToken)
     {
         try
         {
@@ -106,7 +113,7 @@ internal sealed class LineIngestion
         }
     }
 
-    private async Task WriteBatchAsync(Part part, CancellationToken cancellationToken)
+    private async Task WriteBatchAsync(LinePart part, CancellationToken cancellationToken)
     {
         var result = part.Batch.Count == 0 ? default : await _store.WriteAsync(part.Batch, cancellationToken);
         foreach (var refused in result.Refusals ?? [])
@@ -117,7 +124,7 @@ internal sealed class LineIngestion
         Taken += part.Batch.Count - result.Refused;
     }
 
-    private void RefuseBefore(Part part, Instant horizon)
+    private void RefuseBefore(LinePart part, Instant horizon)
     {
         var old = Enumerable.Range(0, part.Batch.Count).Where(row => part.Batch.TimesMicros[row] < horizon.Micros).ToList();
         foreach (var row in old)
@@ -128,55 +135,12 @@ internal sealed class LineIngestion
         part.Remove(old);
     }
 
-    private void Refuse(Part part, int row, string error)
+    private void Refuse(LinePart part, int row, string error)
     {
         Refused++;
         if (_errors.Count < MostErrors)
         {
             _errors.Add(new LineError(part.Lines[row], part.Texts[row], error));
-        }
-    }
-
-    /// <summary>A batch and where its readings were sent.</summary>
-    private sealed class Part
-    {
-        private double[] _values = [];
-        private int[] _places = [];
-
-        public ReadingBatch Batch { get; private set; } = new([], 0);
-
-        /// <summary>The number of each reading's line.</summary>
-        public List<long> Lines { get; private set; } = [];
-
-        public LineTexts Texts { get; private set; } = new();
-
-        public void Gather(LineReadings readings)
-        {
-            if (Batch.Metrics.SequenceEqual(readings.Metrics))
-            {
-                Batch.Clear();
-            }
-            else
-            {
-                Batch = new ReadingBatch([.. readings.Metrics], readings.Count) { Mode = WriteMode.Merge };
-                _values = new double[Batch.MetricCount];
-                _places = [.. Enumerable.Range(0, Batch.MetricCount)];
-            }
-
-            Texts = readings.TakeTexts(Texts);
-            Lines.Clear();
-            for (var row = 0; row < readings.Count; row++)
-            {
-                readings.CopyValues(row, _places, _values);
-                Batch.Add(readings.SensorId(row), readings.Time(row), _values);
-                Lines.Add(readings.LineNumber(row));
-            }
-        }
-
-        public void Remove(IReadOnlyList<int> rows)
-        {
-            Batch = Batch.Without(rows);
-            Lines = [.. Lines.Where((_, row) => !rows.Contains(row))];
         }
     }
 }

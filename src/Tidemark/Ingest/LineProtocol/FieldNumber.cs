@@ -8,6 +8,10 @@ namespace Tidemark.Ingest.LineProtocol;
 /// </summary>
 internal static class FieldNumber
 {
+    private const int MostShortDigits = 15;
+
+    private static readonly double[] PowersOfTen = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
     private const string NotANumber = "is not a number, true, false, or a text in double quotes";
 
     /// <returns>Null, or what is wrong with the value.</returns>
@@ -64,6 +68,12 @@ internal static class FieldNumber
 
     private static string? ReadFloat(ReadOnlySpan<byte> text, out long bits)
     {
+        if (TryReadShort(text, out var value))
+        {
+            bits = BitConverter.DoubleToInt64Bits(value);
+            return null;
+        }
+
         bits = 0;
         if (!IsFloat(text))
         {
@@ -73,6 +83,38 @@ internal static class FieldNumber
         var number = double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
         bits = BitConverter.DoubleToInt64Bits(number);
         return double.IsFinite(number) ? null : "is too large for a double";
+    }
+
+    /// <summary>
+    /// Reads what most numbers are, up to fifteen digits and a point: the digits and the power of ten are exact as doubles, so one division
+    /// rounds as the number itself does.
+    /// </summary>
+    private static bool TryReadShort(ReadOnlySpan<byte> text, out double value)
+    {
+        value = 0;
+        var isNegative = text.StartsWith((byte)'-');
+        var (digits, count, decimals) = (0L, 0, -1);
+        foreach (var c in text[(isNegative ? 1 : 0)..])
+        {
+            if (c == '.' && decimals < 0)
+            {
+                decimals = 0;
+            }
+            else if (c is >= (byte)'0' and <= (byte)'9' && count < MostShortDigits)
+            {
+                digits = (10 * digits) + (c - '0');
+                count++;
+                decimals += decimals < 0 ? 0 : 1;
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        value = decimals > 0 ? digits / PowersOfTen[decimals] : digits;
+        value = isNegative ? -value : value;
+        return count > 0;
     }
 
     /// <summary>Digits with a point before, among or behind them; then, or not, an exponent.</summary>

@@ -19,6 +19,7 @@ public sealed record LineError(long Number, string Text, string Message);
 /// <param name="validator">Lines whose time or values it refuses are refused; null when there is none.</param>
 /// <param name="admitted">Lines with other metrics are refused; null when there may be any.</param>
 /// <param name="mostErrors">How many refused lines are kept until <see cref="Clear"/>.</param>
+/// <param name="buffers">Used by nobody else meanwhile; new ones unless given.</param>
 public sealed class LineReadings(
     LinePrecision precision,
     LineNaming naming,
@@ -26,24 +27,26 @@ public sealed class LineReadings(
     int maxLine,
     ReadingValidator? validator = null,
     IncomingMetrics? admitted = null,
-    int mostErrors = 100)
+    int mostErrors = 100,
+    LineBuffers? buffers = null)
 {
     /// <summary>So many metrics a reading may have: what a line costs that adds to one grows with it.</summary>
     public const int MaxMetrics = 1_000;
 
     private readonly LineProtocolParser _parser = new(precision, maxLine);
     private readonly LineNames _names = new(naming, validator, admitted);
-    private readonly LineRows _rows = new();
+    private readonly LineBuffers _buffers = buffers ?? new LineBuffers();
     private readonly List<LineError> _errors = [];
     private readonly List<(MeasurementField Field, double Value)> _pending = [];
-    private LineTexts _texts = new();
     private long _line;
 
+    private LineRows Rows => _buffers.Rows;
+
     /// <summary>How many readings there are, in the order in which the first line of each came.</summary>
-    public int Count => _rows.Count;
+    public int Count => Rows.Count;
 
     /// <summary>The metrics that readings have, in the order in which the first value of each came.</summary>
-    public IReadOnlyList<string> Metrics => _rows.Metrics;
+    public IReadOnlyList<string> Metrics => Rows.Metrics;
 
     /// <summary>How many lines were refused.</summary>
     public long Refused { get; private set; }
@@ -55,18 +58,18 @@ public sealed class LineReadings(
     public StringCounts Strings { get; } = new();
 
     /// <summary>The same instance for the same sensor.</summary>
-    public string SensorId(int row) => _rows.Sensor(row).Id;
+    public string SensorId(int row) => Rows.Sensor(row).Id;
 
-    public Instant Time(int row) => new(_rows.Micros(row));
+    public Instant Time(int row) => new(Rows.Micros(row));
 
     /// <summary>The number of the first line of a reading.</summary>
-    public long LineNumber(int row) => _rows.LineNumber(row);
+    public long LineNumber(int row) => Rows.LineNumber(row);
 
     /// <summary>Gives the lines of all readings away, which is the caller's then, for others to be used again.</summary>
     public LineTexts TakeTexts(LineTexts used)
     {
         used.Clear();
-        (_texts, var taken) = (used, _texts);
+        (_buffers.Texts, var taken) = (used, _buffers.Texts);
         return taken;
     }
 
@@ -74,7 +77,7 @@ public sealed class LineReadings(
     /// <param name="row">The reading.</param>
     /// <param name="places">Where the value of each of <see cref="Metrics"/> goes; −1 for nowhere.</param>
     /// <param name="values">Where the values go.</param>
-    public void CopyValues(int row, ReadOnlySpan<int> places, Span<double> values) => _rows.CopyValues(row, places, values);
+    public void CopyValues(int row, ReadOnlySpan<int> places, Span<double> values) => Rows.CopyValues(row, places, values);
 
     /// <summary>Reads whole lines; see <see cref="LineProtocolParser.TryRead"/>.</summary>
     /// <param name="text">What was read is taken from its beginning.</param>
@@ -83,7 +86,7 @@ public sealed class LineReadings(
     /// <param name="mostValues">Stops with so many values, those that are missing counted too.</param>
     public void Read(ref ReadOnlySpan<byte> text, bool isFinal, int mostReadings = int.MaxValue, long mostValues = long.MaxValue)
     {
-        while (_rows.Count < mostReadings && (long)_rows.Count * _rows.Metrics.Count < mostValues
+        while (Rows.Count < mostReadings && (long)Rows.Count * Rows.Metrics.Count < mostValues
             && _parser.TryRead(ref text, isFinal, out var line))
         {
             if ((line.Error ?? TryAdd(line)) is { } error && Refused++ < mostErrors)
@@ -96,10 +99,10 @@ public sealed class LineReadings(
     /// <summary>Forgets the readings, metrics, errors and counts, and keeps the memory and the number of the line.</summary>
     public void Clear()
     {
-        _rows.Clear();
+        Rows.Clear();
         _names.Clear();
         _errors.Clear();
-        _texts.Clear();
+        _buffers.Texts.Clear();
         Strings.Clear();
         Refused = 0;
     }
@@ -120,7 +123,7 @@ public sealed class LineReadings(
         }
 
         var micros = time.Micros;
-        var row = _rows.Find(series.Sensor, micros);
+        var row = Rows.Find(series.Sensor, micros);
         if (Collect(line, series, row) is { } error)
         {
             return error;
@@ -131,13 +134,13 @@ public sealed class LineReadings(
         {
             if (row < 0)
             {
-                row = _rows.Add(series.Sensor, micros, line.Number);
-                _texts.Add(line.Text);
+                row = Rows.Add(series.Sensor, micros, line.Number);
+                _buffers.Texts.Add(line.Text);
             }
 
             foreach (var (field, value) in CollectionsMarshal.AsSpan(_pending))
             {
-                _rows.Set(row, field, series, value);
+                Rows.Set(row, field, series, value);
             }
         }
 
@@ -150,8 +153,8 @@ public sealed class LineReadings(
         var width = 0;
         if (row >= 0)
         {
-            _rows.Mark(row);
-            width = _rows.CellCount(row);
+            Rows.Mark(row);
+            width = Rows.CellCount(row);
         }
 
         _line++;
@@ -162,7 +165,7 @@ public sealed class LineReadings(
             if (field.Kind != FieldKind.String)
             {
                 var known = _names.Field(series.Measurement, f, field.Key);
-                width += known.Metric.InLine.Line == _line || _rows.Source(row, known.Metric) is not null ? 0 : 1;
+                width += known.Metric.InLine.Line == _line || Rows.Source(row, known.Metric) is not null ? 0 : 1;
                 var value = field.Number;
                 if ((Check(known, series, row) ?? ReadingValidator.CheckValue(known.Metric.Definition, value)) is { } error)
                 {
@@ -191,7 +194,7 @@ public sealed class LineReadings(
         }
 
         metric.InLine = (_line, field);
-        return _rows.Source(row, metric) is not { } source || source == (field.Id, series.Id) ? null
+        return Rows.Source(row, metric) is not { } source || source == (field.Id, series.Id) ? null
             : source.Field != field.Id
                 ? $"the field {field} is the metric {metric.Name}, which this reading has from another field: rename one"
             : $"the metric {metric.Name} of sensor '{series.Sensor.Id}' at this time came with other tags: make the tags that differ part "

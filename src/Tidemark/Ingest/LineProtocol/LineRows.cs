@@ -24,6 +24,8 @@ internal sealed class LineRows
 
     public int Count => _rows.Count;
 
+    public long Capacity => _cells.Capacity;
+
     public IReadOnlyList<string> Metrics => _names;
 
     public LineSensor Sensor(int row) => _rows[row].Sensor;

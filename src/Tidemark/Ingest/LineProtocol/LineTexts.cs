@@ -22,6 +22,8 @@ public sealed class LineTexts
         }
     }
 
+    internal long Capacity => _bytes.Length;
+
     internal static string Shorten(ReadOnlySpan<byte> line) => Sent.Shorten(line, Longest);
 
     internal void Add(ReadOnlySpan<byte> line)
