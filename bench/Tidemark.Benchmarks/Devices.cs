@@ -60,10 +60,11 @@ internal sealed class Devices(string folder, Report report)
         }
 
         var foreign = new Samples(ofOther);
+        var bound = Math.Round(foreign.Median, 2);
         report.Add(
             Figure.Free("victoria-metrics, the same lines", foreign.Median, "s", $"{Range(foreign)}; acknowledged before it is on disk"),
-            Figure.Below("line protocol", own.Median, foreign.Median, "s", $"{Range(own)}; acknowledged when durable"),
-            Figure.Below("NDJSON", json.Median, 1.3 * foreign.Median, "s", Range(json)));
+            Figure.Below("line protocol", own.Median, bound, "s", $"{Range(own)}; acknowledged when durable"),
+            Figure.Below("NDJSON", json.Median, Math.Round(1.3 * bound, 2), "s", Range(json)));
     }
 
     private async Task<double> TidemarkAsync(
@@ -144,7 +145,7 @@ internal sealed class Devices(string folder, Report report)
     private static string Range(Samples samples)
         => string.Create(
             CultureInfo.InvariantCulture,
-            $"median of {samples.Count}, {samples.Percentile(0):F2} to {samples.Max:F2} s, {Readings / samples.Median / 1e3:F0} k readings/s");
+            $"median of {samples.Count}, {samples.Percentile(0):F2} to {samples.Max:F2}, {Readings / samples.Median / 1e3:F0} k readings/s");
 
     private List<byte[]> Bodies(Func<int, Instant, double[], string> form)
     {

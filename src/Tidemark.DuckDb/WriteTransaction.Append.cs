@@ -45,7 +45,8 @@ public sealed partial class DuckDbStore
                 return;
             }
 
-            var gathered = _gathered.Find(g => g.Metrics.Ids.AsSpan().SequenceEqual(metrics.Ids) && g.Batch.Metrics.SequenceEqual(batch.Metrics));
+            var gathered = _gathered.Find(
+                g => g.Metrics.Ids.AsSpan().SequenceEqual(metrics.Ids) && g.Batch.Metrics.SequenceEqual(batch.Metrics));
             if (gathered is null)
             {
                 _gathered.Add(gathered = new Gathered(new ReadingBatch([.. batch.Metrics], rows.Count), metrics, []));

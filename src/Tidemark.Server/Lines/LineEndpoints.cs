@@ -42,6 +42,7 @@ internal static class LineEndpoints
         .Describe("Line protocol", $"Writes lines as version {(int)version + 1} of InfluxDB takes them", "204 when all lines are durable. "
             + "A line that is refused is named in the answer, and the others are written. A reading adds to what is stored of its sensor "
             + "and time, so sending again is safe.")
+        .RefusesOtherSites()
         .TakesLineProtocol()
         .TakesQuery(Queries);
 

@@ -108,6 +108,29 @@ public sealed class CompatibleTests : IAsyncLifetime
         }
     }
 
+    /// <summary>A browser sends lines for any page without asking first.</summary>
+    [Theory]
+    [InlineData("/write"), InlineData("/api/v2/write"), InlineData("/api/v3/write_lp")]
+    public async Task Without_keys_a_page_of_another_site_writes_nothing(string path)
+    {
+        await using var open = await RunningServer.StartAsync();
+        foreach (var (origin, status) in ((string, HttpStatusCode)[])[
+            ("https://elsewhere.example", HttpStatusCode.Forbidden), ("null", HttpStatusCode.Forbidden),
+            ($"http://127.0.0.1:{open.Address.Port}", HttpStatusCode.NoContent)])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(Line) };
+            request.Headers.Add("Origin", origin);
+            using var answer = await open.Client.SendAsync(request);
+            Assert.Equal(status, answer.StatusCode);
+        }
+
+        using var guarded = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(Line) };
+        guarded.Headers.Add("Origin", "https://dashboard.example");
+        guarded.Headers.Authorization = new AuthenticationHeaderValue("Token", _write);
+        using var written = await _server.Client.SendAsync(guarded);
+        Assert.Equal(HttpStatusCode.NoContent, written.StatusCode);
+    }
+
     [Fact]
     public async Task Ping_tells_a_version_and_needs_no_key()
     {

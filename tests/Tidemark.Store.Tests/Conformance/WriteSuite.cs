@@ -125,6 +125,25 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
         Assert.Equal(new WriteResult(1, 0, 0), await WriteAsync(At("2026-03-10T10:00Z", 1)));
     }
 
+    /// <summary>Small writes that wait for the same commit: some are of readings that others of them bring.</summary>
+    [Fact]
+    public async Task Small_writes_at_once_see_each_other()
+    {
+        var results = await Task.WhenAll(Enumerable.Range(0, 400).Select(async writer =>
+        {
+            var batch = new ReadingBatch(writer % 2 == 0 ? ["temperature"] : ["humidity"]) { Mode = WriteMode.Merge };
+            batch.Add($"s{writer % 20 / 2}", At("2026-03-10T10:00Z") + TimeSpan.FromMinutes(writer / 100), [writer / 100]);
+            return await Store.WriteAsync(batch, Token);
+        }));
+        Assert.Equal((40, 40, 320), (results.Sum(r => r.Written), results.Sum(r => r.Replaced), results.Sum(r => r.Unchanged)));
+        for (var sensor = 0; sensor < 10; sensor++)
+        {
+            var rows = await RawAsync($"s{sensor}");
+            Assert.Equal([0, 1, 2, 3], rows.Select(r => r.Values[0]));
+            Assert.Equal([0, 1, 2, 3], rows.Select(r => r.Values[1]));
+        }
+    }
+
     [Fact]
     public async Task Writes_at_once_all_arrive()
     {

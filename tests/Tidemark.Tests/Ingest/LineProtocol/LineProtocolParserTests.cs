@@ -37,6 +37,23 @@ public class LineProtocolParserTests
     public void What_is_wrong_is_said_in_one_sentence(string text, string error) => Assert.Equal([$"1 {error}"], Read(text));
 
     [Fact]
+    public void A_number_is_the_nearest_double()
+    {
+        var random = new Random(7);
+        var parser = new LineProtocolParser(LinePrecision.Nanoseconds, MaxLine);
+        for (var i = 0; i < 20_000; i++)
+        {
+            var digits = string.Concat(Enumerable.Range(0, 1 + random.Next(19)).Select(_ => (char)('0' + random.Next(10))));
+            var point = random.Next(digits.Length + 1);
+            var number = (random.Next(2) == 0 ? "-" : "") + digits[..point] + (random.Next(4) == 0 ? "" : ".") + digits[point..];
+            ReadOnlySpan<byte> text = Encoding.UTF8.GetBytes($"m f={number}");
+            Assert.True(parser.TryRead(ref text, isFinal: true, out var line) && line.Error is null, number);
+            var nearest = double.Parse(number, CultureInfo.InvariantCulture);
+            Assert.True(BitConverter.DoubleToInt64Bits(nearest) == BitConverter.DoubleToInt64Bits(line.Field(0).Number), number);
+        }
+    }
+
+    [Fact]
     public void A_line_that_is_not_UTF8_is_refused()
     {
         byte[] text = [.. "m,a="u8, 0xC3, .. " f=1"u8];
