@@ -68,6 +68,45 @@ internal static class StatusCommand
                 status.Jobs.Select(j => (string[])[
                     j.Name, j.Schedule, Readable.Moment(j.LastRun), Outcome(j), Readable.Count(j.Failures), Readable.Moment(j.NextRun)]));
         }
+
+        if (status.Mqtt is { } mqtt)
+        {
+            PrintMqtt(mqtt);
+        }
+    }
+
+    private static void PrintMqtt(MqttStatus mqtt)
+    {
+        Terminal.Line("");
+        var refused = mqtt.Refused.Count == 0
+            ? "none refused"
+            : $"refused: {string.Join(", ", mqtt.Refused.Select(r => $"{Readable.Count(r.Value)} {r.Key}"))}";
+        Terminal.Line($"MQTT: {Readable.Count(mqtt.Messages, "message")} since the server's start, "
+            + $"{Readable.Count(mqtt.Readings, "reading")}, {Readable.Count(mqtt.Waiting)} waiting, "
+            + $"{Readable.Count(mqtt.Retained)} retained passed over, {refused}");
+        if (mqtt.StoreError is { } error)
+        {
+            Terminal.Line($"nothing is acknowledged now: {error}");
+        }
+
+        if (mqtt.Listening.Count > 0)
+        {
+            Terminal.Line($"broker on {string.Join(", ", mqtt.Listening)}, {Readable.Count(mqtt.Clients, "client")}");
+        }
+
+        foreach (var broker in mqtt.Brokers)
+        {
+            Terminal.Line($"{broker.Address} {(broker.Connected ? "connected" : "not connected")} since {Readable.Moment(broker.Since)}"
+                + (broker.Error is null ? "" : $": {broker.Error}"));
+        }
+
+        if (mqtt.LastRefused.Count > 0)
+        {
+            Terminal.Line("");
+            Terminal.Table(
+                ["Last refused", "Topic", "Reason", "Error"],
+                mqtt.LastRefused.Select(m => (string[])[Readable.Moment(m.Time), m.Topic, m.Reason, m.Error]));
+        }
     }
 
     private static string Watermark(AggregateStatus aggregate)

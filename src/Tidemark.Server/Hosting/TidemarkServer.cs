@@ -103,7 +103,10 @@ public static class TidemarkServer
     }
 
     /// <summary>Where the server is a broker of MQTT, with the ports that are really used.</summary>
-    public static IReadOnlyList<string> MqttAddresses(WebApplication server) => MqttServices.MqttAddresses(server);
+    public static IReadOnlyList<string> MqttAddresses(WebApplication server) => ReadMqtt(server)?.Listening ?? [];
+
+    /// <summary>What <c>/api/status</c> tells of MQTT, without asking the store; null where no messages come by it.</summary>
+    public static MqttStatus? ReadMqtt(WebApplication server) => server.Services.GetRequiredService<MqttReport>().Status;
 
     /// <summary>The key that opens this server to the command line of its owner.</summary>
     public static string LocalKey(WebApplication server) => server.Services.GetRequiredService<Gate>().LocalKey;

@@ -52,7 +52,9 @@ internal sealed class MessageIntake(
 
         await writer.WaitForRoomAsync(cancellationToken);
         var payload = content.IsSingleSegment ? content.First : content.ToArray();
-        var message = new IncomingMessage(route, topic, payload, Instant.From(clock.GetUtcNow()), reply, cancellationToken);
+        // What asks for no answer does not come again.
+        var gone = isAnswered ? cancellationToken : CancellationToken.None;
+        var message = new IncomingMessage(route, topic, payload, Instant.From(clock.GetUtcNow()), reply, gone);
         writer.Add(message);
         return isAnswered ? message.Done : Task.CompletedTask;
     }

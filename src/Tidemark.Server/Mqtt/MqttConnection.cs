@@ -32,6 +32,9 @@ internal sealed class MqttConnection(
     // A client that has not said who it is yet has so long.
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
+    // How long a client that takes nothing any more is waited for.
+    private static readonly TimeSpan LastWord = TimeSpan.FromSeconds(1);
+
     private readonly SemaphoreSlim _sending = new(1, 1);
     private TimeSpan _patience = ConnectTimeout;
     private long _quietSince = long.MaxValue;
@@ -60,10 +63,24 @@ internal sealed class MqttConnection(
 
     public Task ConnectAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task DisconnectAsync(CancellationToken cancellationToken)
+    /// <summary>What was sent still arrives, unless the client takes nothing any more.</summary>
+    public async Task DisconnectAsync(CancellationToken cancellationToken)
     {
-        connection.Abort();
-        return Task.CompletedTask;
+        connection.Transport.Input.CancelPendingRead();
+        if (!await _sending.WaitAsync(LastWord, cancellationToken))
+        {
+            connection.Abort();
+            return;
+        }
+
+        try
+        {
+            await connection.Transport.Output.CompleteAsync();
+        }
+        finally
+        {
+            _sending.Release();
+        }
     }
 
     /// <summary>Ends the connection of a client that has been silent for one and a half times the interval that it gave itself.</summary>

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Tidemark.Configuration;
 
@@ -32,10 +31,6 @@ internal static class MqttServices
 
         services.AddHostedService<MqttSubscribers>();
     }
-
-    /// <summary>Where the server is a broker, with the ports that are really used.</summary>
-    public static IReadOnlyList<string> MqttAddresses(WebApplication server)
-        => server.Services.GetService<MqttBroker>()?.Addresses ?? [];
 }
 
 /// <summary>What <c>/api/status</c> tells of MQTT.</summary>

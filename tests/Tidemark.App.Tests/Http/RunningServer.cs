@@ -55,10 +55,13 @@ public sealed class RunningServer : IAsyncDisposable
     }
 
     /// <summary>A second server whose store is this one: what it says when its store goes away is no make-believe.</summary>
-    public async Task<RunningServer> StartBehindAsync(params (string Key, string Value)[] settings)
+    public Task<RunningServer> StartBehindAsync(params (string Key, string Value)[] settings) => StartBehindAsync(Address, settings);
+
+    /// <summary>A server whose store is the one at an address.</summary>
+    public static async Task<RunningServer> StartBehindAsync(Uri address, params (string Key, string Value)[] settings)
     {
         var clock = NewClock();
-        var store = await HttpTelemetryStore.ConnectAsync(Address, null, CancellationToken.None);
+        var store = await HttpTelemetryStore.ConnectAsync(address, null, CancellationToken.None);
         return new RunningServer(await StartAsync(Options(settings), store, clock), null, store, clock);
     }
 

@@ -111,11 +111,12 @@ internal sealed partial class SparkplugNodes(TimeProvider clock, ILogger logger)
             foreach (var metric in instant)
             {
                 var name = node.NameOf(metric);
-                found ??= name is null
+                var one = name is null
                     ? new MessageFault(
                         MessageFault.Birth, $"no birth since the server's start told the alias {metric.Alias}: births are asked for")
                     : IsValue(name, metric) && ValueOf(metric, node.TypeOf(sensor, name, metric)) is { } value ? into.Set(name, value)
                     : null;
+                found ??= one;
             }
 
             if (found is { Reason: not MessageFault.Birth })
