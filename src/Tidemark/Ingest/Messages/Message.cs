@@ -43,7 +43,7 @@ public readonly record struct Message(TopicRule Rule, string? Sensor, string? Me
     private MessageFault? ReadLines(MessageReadings into)
     {
         var precision = LinePrecision.Find(Rule.TimeUnit?.Name) ?? LinePrecision.Nanoseconds;
-        var lines = new LineReadings(precision, LineNaming.Default, Arrival, Math.Max(1, Payload.Length));
+        var lines = new LineReadings(precision, into.Options.LineNaming, Arrival, Math.Max(1, Payload.Length));
         var text = Payload.Span;
         lines.Read(ref text, isFinal: true);
         var fault = lines.Errors is [var first, ..]
