@@ -49,10 +49,16 @@ internal static partial class DuckDbSql
 
     private static string SameValues(MetricCatalog metrics, Chunk chunk)
     {
-        var columns = Columns(metrics).Select(m => $"c.{m} IS NOT DISTINCT FROM l.{m}");
-        var map = chunk.HasMap ? $"{KnownPart(metrics, "c")} IS NOT DISTINCT FROM l.{Map}" : $"l.{Map} IS NULL";
+        var columns = Columns(metrics).SelectMany(m => new[] { Same($"c.{m}", $"l.{m}"), Same($"signbit(c.{m})", $"signbit(l.{m})") });
+        var known = KnownPart(metrics, "c");
+        var map = chunk.HasMap ? $"{Same(known, $"l.{Map}")} AND {Same(Signs(known), Signs($"l.{Map}"))}" : $"l.{Map} IS NULL";
         return string.Join(" AND ", columns.Concat(metrics.HasMap ? [map] : []).DefaultIfEmpty("true"));
     }
+
+    private static string Same(string a, string b) => $"{a} IS NOT DISTINCT FROM {b}";
+
+    /// <summary>To DuckDB 0 and −0 are equal.</summary>
+    private static string Signs(string map) => $"list_transform(map_values({map}), lambda v: signbit(v))";
 
     /// <summary>A row's map without metrics that were taken away.</summary>
     private static string KnownPart(MetricCatalog metrics, string alias) => metrics.Removed.Count == 0

@@ -237,7 +237,7 @@ internal sealed class SortedRows
         var (batch, place) = Locate(row);
         for (var m = 0; m < values.Length; m++)
         {
-            if (!values[m].Equals(m < batch.MetricCount ? batch.Metric(m)[place] : double.NaN))
+            if (!ReadingBatch.AreSame(values[m], m < batch.MetricCount ? batch.Metric(m)[place] : double.NaN))
             {
                 return false;
             }
@@ -251,7 +251,7 @@ internal sealed class SortedRows
         var ((batchA, placeA), (batchB, placeB)) = (Locate(a), Locate(b));
         for (var m = 0; m < batchA.MetricCount; m++)
         {
-            if (!batchA.Metric(m)[placeA].Equals(batchB.Metric(m)[placeB]))
+            if (!ReadingBatch.AreSame(batchA.Metric(m)[placeA], batchB.Metric(m)[placeB]))
             {
                 return false;
             }

@@ -57,6 +57,10 @@ public sealed class ReadingBatch
 
     public WriteMode Mode { get; set; }
 
+    /// <summary>Whether two values are the same: nulls are, 0 and −0 are not.</summary>
+    public static bool AreSame(double a, double b)
+        => BitConverter.DoubleToInt64Bits(a) == BitConverter.DoubleToInt64Bits(b) || (double.IsNaN(a) && double.IsNaN(b));
+
     /// <summary>Microseconds since the epoch.</summary>
     public ReadOnlySpan<long> TimesMicros => _times.AsSpan(0, Count);
 

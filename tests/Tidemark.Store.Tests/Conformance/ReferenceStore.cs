@@ -77,7 +77,7 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
     {
         var key = (reading.Time, reading.SensorId);
         var exists = state.Readings.TryGetValue(key, out var before);
-        if (exists && before.Values.SequenceEqual(reading.Values))
+        if (exists && before.Values.Zip(reading.Values).All(v => ReadingBatch.AreSame(v.First, v.Second)))
         {
             return new WriteResult(0, 0, 1);
         }

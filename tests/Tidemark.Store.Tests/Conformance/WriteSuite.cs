@@ -30,6 +30,16 @@ public abstract class WriteSuite(IStoreFixture fixture) : StoreSuite(fixture)
     }
 
     [Fact]
+    public async Task Zero_and_minus_zero_are_two_values()
+    {
+        await WriteAsync(At("2026-03-10T10:00Z", 0, 1));
+        Assert.Equal(new WriteResult(0, 1, 0), await WriteAsync(At("2026-03-10T10:00Z", -0.0, 1)));
+        Assert.Equal(new WriteResult(0, 0, 1), await WriteAsync(At("2026-03-10T10:00Z", -0.0, 1)));
+        Assert.True(double.IsNegative(Assert.Single(await RawAsync()).Values[0]));
+        Assert.Equal(new WriteResult(0, 1, 0), await WriteAsync(At("2026-03-10T10:00Z", 0, 1)));
+    }
+
+    [Fact]
     public async Task Other_values_replace_the_whole_reading_nulls_included()
     {
         await WriteAsync(At("2026-03-10T10:00Z", 1, 2));
