@@ -13,7 +13,7 @@ namespace Tidemark.Cli.Import;
 /// <param name="order">Of the rows: tells the two passes of an hour that a clock change repeats apart.</param>
 internal sealed class ImportTime(TimeZoneInfo? zone, NumberTimes numbers, string? form = null, RowOrder order = RowOrder.None)
 {
-    public const string Form = "RFC 3339, epoch milliseconds, or a date such as 2010-01-31 or 2010/01/31 with or without a time of day "
+    public const string Form = "RFC 3339, a count since 1970, or a date such as 2010-01-31 or 2010/01/31 with or without a time of day "
         + "such as 09:30 or 09:30:15.5; say another form with --time-format";
 
     private static readonly string[] Formats =

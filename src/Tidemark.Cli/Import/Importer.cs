@@ -50,6 +50,7 @@ internal sealed class Importer(
     private readonly ReadingBatch _batch = new(schema.MetricNames) { Mode = mode };
     private readonly SourceRows _origins = new();
     private long _rows;
+    private bool _isAtEnd;
     private WriteResult _result;
 
     /// <summary>The first readings that were or would be stored, in the order of the file.</summary>
@@ -121,8 +122,9 @@ internal sealed class Importer(
         while (rows < BatchRows && characters < BatchCharacters && rows * (long)_batch.MetricCount < BatchValues)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (!source.Next())
+            if (_isAtEnd || !source.Next())
             {
+                _isAtEnd = true;
                 return false;
             }
 

@@ -19,6 +19,8 @@ internal sealed class TableSurvey
     private readonly List<(string Column, string Why)> _leftOut = [];
     private readonly TimeBuilder _timeText;
     private bool _isDate = true;
+    private bool _isClock = true;
+    private bool _hasRows;
     private bool _sharesDates;
     private (string Sensor, string Time) _before = ("", "");
 
@@ -78,6 +80,8 @@ internal sealed class TableSurvey
 
         var time = _timeText.Of(rows);
         Times.Add(time, SeriesOf(sensor, metric), rows.Line);
+        _hasRows = true;
+        _isClock = _isClock && IsClock(time);
         if (_map.Time.Count == 1 && _isDate)
         {
             NoteDate(rows, sensor, time);
@@ -120,8 +124,7 @@ internal sealed class TableSurvey
     {
         for (var column = 0; column < _map.Header.Count; column++)
         {
-            if (!_map.Time.Contains(column) && rows.Field(column).Trim() is { Length: >= 4 and <= 16 } field
-                && field[field[1] == ':' ? 1 : 2] == ':' && TimeOnly.TryParse(field, CultureInfo.InvariantCulture, out _))
+            if (!_map.Time.Contains(column) && IsClock(rows.Field(column)))
             {
                 return column;
             }
@@ -130,6 +133,10 @@ internal sealed class TableSurvey
         return -1;
     }
 
+    private static bool IsClock(ReadOnlySpan<char> field)
+        => field.Trim() is { Length: >= 4 and <= 16 } text && text[text[1] == ':' ? 1 : 2] == ':'
+            && TimeOnly.TryParse(text, CultureInfo.InvariantCulture, out _);
+
     private void Decide()
     {
         if (_isDate && _sharesDates)
@@ -137,6 +144,12 @@ internal sealed class TableSurvey
             var date = _map.Header[_map.Time[0]];
             throw new CommandFailedException($"the column {date} holds dates, and rows of one day have their time of day in another "
                 + $"column: join both with --map {ColumnMap.TimeName}={date}+COLUMN; {_map.Describe()}");
+        }
+
+        if (_isClock && _hasRows)
+        {
+            throw new CommandFailedException($"the column {_map.Header[_map.Time[0]]} holds times of day alone: join it with that of the "
+                + $"date by --map {ColumnMap.TimeName}=COLUMN+{_map.Header[_map.Time[0]]}; {_map.Describe()}");
         }
 
         Times.Decide();

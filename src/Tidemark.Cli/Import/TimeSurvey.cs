@@ -21,12 +21,12 @@ internal sealed class TimeSurvey(ImportSettings settings)
         .. new[] { "yyyyMMdd", "yyyyMMddHHmm", "yyyyMMddHHmmss" }.Select(form => new Meaning(null, form)),
     ];
 
-    private readonly Dictionary<Series, decimal> _last = [];
+    private readonly Dictionary<(Series, bool IsRepeated), decimal> _last = [];
+    private readonly long[] _forward = new long[2];
+    private readonly long[] _back = new long[2];
     private readonly Instant _latest = Instant.From(TimeProvider.System.GetUtcNow()) + settings.MaxSkew;
     private long _numbers;
     private decimal _largest;
-    private long _forward;
-    private long _back;
 
     /// <summary>What numbers count; null when there are none.</summary>
     public TimeUnit? Unit { get; private set; }
@@ -47,14 +47,8 @@ internal sealed class TimeSurvey(ImportSettings settings)
         else if (_time.TryRead(text, out var time) is null)
         {
             IsLocal |= settings.Zone is not null && !text.TrimEnd().EndsWith("Z");
-            if (_time.IsRepeated)
-            {
-                _last.Remove(series);
-            }
-            else
-            {
-                Step(series, time.Micros);
-            }
+            // Inside a repeated hour times go back in rows that are in order, too.
+            Step(series, time.Micros, _time.IsRepeated);
         }
     }
 
@@ -95,10 +89,19 @@ internal sealed class TimeSurvey(ImportSettings settings)
             (Unit, Form) = (meaning.Unit, meaning.Form ?? settings.TimeForm);
         }
 
-        var order = _forward >= StepsForEachBack * Math.Max(0, _back - 1) && _forward >= _back ? RowOrder.Ascending
-            : _back >= StepsForEachBack * _forward ? RowOrder.Descending
+        return new ImportTime(settings.Zone, settings.TimesIn(Unit), Form, DecideOrder());
+    }
+
+    private RowOrder DecideOrder()
+    {
+        if (_forward[0] + _back[0] == 0)
+        {
+            return _forward[1] >= _back[1] ? RowOrder.Ascending : RowOrder.Descending;
+        }
+
+        return _forward[0] > StepsForEachBack * (_back[0] - 1) && _forward[0] >= _back[0] ? RowOrder.Ascending
+            : _back[0] >= StepsForEachBack * _forward[0] ? RowOrder.Descending
             : RowOrder.None;
-        return new ImportTime(settings.Zone, settings.TimesIn(Unit), Form, order);
     }
 
     private Meaning DecideMeaning(TimeUnit? usual)
@@ -128,19 +131,20 @@ internal sealed class TimeSurvey(ImportSettings settings)
         throw new CommandFailedException($"times that are numbers {what}: line {line} has '{ImportTime.Shown(text)}'; {Remedy}");
     }
 
-    private void Step(Series series, decimal time)
+    private void Step(Series series, decimal time, bool isRepeated = false)
     {
-        if (_last.TryGetValue(series, out var last))
+        var place = isRepeated ? 1 : 0;
+        if (_last.TryGetValue((series, isRepeated), out var last))
         {
-            _forward += time > last ? 1 : 0;
-            _back += time < last ? 1 : 0;
+            _forward[place] += time > last ? 1 : 0;
+            _back[place] += time < last ? 1 : 0;
         }
         else if (_last.Count == MostSeries)
         {
             return;
         }
 
-        _last[series] = time;
+        _last[(series, isRepeated)] = time;
     }
 
     /// <summary>What a number may mean: a count of a unit, or a date.</summary>
