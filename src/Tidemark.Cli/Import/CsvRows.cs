@@ -47,7 +47,7 @@ internal sealed class CsvRows : TableRows
         }
 
         CheckText(line);
-        Delimiter = dialect.Delimiter ?? Detect();
+        Delimiter = dialect.Delimiter ?? (Delimiter == default ? Detect() : Delimiter);
         _header = ReadHeader();
         _named = 1 + _header.FindLastIndex(name => name.Length > 0);
         _text.Rewind(_end);
@@ -60,7 +60,7 @@ internal sealed class CsvRows : TableRows
 
     public override IReadOnlyList<string> Header => _header;
 
-    public char Delimiter { get; }
+    public char Delimiter { get; private set; }
 
     /// <summary>The line of the header, from 1.</summary>
     public long HeaderLine { get; private set; }
@@ -136,6 +136,13 @@ internal sealed class CsvRows : TableRows
     {
         while (_text.ReadLine(_buffer.Length) is { } read)
         {
+            // Spreadsheets write a first line that names the delimiter.
+            if (_nextLine == 1 && _dialect.HeaderLine is null && read is ['s' or 'S', 'e' or 'E', 'p' or 'P', '=', var named])
+            {
+                Delimiter = named;
+                read = "";
+            }
+
             var isHeader = _dialect.HeaderLine is { } wanted
                 ? _nextLine == wanted
                 : !string.IsNullOrWhiteSpace(read) && !(_dialect.Comment is { } comment && read.StartsWith(comment));

@@ -185,8 +185,8 @@ internal static class ImportCommand
         Terminal.Line($"{Readable.Count(summary.Rows, "row")}, {Readable.Count(summary.Refused)} refused; nothing is stored");
         foreach (var (sensor, time, values) in importer.First)
         {
-            Terminal.Line($"  {time} {sensor} "
-                + $"{string.Join(' ', values.Select(v => string.Create(CultureInfo.InvariantCulture, $"{v.Metric}={v.Value}")))}");
+            var shown = values.Select(v => string.Create(CultureInfo.InvariantCulture, $"{v.Metric}={v.Value}"));
+            Terminal.Line($"  {string.Join(' ', [time.ToString(), sensor, .. shown])}");
         }
 
         foreach (var (line, reason) in rejects.First)

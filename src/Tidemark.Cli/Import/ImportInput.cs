@@ -111,7 +111,7 @@ internal static class ImportInput
                 cancellationToken.ThrowIfCancellationRequested();
                 if (source.ReadObject() is null)
                 {
-                    times.Add(source.TimeText, default, source.Line);
+                    times.Add(source.TimeText, settings.Zone is null ? default : source.Series, source.Line);
                 }
             }
         }

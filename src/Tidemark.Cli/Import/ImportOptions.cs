@@ -194,6 +194,11 @@ internal static partial class ImportOptions
             throw new UsageException($"--sensors-in-columns and {(Has(Sensor) ? Sensor.Name : MetricColumn.Name)} say different things");
         }
 
+        if (Has(SensorsInColumns) && arguments.GetValue(Map)?.Keys.FirstOrDefault(name => name != ColumnMap.TimeName) is { } mapped)
+        {
+            throw new UsageException($"--map {mapped}=… says nothing with --sensors-in-columns, whose columns are all of --metric");
+        }
+
         if (arguments.GetValue(Thousands) is { } thousands && thousands == (arguments.GetValue(Decimal) ?? "."))
         {
             throw new UsageException($"--thousands '{thousands}' stands before decimals: say what does with --decimal");

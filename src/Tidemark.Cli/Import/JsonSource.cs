@@ -33,6 +33,7 @@ internal sealed class JsonSource : ReadingSource
     private bool _seenSensor;
     private string? _metric;
     private double _value;
+    private int _place = -1;
 
     private enum Field
     {
@@ -101,6 +102,9 @@ internal sealed class JsonSource : ReadingSource
     /// <summary>The time of the last row that was read, as it stands there.</summary>
     public string TimeText => _times.Contains("") ? "" : string.Join(' ', _times);
 
+    /// <summary>What has one value at a time in the last row that was read.</summary>
+    public Series Series => new(_sensorId, _place);
+
     public override bool Next() => _values.Next();
 
     public override string? TryRead(out string sensorId, out Instant time)
@@ -112,7 +116,7 @@ internal sealed class JsonSource : ReadingSource
         }
 
         sensorId = _sensorId;
-        return TimeText.Length == 0 ? "time is missing" : _time.TryRead(TimeText, new Series(_sensorId), out time);
+        return TimeText.Length == 0 ? "time is missing" : _time.TryRead(TimeText, Series, out time);
     }
 
     /// <summary>Takes the row apart, its time as text.</summary>
@@ -279,6 +283,7 @@ internal sealed class JsonSource : ReadingSource
 
         MakeRoom(place);
         _row[place] = _value;
+        _place = place;
         return null;
     }
 

@@ -8,15 +8,14 @@ namespace Tidemark.Cli.Import;
 /// <param name="missing">Words that stand for no value, beside those that always do.</param>
 internal sealed class NumberText(char decimalMark, char? thousands, IEnumerable<string> missing)
 {
-    // Those of pandas, and NAN as loggers write it.
+    // Those of pandas, in any case.
     private static readonly string[] AlwaysMissing =
     [
-        "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None",
-        "n/a", "nan", "null", "NAN",
+        "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None",
     ];
 
     private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> _missing
-        = new HashSet<string>(AlwaysMissing.Concat(missing.Select(word => word.Trim())), StringComparer.Ordinal)
+        = new HashSet<string>(AlwaysMissing.Concat(missing.Select(word => word.Trim())), StringComparer.OrdinalIgnoreCase)
             .GetAlternateLookup<ReadOnlySpan<char>>();
 
     public static NumberText Plain { get; } = new('.', null, []);
@@ -35,14 +34,15 @@ internal sealed class NumberText(char decimalMark, char? thousands, IEnumerable<
             return true;
         }
 
-        if (decimalMark == '.' && thousands is null)
-        {
-            return TryParse(text, ref value) || _missing.Contains(text);
-        }
-
+        // What stands for no value may look like a number, as -999 does.
         if (_missing.Contains(text))
         {
             return true;
+        }
+
+        if (decimalMark == '.' && thousands is null)
+        {
+            return TryParse(text, ref value);
         }
 
         const int Longest = 400;

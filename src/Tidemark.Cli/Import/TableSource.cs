@@ -1,7 +1,7 @@
 namespace Tidemark.Cli.Import;
 
-/// <summary>The text of a row's time, which may stand in several columns.</summary>
-internal sealed class TimeBuilder(IReadOnlyList<int> columns)
+/// <summary>The text of a row's time, which may stand in several columns; a number has a point before its decimals.</summary>
+internal sealed class TimeBuilder(IReadOnlyList<int> columns, char decimalMark)
 {
     private char[] _joined = new char[64];
 
@@ -9,7 +9,10 @@ internal sealed class TimeBuilder(IReadOnlyList<int> columns)
     {
         if (columns.Count == 1)
         {
-            return rows.Field(columns[0]);
+            var field = rows.Field(columns[0]);
+            return decimalMark == '.' || field.IndexOf(decimalMark) < 0 || field.ContainsAnyExcept("-0123456789,")
+                ? field
+                : field.ToString().Replace(decimalMark, '.');
         }
 
         var length = 0;
@@ -46,7 +49,7 @@ internal sealed class TableSource(
     private readonly ColumnMap _map = survey.Map;
     private readonly ImportTime _time = survey.Time;
     private readonly NumberText _numbers = settings.Numbers;
-    private readonly TimeBuilder _timeText = new(survey.Map.Time);
+    private readonly TimeBuilder _timeText = new(survey.Map.Time, settings.DecimalMark);
     private readonly double[] _values = new double[metrics.Count];
     private readonly bool _hasColumnsOfSensors = settings.MetricOfSensors is not null;
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _longMetrics

@@ -30,7 +30,7 @@ internal sealed class TableSurvey
         _map = new ColumnMap(rows.Header, settings, metrics);
         _numbers = settings.Numbers;
         _columns = [.. rows.Header.Select(_ => new Finding())];
-        _timeText = new TimeBuilder(_map.Time);
+        _timeText = new TimeBuilder(_map.Time, settings.DecimalMark);
         Times = new TimeSurvey(settings);
     }
 

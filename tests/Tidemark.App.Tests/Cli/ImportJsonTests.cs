@@ -64,12 +64,15 @@ public sealed class ImportJsonTests : IDisposable
     public async Task Objects_of_one_value_make_readings_together()
     {
         _folder.Write("in.ndjson", """
-            {"ts":1790000000,"id":"a","name":"temperature","value":1}
-            {"ts":1790000000,"id":"a","name":"humidity","value":"2"}
+            {"ts":"2026-10-25 02:00","id":"a","name":"temperature","value":1}
+            {"ts":"2026-10-25 02:00","id":"a","name":"humidity","value":"2"}
+            {"ts":"2026-10-25 02:00","id":"a","name":"temperature","value":3}
+            {"ts":"2026-10-25 02:00","id":"a","name":"humidity","value":4}
             """);
         await _folder.SucceedAsync(
-            "import", "in.ndjson", "--map", "time=ts,sensor_id=id", "--metric-column", "name", "--value-column", "value");
-        Assert.Equal("2026-09-21T14:13:20Z,a,1,2,\n", await StoredAsync());
+            "import", "in.ndjson", "--map", "time=ts,sensor_id=id", "--metric-column", "name", "--value-column", "value",
+            "--time-zone", "Europe/Berlin");
+        Assert.Equal("2026-10-25T00:00:00Z,a,1,2,\n2026-10-25T01:00:00Z,a,3,4,\n", await StoredAsync());
     }
 
     private async Task<string> StoredAsync()
