@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace Tidemark.Timescale;
@@ -62,6 +63,14 @@ public sealed partial class TimescaleStore
                 }
 
                 var aggregates = await AggregatesThereAsync(connection, cancellationToken);
+                var extra = aggregates.SelectMany(a => a.ExtraColumns);
+                if (extra.FirstOrDefault(c => Regex.IsMatch(c.Expression, $@"\b{name}\b")) is { } column)
+                {
+                    throw new StoreException(
+                        StoreErrorKind.Invalid,
+                        $"the metric '{name}' is used by the aggregates' column '{column.Name}', which the store keeps: it can't be removed");
+                }
+
                 await LockAsync(connection, catalog.Sql, aggregates, cancellationToken);
                 foreach (var sql in TimescaleSql.Retire(aggregates, name, metric.Position))
                 {

@@ -226,6 +226,18 @@ public sealed class GrowthTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_that_an_aggregate_is_computed_from_stays()
+    {
+        await (await OpenAsync()).DisposeAsync();
+        var schema = TestSchema.Create([TestSchema.Humidity], TestSchema.Chain().Take(3));
+        await using var store = await OpenAsync(settings: new StoreSettings { Schema = schema });
+        var error = await Assert.ThrowsAsync<StoreException>(() => store.RemoveMetricAsync("temperature", Token));
+        Assert.Equal(StoreErrorKind.Invalid, error.Kind);
+        Assert.Contains("max_temp", error.Message, StringComparison.Ordinal);
+        Assert.Equal(2, (await store.ListMetricsAsync(Token)).Count);
+    }
+
+    [Fact]
     public async Task What_is_refused_for_another_reason_brings_no_metric()
     {
         var settings = new StoreSettings { MaxSensors = 1, Retention = TimeSpan.FromDays(10) };
