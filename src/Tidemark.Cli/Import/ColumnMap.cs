@@ -239,7 +239,7 @@ internal sealed class ColumnMap
     private void RefuseLongTable()
     {
         var names = _leftOut.Select(column => column.Column).FirstOrDefault(name => MetricNames.Contains(name.ToLowerInvariant()));
-        if (names is not null && _values.Select(value => Header[value.Index])
+        if (names is not null && !_settings.MapsMetrics && _values.Select(value => Header[value.Index])
             .FirstOrDefault(name => ValueNames.Contains(name.ToLowerInvariant())) is { } value)
         {
             throw new CommandFailedException($"the table seems to hold one value a row: say so with --metric-column {names} "

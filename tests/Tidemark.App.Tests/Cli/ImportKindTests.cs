@@ -59,6 +59,7 @@ public sealed class ImportKindTests : IDisposable
             + "2026-11-20T10:00Z,a,state,on\n2026-11-20T10:00Z,a,TEMP,x\n2026-11-20T10:01Z,a,HUM,NA\n",
             "--metric-column what --value-column reading --map temperature=TEMP,humidity=HUM",
             "2026-11-20T10:00:00Z,a,1,3,\n2026-11-20T10:00:00Z,b,2,,\n", "6" },
+        { "time,sensor_id,metric,value\n2026-11-20T10:00Z,a,x,1\n", "--map humidity=value", "2026-11-20T10:00:00Z,a,,1,\n", "" },
         { "when,room 1,note,room2\n2026-11-20T10:00Z,20,x,\nbad,1,,2\n2026-11-20T10:01Z,,x,22\n",
             "--sensors-in-columns --metric humidity --map time=when",
             "2026-11-20T10:00:00Z,room 1,,20,\n2026-11-20T10:01:00Z,room2,,22,\n", "3" },
