@@ -9,7 +9,8 @@ namespace Tidemark.App.Tests.Http;
 public sealed class DecodeCaseTests
 {
     [Fact]
-    public Task Our_own_cases_are_answered() => CheckAsync(Repository.PathOf("tests/Tidemark.Tests/Ingest/LineProtocol/decode-cases.ndjson"));
+    public Task Our_own_cases_are_answered()
+        => CheckAsync(Repository.PathOf("tests/Tidemark.Tests/Ingest/LineProtocol/decode-cases.ndjson"));
 
     [Fact]
     public Task The_cases_of_a_file_are_answered()

@@ -52,8 +52,10 @@ public sealed class OpenApiTests
             .Content!["application/json"].Schema!;
         Assert.Contains("avg_temperature", hourly.Properties!["data"].Items!.Properties!.Keys);
         Assert.Equal("date-time", hourly.Properties["data"].Items!.Properties!["time"].Format);
-        Assert.Equal(["sensor_id", "last_reading", "total_readings"], document.Components!.Schemas!["SensorInfo"].Properties!.Keys);
-        Assert.Equal("date-time", document.Components.Schemas["SensorInfo"].Properties!["last_reading"].Format);
+        var sensor = document.Paths["/api/sensors"].Operations![HttpMethod.Get].Responses!["200"].Content!["application/json"].Schema!
+            .Properties!["sensors"].Items!.Properties!;
+        Assert.Equal(["sensor_id", "last_reading", "total_readings"], sensor.Keys);
+        Assert.Equal("date-time", sensor["last_reading"].Format);
     }
 
     [Fact]
