@@ -73,6 +73,10 @@ internal sealed partial class MessageWriter(
                 await WriteWaitingAsync(stoppingToken);
             }
         }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // What waits is not acknowledged and comes again.
+        }
         finally
         {
             _waiting.Writer.TryComplete();

@@ -63,8 +63,8 @@ internal sealed class MqttListener(
         {
             await app.DisposeAsync();
             throw new AddressException(
-                $"can't listen on {string.Join(", ", options.Listen.Select(a => a.GetLeftPart(UriPartial.Authority)))}: {e.Message} "
-                    + "Stop the other program, or choose another address with --mqtt");
+                $"can't listen on {string.Join(", ", options.Listen.Select(a => a.GetLeftPart(UriPartial.Authority)))}: {(e.InnerException ?? e).Message}; "
+                    + "choose another address with --mqtt");
         }
 
         _app = app;

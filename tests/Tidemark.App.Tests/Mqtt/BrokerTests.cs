@@ -137,6 +137,52 @@ public sealed partial class BrokerTests : IDisposable
     }
 
     [Fact]
+    public async Task It_speaks_TLS_and_takes_a_renewed_certificate()
+    {
+        string PathOf(string name) => Path.Combine(_folder, name);
+        Certificates.Write(PathOf("authority.pem"), PathOf("server.pem"), PathOf("server.key"));
+        await using var server = await RunningServer.StartAsync(
+            ("mqtt:listen", "mqtts://127.0.0.1:0"), ("mqtt:certificate", PathOf("server.pem")),
+            ("mqtt:certificate_key", PathOf("server.key")));
+        Assert.Equal((0, ""), await PublishAsync());
+
+        // Another authority signs the next one.
+        Certificates.Write(PathOf("authority.pem"), PathOf("server.pem"), PathOf("server.key"));
+        File.SetLastWriteTimeUtc(PathOf("server.pem"), DateTime.UtcNow.AddMinutes(1));
+        Assert.Equal((0, ""), await PublishAsync());
+
+        async Task<(int, string)> PublishAsync()
+        {
+            var published = await Mosquitto.PublishAsync(
+                Port(server), "sensors/a", """{"t":1}""", "-q", "1", "-h", "localhost", "--cafile", PathOf("authority.pem"));
+            return (published.ExitCode, published.Error);
+        }
+    }
+
+    [Fact]
+    public async Task A_certificate_that_cannot_be_read_is_told_in_one_line()
+    {
+        using var folder = new CliFolder();
+        folder.Write("tidemark.json", """{ "mqtt": { "listen": "mqtts://127.0.0.1:0", "certificate": "missing.pem" } }""");
+        var result = await folder.RunAsync("serve", "--urls", "http://127.0.0.1:0");
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith("tidemark: the certificate in missing.pem with the key in missing.pem can't be read: ", result.Error);
+        Assert.Single(result.Error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
+    public async Task A_port_in_use_is_told_in_one_line()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var folder = new CliFolder();
+        var result = await folder.RunAsync("serve", "--urls", "http://127.0.0.1:0", "--mqtt", $"mqtt://{listener.LocalEndpoint}");
+        Assert.Equal(1, result.ExitCode);
+        Assert.StartsWith($"tidemark: can't listen on mqtt://{listener.LocalEndpoint}: ", result.Error);
+        Assert.Single(result.Error.TrimEnd().Split('\n'));
+    }
+
+    [Fact]
     public async Task While_the_store_is_down_nothing_is_acknowledged_and_then_all_is()
     {
         using var folder = new CliFolder();

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Tidemark.App.Tests.Http;
 using Tidemark.Server.Hosting;
 using Tidemark.Storage;
@@ -84,7 +82,7 @@ public sealed class SubscriberTests
     {
         using var broker = await Mosquitto.StartAsync();
         await broker.StopAsync();
-        WriteCertificates(broker);
+        Certificates.Write(broker.PathOf("authority.pem"), broker.PathOf("server.pem"), broker.PathOf("server.key"));
         var (secure, password) = (Mosquitto.FreePort(), broker.PathOf("password"));
         await File.WriteAllTextAsync(password, "secret\n");
         await File.WriteAllTextAsync(broker.PathOf("users"), "gateway:secret\n");
@@ -155,23 +153,5 @@ public sealed class SubscriberTests
             Assert.False(patience.IsCancellationRequested, TidemarkServer.ReadMqtt(server.App)!.ToString());
             await Task.Delay(10, CancellationToken.None);
         }
-    }
-
-    private static void WriteCertificates(Mosquitto broker)
-    {
-        using var authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=authority of a test", authorityKey, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(2));
-        using var authority = request.CreateSelfSigned(from, to);
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var leaf = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("localhost");
-        leaf.CertificateExtensions.Add(names.Build());
-        using var certificate = leaf.Create(authority, from, to.AddHours(-1), [1, 2, 3]);
-        File.WriteAllText(broker.PathOf("authority.pem"), authority.ExportCertificatePem());
-        File.WriteAllText(broker.PathOf("server.pem"), certificate.ExportCertificatePem());
-        File.WriteAllText(broker.PathOf("server.key"), key.ExportPkcs8PrivateKeyPem());
     }
 }
