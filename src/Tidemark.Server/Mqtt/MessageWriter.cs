@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -134,7 +133,6 @@ internal sealed partial class MessageWriter(
         catch (Exception e)
         {
             // What one sender sends must not stop the others.
-            Debug.Fail(e.ToString());
             LogUnreadable(incoming.Topic, e);
             readings.Discard();
             fault = new MessageFault(MessageFault.Payload, "the message can't be read; the server's log says why");

@@ -81,6 +81,7 @@ internal sealed class MqttBroker : IHostedService
             {
                 connection.MayRead = key.Scopes.Contains(Scope.Read) || key.Scopes.Contains(Scope.Admin);
                 connection.MayWrite = key.Scopes.Contains(Scope.Write) || key.Scopes.Contains(Scope.Admin);
+                connection.IsAllowed = () => IsValid(key);
                 client.SessionItems[typeof(MqttConnection)] = connection;
                 return Task.CompletedTask;
             }
@@ -97,6 +98,19 @@ internal sealed class MqttBroker : IHostedService
             : MqttConnectReasonCode.ConnectionRateExceeded;
         client.ReasonString = "this server asks for an API key as password; tidemark key add makes one";
         return Task.CompletedTask;
+    }
+
+    private bool IsValid(ApiKey key)
+    {
+        try
+        {
+            return _gate.Keys.Keys.Any(k => k.Id == key.Id && k.Hash == key.Hash);
+        }
+        catch (KeyException)
+        {
+            // A file that can't be read now revokes nothing.
+            return true;
+        }
     }
 
     private static Task LetSubscribe(InterceptingSubscriptionEventArgs subscription)

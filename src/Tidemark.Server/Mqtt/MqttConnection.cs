@@ -83,10 +83,17 @@ internal sealed class MqttConnection(
         }
     }
 
-    /// <summary>Ends the connection of a client that has been silent for one and a half times the interval that it gave itself.</summary>
-    public void EndIfSilent()
+    /// <summary>Whether its key is there still.</summary>
+    public Func<bool> IsAllowed { get; set; } = () => true;
+
+    /// <summary>
+    /// Ends the connection of a client whose key was revoked, or that has been silent for one and a half times the interval that it gave
+    /// itself.
+    /// </summary>
+    public void EndIfDue()
     {
-        if (Volatile.Read(ref _quietSince) is var since and < long.MaxValue && Stopwatch.GetElapsedTime(since) > _patience)
+        var isSilent = Volatile.Read(ref _quietSince) is var since and < long.MaxValue && Stopwatch.GetElapsedTime(since) > _patience;
+        if (isSilent || !IsAllowed())
         {
             connection.Abort();
         }

@@ -112,7 +112,7 @@ internal sealed class MqttListener(
     private async Task ServeAsync(ConnectionContext connection)
     {
         using var client = new MqttConnection(connection, options.MaxMessage + BesidesMessage, take);
-        connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(c => ((MqttConnection)c).EndIfSilent(), client);
+        connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(c => ((MqttConnection)c).EndIfDue(), client);
         await (ClientHandler?.Invoke(client) ?? Task.CompletedTask);
     }
 }

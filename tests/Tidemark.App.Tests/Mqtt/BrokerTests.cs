@@ -123,6 +123,34 @@ public sealed partial class BrokerTests : IDisposable
             ["-q", "1", .. password is null ? (string[])[] : ["-u", "x", "-P", password]]);
     }
 
+    [Fact]
+    public async Task A_key_that_is_revoked_ends_its_connections_and_no_others()
+    {
+        var keys = new KeyFile(Path.Combine(_folder, "keys.json"));
+        var (kept, revoked) = (
+            keys.Add("kept", [Scope.Write], Instant.Utc(2026, 11, 1)), keys.Add("revoked", [Scope.Write], Instant.Utc(2026, 11, 1)));
+        await using var server = await StartAsync(("server:keys", Path.Combine(_folder, "keys.json")));
+        using var one = await ConnectAsync(kept);
+        using var other = await ConnectAsync(revoked);
+        var ended = new TaskCompletionSource();
+        other.DisconnectedAsync += _ =>
+        {
+            ended.TrySetResult();
+            return Task.CompletedTask;
+        };
+        keys.Revoke("revoked");
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.True(one.IsConnected);
+
+        async Task<IMqttClient> ConnectAsync(string key)
+        {
+            var client = new MqttClientFactory().CreateMqttClient();
+            var options = new MqttClientOptionsBuilder().WithTcpServer("127.0.0.1", Port(server)).WithCredentials("x", key);
+            await client.ConnectAsync(options.Build());
+            return client;
+        }
+    }
+
     [Theory]
     [InlineData("mqtt://0.0.0.0:1883",
         "mqtt://0.0.0.0:1883 can be reached from other machines and nothing would guard it: make a key with tidemark key add, "
