@@ -129,7 +129,7 @@ internal static class ImportCommand
         return input.Merges && options.AppendOnly && format != ImportInput.LineProtocol
             ? throw new CommandFailedException("several rows of this file make one reading, and an append-only store adds nothing to a "
                 + "reading that it has: bring it into the shape of a row a reading first")
-            : arguments.GetValue(Replace) ? WriteMode.Replace : WriteMode.Merge;
+            : arguments.GetValue(Replace) || options.AppendOnly ? WriteMode.Replace : WriteMode.Merge;
     }
 
     private static ReadingValidator ValidatorOf(TelemetrySchema schema, TidemarkOptions options)
