@@ -35,7 +35,7 @@ public sealed class SensorIdTests
         }
 
         var listed = (await server.GetAsync("/api/sensors"))["sensors"]!.AsArray().Select(s => s!["sensor_id"]!.GetValue<string>());
-        Assert.Equal(Accepted.Order(StringComparer.Ordinal), listed);
+        Assert.Equal(Accepted.Order(SensorId.Order), listed);
     }
 
     [Theory]
