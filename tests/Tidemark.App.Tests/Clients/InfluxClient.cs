@@ -13,14 +13,12 @@ internal abstract class InfluxClient
 {
     protected const long Start = 1_700_000_000;
     protected const long FarAhead = 5_558_118_400;
-    protected const int Batches = 50;
-    protected const int BatchSize = 20;
-
     public const string ExactSensor = "Büro 1,a=b";
 
     public static readonly double[] ExactValues = [0.1, 1.0 / 3, 1e300, -5e-324, 9007199254740991];
 
-    public const int Many = Batches * BatchSize;
+    public const int Batches = 50;
+    public const int BatchSize = 20;
 
     public static InfluxClient Of(string name) => name switch
     {

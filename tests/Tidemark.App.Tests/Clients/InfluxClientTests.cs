@@ -75,10 +75,11 @@ public sealed class InfluxClientTests
 
         Assert.Contains(lines, line => line.StartsWith("again", StringComparison.Ordinal));
         using var http = new HttpClient { BaseAddress = url };
-        var raw = await http.GetStringAsync("/api/sensors/s7/raw?from=2023-11-14T22:13:20Z&to=2023-11-15T00:00:00Z");
-        var rows = JsonNode.Parse(raw)!["data"]!.AsArray();
-        Assert.Equal(Enumerable.Range(0, 50).Select(i => (double)i), rows.Select(r => r!["m"]!.GetValue<double>()));
-        var sensors = JsonNode.Parse(await http.GetStringAsync("/api/sensors"))!["sensors"]!.AsArray();
-        Assert.Equal(InfluxClient.Many, sensors.Sum(s => s!["total_readings"]!.GetValue<int>()));
+        for (var sensor = 0; sensor < InfluxClient.BatchSize; sensor++)
+        {
+            var raw = await http.GetStringAsync($"/api/sensors/s{sensor}/raw?from=2023-11-14T22:13:20Z&to=2023-11-15T00:00:00Z");
+            var rows = JsonNode.Parse(raw)!["data"]!.AsArray();
+            Assert.Equal(Enumerable.Range(0, InfluxClient.Batches).Select(i => (double)i), rows.Select(r => r!["m"]!.GetValue<double>()));
+        }
     }
 }
