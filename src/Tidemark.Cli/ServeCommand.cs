@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Hosting;
@@ -10,6 +11,8 @@ namespace Tidemark.Cli;
 /// <summary><c>tidemark serve</c>: the REST API and the schedule, until Ctrl+C or SIGTERM.</summary>
 internal static class ServeCommand
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private static readonly Option<bool> Insecure = new("--insecure")
     {
         Description = "Allow an address that other machines can reach, without authentication."
@@ -30,11 +33,13 @@ internal static class ServeCommand
         command.SetAction(async (arguments, cancellationToken) =>
         {
             RefuseServer(arguments);
-            var loaded = await StoreOptions.LoadForSetupAsync(
-                arguments, cancellationToken, ("server:urls", arguments.GetValue(urls)), ("mqtt:listen", arguments.GetValue(mqtt)));
+            var loaded = await WaitForDatabaseAsync(
+                () => StoreOptions.LoadForSetupAsync(
+                    arguments, cancellationToken, ("server:urls", arguments.GetValue(urls)), ("mqtt:listen", arguments.GetValue(mqtt))),
+                cancellationToken);
             var options = loaded.Options;
             TidemarkServer.RefuseOpenAddress(options.Server, options.Mqtt, arguments.GetValue(Insecure));
-            await using var store = await OpenAsync(options, cancellationToken);
+            await using var store = await WaitForDatabaseAsync(() => OpenAsync(options, cancellationToken), cancellationToken);
             loaded.Note("changed");
             return await RunAsync(options, store, _ => { }, cancellationToken);
         });
@@ -68,6 +73,31 @@ internal static class ServeCommand
         {
             throw new CommandFailedException(
                 $"{options.Store} is served already on {server.Url} by process {server.Pid}: use that one, or stop it first");
+        }
+    }
+
+    /// <summary>
+    /// A machine that has just started has a database that is still starting. A server that ended for it would be tried again later and
+    /// later.
+    /// </summary>
+    private static async Task<T> WaitForDatabaseAsync<T>(Func<Task<T>> open, CancellationToken cancellationToken)
+    {
+        var begin = Stopwatch.GetTimestamp();
+        for (var isTold = false; ; isTold = true)
+        {
+            try
+            {
+                return await open();
+            }
+            catch (StoreException e) when (e.Kind == StoreErrorKind.Unavailable && Stopwatch.GetElapsedTime(begin) < Patience)
+            {
+                if (!isTold)
+                {
+                    Terminal.Note($"{e.Message}; waits for it up to a minute");
+                }
+
+                await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Npgsql;
+using Tidemark.App.Tests.Mqtt;
 using Tidemark.Store.Tests.Timescale;
 
 namespace Tidemark.App.Tests.Cli;
 
 /// <summary>The same commands on a TimescaleDB store, named by its URI; the password comes from the environment.</summary>
-public sealed class TimescaleTests : IAsyncLifetime
+public sealed partial class TimescaleTests : IAsyncLifetime
 {
     private readonly CliFolder _folder = new();
     private TimescaleDatabase _database = null!;
@@ -95,6 +97,21 @@ public sealed class TimescaleTests : IAsyncLifetime
         var jobs = JsonDocument.Parse(await http.GetStringAsync("/api/status")).RootElement.GetProperty("jobs").EnumerateArray()
             .Select(j => j.GetProperty("name").GetString());
         Assert.Equal(["compress", "forget", "refresh daily", "refresh fleet", "refresh hourly", "refresh monthly"], jobs);
+        Assert.Equal(0, (await server.TerminateAsync()).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_server_that_starts_before_its_database_waits_for_it()
+    {
+        Assert.SkipWhen(_database.IsReal, "the database of the tests is up already");
+        var port = Mosquitto.FreePort();
+        var server = _folder.Start(
+            Environment, "serve", "--urls", "http://127.0.0.1:0", "--store",
+            $"postgresql://postgres@127.0.0.1:{port}/{WasmTimescale.Database}?sslmode=disable");
+        await server.WaitForAsync(Waits());
+        await using var database = await WasmTimescale.StartAsync(port: port);
+        using var http = new HttpClient { BaseAddress = new Uri(await server.UrlAsync()) };
+        Assert.Contains("healthy", await http.GetStringAsync("/api/health"), StringComparison.Ordinal);
         Assert.Equal(0, (await server.TerminateAsync()).ExitCode);
     }
 
@@ -238,4 +255,7 @@ public sealed class TimescaleTests : IAsyncLifetime
 
     private Task<CliResult> RunAsync(CliFolder folder, params string[] arguments)
         => folder.Start(Environment, [.. arguments, "--store", _uri]).EndAsync();
+
+    [GeneratedRegex("can't be reached: check that the server is up.*; waits for it up to a minute")]
+    private static partial Regex Waits();
 }
