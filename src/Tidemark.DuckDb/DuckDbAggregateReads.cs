@@ -16,7 +16,7 @@ public sealed partial class DuckDbStore
         private const int FirstRows = 1024;
 
         private readonly TimeRange _buckets = new(aggregate.Bucket.Ceiling(query.Range.From), aggregate.Bucket.Ceiling(query.Range.To));
-        private readonly bool _withExtra = query.Metrics is null && aggregate.ExtraColumns.Count > 0;
+        private readonly bool _withExtra = query.Metrics is null && !query.Partials && aggregate.ExtraColumns.Count > 0;
         private Selection _metrics = store.Select(store._state, key, query.Metrics);
         private AggregateBatch? _ready;
         private StoreState _state = StoreState.Empty;
@@ -26,13 +26,17 @@ public sealed partial class DuckDbStore
         /// <summary>Whether it may take more than a batch.</summary>
         public bool IsLong => key is not { } sensor || MayHold(sensor) > MostRows;
 
-        public IReadOnlyList<string> Columns => aggregate.Columns(_metrics.Names, _withExtra);
+        public IReadOnlyList<string> Columns => query.Partials
+            ? AggregateDefinition.PartialColumns(_metrics.Names)
+            : aggregate.Columns(_metrics.Names, _withExtra);
 
-        private int Width => (3 * _metrics.Count) + (_withExtra ? aggregate.ExtraColumns.Count : 0);
+        private int Width => ((query.Partials ? 4 : 3) * _metrics.Count) + (_withExtra ? aggregate.ExtraColumns.Count : 0);
 
         private int MostRows => Math.Max(256, MostValues / (2 + Width));
 
         public Instant? Watermark { get; private set; }
+
+        public Instant? Horizon { get; private set; }
 
         public bool Pending { get; private set; }
 
@@ -52,6 +56,7 @@ public sealed partial class DuckDbStore
             _state = state;
             _metrics = Store.Select(state, key, query.Metrics);
             Watermark = state.Aggregate(aggregate).Watermark;
+            Horizon = query.FromRaw ? state.RawHorizon : state.Aggregate(aggregate).Horizon;
             var mayBePending = !query.FromRaw && state.Aggregates.Any(a => a.HasInvalidations);
             _inSlices = key is not null && IsLong;
             if (_inSlices || (key is null && mayBePending))
@@ -133,7 +138,7 @@ public sealed partial class DuckDbStore
             {
                 // One sensor's rows are few: pages, a plain statement for the tail and sums here take less than one statement for all.
                 var partials = new PartialRows(_metrics.Count, aggregate.Bucket);
-                return AddPartials(partials, aggregate, slice, sensor) ? partials.ToBatch(query.SensorId!) : null;
+                return AddPartials(partials, aggregate, slice, sensor) ? partials.ToBatch(query.SensorId!, query.Partials) : null;
             }
 
             // The text of a slice is used once.
@@ -220,7 +225,7 @@ public sealed partial class DuckDbStore
                 _state,
                 new AggregateRows(aggregate, range, _metrics, _withExtra),
                 key is not null,
-                query.FromRaw,
+                query,
                 Store._options.RealTime);
 
         private void Add(AggregateBatch batch, DuckDBDataReader rows)

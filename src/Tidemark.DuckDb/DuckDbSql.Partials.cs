@@ -66,15 +66,15 @@ internal static partial class DuckDbSql
     }
 
     /// <summary>
-    /// Rows as readers see them: bucket micros, sensor, reading_count, then three values a metric and the extra columns. Parameter 1 is the
-    /// sensor when there is one.
+    /// Rows as readers see them: bucket micros, sensor, reading_count, then three values a metric and the extra columns, or its partials.
+    /// Parameter 1 is the sensor when there is one.
     /// </summary>
-    public static string Select(StoreState state, AggregateRows rows, bool oneSensor, bool fromRaw, bool realTime)
+    public static string Select(StoreState state, AggregateRows rows, bool oneSensor, AggregateQuery query, bool realTime)
     {
         var filter = oneSensor ? "sensor = $1" : "true";
-        var partials = fromRaw ? FromRaw(state, rows, filter) : Partials(state, rows, filter, realTime);
-        return $"SELECT {string.Join(", ", ["epoch_us(bucket)", "sensor", "reading_count::BIGINT",
-            .. Values(rows.Aggregate, rows.Metrics, rows.WithExtra)])} FROM ({partials})";
+        var partials = query.FromRaw ? FromRaw(state, rows, filter) : Partials(state, rows, filter, realTime);
+        var values = query.Partials ? PartialValues(rows.Metrics) : Values(rows.Aggregate, rows.Metrics, rows.WithExtra);
+        return $"SELECT {string.Join(", ", ["epoch_us(bucket)", "sensor", "reading_count::BIGINT", .. values])} FROM ({partials})";
     }
 
     /// <summary>One metric's average per bucket over all sensors: bucket micros, average, readings.</summary>
@@ -214,6 +214,9 @@ internal static partial class DuckDbSql
     private static IEnumerable<string> Values(AggregateDefinition aggregate, Selection metrics, bool withExtra)
         => metrics.Names.SelectMany(m => Values(PartialNames(m).ToArray()))
             .Concat(withExtra ? aggregate.ExtraColumns.Select(c => Identifier.Quote(c.Name)) : []);
+
+    private static IEnumerable<string> PartialValues(Selection metrics)
+        => PartialNames(metrics.Metrics).Select((name, i) => i % 4 == 1 ? $"coalesce({name}, 0)::DOUBLE" : name);
 
     private static IEnumerable<string> Values(string[] names) => [$"{names[0]} / nullif({names[1]}, 0)", names[2], names[3]];
 

@@ -115,7 +115,10 @@ public sealed partial class DuckDbStore
             {
                 read.Dispose();
                 return default;
-            });
+            })
+            {
+                Horizon = read.Horizon,
+            };
         }
         catch
         {

@@ -115,9 +115,11 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
     }
 
     /// <summary>The rows as readers see them, ascending by bucket.</summary>
-    public AggregateBatch ToBatch(string sensorId)
+    /// <param name="sensorId">Whose.</param>
+    /// <param name="partials">Whether they see partials.</param>
+    public AggregateBatch ToBatch(string sensorId, bool partials)
     {
-        var batch = new AggregateBatch(3 * metrics, Math.Max(1, _buckets.Count));
+        var batch = new AggregateBatch((partials ? 4 : 3) * metrics, Math.Max(1, _buckets.Count));
         var (buckets, rows) = (_buckets.ToArray(), Enumerable.Range(0, _buckets.Count).ToArray());
         Array.Sort(buckets, rows);
         foreach (var row in rows)
@@ -126,9 +128,19 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
             for (var m = 0; m < metrics; m++)
             {
                 var p = CollectionsMarshal.AsSpan(_values).Slice((row * Width) + (4 * m), 4);
-                batch.Set(target, 3 * m, p[1] > 0 ? p[0] / p[1] : double.NaN);
-                batch.Set(target, (3 * m) + 1, p[2]);
-                batch.Set(target, (3 * m) + 2, p[3]);
+                var column = partials ? 4 * m : 3 * m;
+                if (partials)
+                {
+                    batch.Set(target, column++, p[1] > 0 ? p[0] : double.NaN);
+                    batch.Set(target, column++, p[1]);
+                }
+                else
+                {
+                    batch.Set(target, column++, p[1] > 0 ? p[0] / p[1] : double.NaN);
+                }
+
+                batch.Set(target, column, p[2]);
+                batch.Set(target, column + 1, p[3]);
             }
         }
 

@@ -41,8 +41,9 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema, bool withExtr
     public TimescaleSql In(TelemetrySchema other)
         => new(other, withExtra) { Materializations = Materializations, FleetTable = FleetTable };
 
-    /// <summary>The names of an aggregate's values.</summary>
-    public IReadOnlyList<string> Columns(AggregateDefinition aggregate) => aggregate.Columns(schema.MetricNames, withExtra);
+    /// <summary>The names of an aggregate's values, or of its partials.</summary>
+    public IReadOnlyList<string> Columns(AggregateDefinition aggregate, bool partials = false)
+        => partials ? AggregateDefinition.PartialColumns(schema.MetricNames) : aggregate.Columns(schema.MetricNames, withExtra);
 
     public int MetricCount => schema.Metrics.Count;
 
@@ -59,21 +60,15 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema, bool withExtr
 
     private static string BucketColumn(AggregateDefinition aggregate) => Identifier.Quote(aggregate.BucketColumn);
 
-    /// <summary>Rows as readers see them: bucket, sensor, reading_count, then the aggregate's columns.</summary>
-    public string Select(
-        SqlParts parts,
-        StoreState state,
-        AggregateDefinition aggregate,
-        TimeRange range,
-        string? sensorId,
-        bool fromRaw,
-        bool realTime)
+    /// <summary>Rows as readers see them: bucket, sensor, reading_count, then the aggregate's columns or its partials.</summary>
+    public string Select(SqlParts parts, StoreState state, AggregateDefinition aggregate, AggregateQuery query, bool realTime)
     {
-        var partials = fromRaw
-            ? FromRaw(parts, aggregate, Whole(aggregate, range), sensorId)
-            : Partials(parts, state, aggregate, range, sensorId, realTime);
-        return $"SELECT bucket, sensor_id, reading_count{AfterCommas(Values(aggregate))} FROM ({partials}) "
-            + $"p{(sensorId is null ? "" : " ORDER BY bucket")}";
+        var partials = query.FromRaw
+            ? FromRaw(parts, aggregate, Whole(aggregate, query.Range), query.SensorId)
+            : Partials(parts, state, aggregate, query.Range, query.SensorId, realTime);
+        var values = query.Partials ? schema.MetricNames.SelectMany(PartialValues) : Values(aggregate);
+        return $"SELECT bucket, sensor_id, reading_count{AfterCommas(values)} FROM ({partials}) "
+            + $"p{(query.SensorId is null ? "" : " ORDER BY bucket")}";
     }
 
     /// <summary>
@@ -227,6 +222,12 @@ internal sealed partial class TimescaleSql(TelemetrySchema schema, bool withExtr
     {
         var (sum, count, min, max) = Partial(metric);
         return [$"{sum} / nullif({count}, 0)::double precision", min, max];
+    }
+
+    private static string[] PartialValues(string metric)
+    {
+        var (sum, count, min, max) = Partial(metric);
+        return [sum, $"coalesce({count}, 0)::double precision", min, max];
     }
 
     private static (string Sum, string Count, string Min, string Max) Partial(string metric)

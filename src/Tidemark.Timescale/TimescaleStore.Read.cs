@@ -77,15 +77,19 @@ public sealed partial class TimescaleStore
         var read = await OpenAggregateAsync(
             query,
             query.FromRaw,
-            (sql, parts, state) => sql.Select(parts, state, aggregate, query.Range, query.SensorId, query.FromRaw, _options.RealTime),
+            (sql, parts, state) => sql.Select(parts, state, aggregate, query, _options.RealTime),
             cancellationToken);
-        var columns = read.Sql.Columns(aggregate);
+        var columns = read.Sql.Columns(aggregate, query.Partials);
+        var state = read.State.Aggregate(aggregate);
         return new AggregateReader(
-            read.State.Aggregate(aggregate).Watermark,
+            state.Watermark,
             read.Pending,
             columns,
             Rows(read, columns.Count, query.SensorId),
-            read.DisposeAsync);
+            read.DisposeAsync)
+        {
+            Horizon = query.FromRaw ? read.State.RawHorizon : state.Horizon,
+        };
     }
 
     public async IAsyncEnumerable<FleetPoint> ReadFleetAsync(

@@ -43,8 +43,11 @@ internal static class AdminReads
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
         group.MapGet("/aggregates/{aggregate}", ReadAggregateAsync)
-            .Describe("Admin", "An aggregate of one sensor or of all", "First an object with watermark, pending and the columns. "
-                + RowsDescription + "the reading count, and the columns.")
+            .Describe(
+                "Admin",
+                "An aggregate of one sensor or of all",
+                "First an object with watermark, pending, the columns and the horizon. " + RowsDescription
+                    + "the reading count, and the columns.")
             .TakesAggregate()
             .IsHeavy()
             .TakesQuery(RowsQuery.Names)
@@ -111,10 +114,15 @@ internal static class AdminReads
         HttpContext context, string aggregate, [AsParameters] RowsQuery query, ITelemetryStore store, CancellationToken cancellationToken)
     {
         await using var reader = await store.ReadAggregateAsync(
-            new AggregateQuery(aggregate, query.SensorId, query.Range, query.IsFromRaw) { Metrics = query.MetricNames },
+            new AggregateQuery(aggregate, query.SensorId, query.Range, query.IsFromRaw)
+            {
+                Metrics = query.MetricNames,
+                Partials = query.Partials == true,
+            },
             cancellationToken);
         await using var answer = Begin(context);
-        JsonSerializer.Serialize(answer.Json, new AggregateHead(reader.Watermark, reader.Pending, reader.Columns), WireJson.Options);
+        var head = new AggregateHead(reader.Watermark, reader.Pending, reader.Columns, reader.Horizon);
+        JsonSerializer.Serialize(answer.Json, head, WireJson.Options);
         answer.EndLine();
         await foreach (var batch in reader.Rows.WithCancellation(cancellationToken))
         {
@@ -174,14 +182,16 @@ internal static class AdminReads
 /// <param name="To">Microseconds since the epoch, exclusive.</param>
 /// <param name="FromRaw">Compute aggregates from raw readings.</param>
 /// <param name="Metrics">Their names, separated by commas.</param>
+/// <param name="Partials">Give what averages are made of.</param>
 internal sealed record RowsQuery(
     [FromQuery(Name = "sensor_id")] string? SensorId,
     long From,
     long To,
     [FromQuery(Name = "from_raw")] bool? FromRaw,
-    string? Metrics)
+    string? Metrics,
+    bool? Partials)
 {
-    public static readonly string[] Names = ["sensor_id", "from", "to", "from_raw", "metrics"];
+    public static readonly string[] Names = ["sensor_id", "from", "to", "from_raw", "metrics", "partials"];
 
     public IReadOnlyList<string>? MetricNames => Metrics?.Split(',');
 
@@ -203,4 +213,5 @@ internal sealed record RowsQuery(
 /// <param name="Watermark">The exclusive end of the last materialised bucket.</param>
 /// <param name="Pending">Whether a late write waits for the next refresh.</param>
 /// <param name="Columns">The names of a row's values.</param>
-internal sealed record AggregateHead(Instant? Watermark, bool Pending, IReadOnlyList<string> Columns);
+/// <param name="Horizon">The largest bucket end that retention dropped.</param>
+internal sealed record AggregateHead(Instant? Watermark, bool Pending, IReadOnlyList<string> Columns, Instant? Horizon);

@@ -54,7 +54,7 @@ public sealed partial class HttpTelemetryStore
     {
         var rows = await _server.OpenAsync(
             $"api/admin/aggregates/{Uri.EscapeDataString(query.Aggregate)}?{Query(query.SensorId, query.Range, query.Metrics)}"
-                + $"&from_raw={(query.FromRaw ? "true" : "false")}",
+                + $"&from_raw={(query.FromRaw ? "true" : "false")}{(query.Partials ? "&partials=true" : "")}",
             cancellationToken);
         try
         {
@@ -64,7 +64,10 @@ public sealed partial class HttpTelemetryStore
                 head.Pending,
                 head.Columns,
                 ReadBuckets(rows, head.Columns.Count, cancellationToken),
-                rows.DisposeAsync);
+                rows.DisposeAsync)
+            {
+                Horizon = head.Horizon,
+            };
         }
         catch
         {

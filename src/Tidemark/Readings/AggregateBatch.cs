@@ -5,13 +5,14 @@ namespace Tidemark.Readings;
 /// </summary>
 public sealed class AggregateBatch
 {
-    private readonly List<long> _buckets = [];
     private readonly List<string> _sensorIds = [];
-    private readonly List<long> _counts = [];
     private readonly double[][] _values;
+    private long[] _buckets;
+    private long[] _counts;
 
     public AggregateBatch(int columnCount, int capacity)
     {
+        (_buckets, _counts) = (new long[capacity], new long[capacity]);
         _values = new double[columnCount][];
         for (var c = 0; c < columnCount; c++)
         {
@@ -19,7 +20,7 @@ public sealed class AggregateBatch
         }
     }
 
-    public int Count => _buckets.Count;
+    public int Count { get; private set; }
 
     public int ColumnCount => _values.Length;
 
@@ -33,22 +34,37 @@ public sealed class AggregateBatch
     /// <summary>A value in the order of the aggregate's columns; NaN stands for null.</summary>
     public double Value(int row, int column) => _values[column][row];
 
+    /// <summary>Bucket starts in microseconds since the epoch, behind <see cref="Count"/> anything.</summary>
+    internal long[] Buckets => _buckets;
+
+    internal long[] Counts => _counts;
+
+    /// <summary>A column's values, behind <see cref="Count"/> anything.</summary>
+    internal double[] Values(int column) => _values[column];
+
     /// <summary>Adds a row; its values are set in <see cref="Set"/>.</summary>
     public int Add(Instant bucket, string sensorId, long readingCount)
     {
-        if (_buckets.Count == _values[0].Length)
+        if (Count == _buckets.Length)
         {
-            for (var c = 0; c < _values.Length; c++)
-            {
-                Array.Resize(ref _values[c], Math.Max(16, 2 * _values[c].Length));
-            }
+            Grow();
         }
 
-        _buckets.Add(bucket.Micros);
+        (_buckets[Count], _counts[Count]) = (bucket.Micros, readingCount);
         _sensorIds.Add(sensorId);
-        _counts.Add(readingCount);
-        return _buckets.Count - 1;
+        return Count++;
     }
 
     public void Set(int row, int column, double value) => _values[column][row] = value;
+
+    private void Grow()
+    {
+        var capacity = Math.Max(16, 2 * Count);
+        Array.Resize(ref _buckets, capacity);
+        Array.Resize(ref _counts, capacity);
+        for (var c = 0; c < _values.Length; c++)
+        {
+            Array.Resize(ref _values[c], capacity);
+        }
+    }
 }

@@ -81,6 +81,12 @@ public sealed class ReadingBatch
         }
     }
 
+    /// <summary>Microseconds since the epoch, behind <see cref="Count"/> anything.</summary>
+    internal long[] Times => _times;
+
+    /// <summary>One metric's values, behind <see cref="Count"/> anything.</summary>
+    internal double[] Values(int metric) => _values[metric];
+
     /// <summary>The column of one metric; NaN stands for null.</summary>
     public ReadOnlySpan<double> Metric(int metric) => _values[metric].AsSpan(0, Count);
 

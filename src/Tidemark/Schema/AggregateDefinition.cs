@@ -47,5 +47,9 @@ public sealed class AggregateDefinition
         .. withExtra ? ExtraColumns.Select(c => c.Name) : [],
     ];
 
+    /// <summary>What averages are made of: <c>sum_</c>, <c>count_</c>, <c>min_</c> and <c>max_</c> of each metric.</summary>
+    public static IReadOnlyList<string> PartialColumns(IEnumerable<string> metrics)
+        => [.. metrics.SelectMany(m => new[] { $"sum_{m}", $"count_{m}", $"min_{m}", $"max_{m}" })];
+
     public override string ToString() => Name;
 }

@@ -64,6 +64,12 @@ public sealed record AggregateQuery(string Aggregate, string? SensorId, TimeRang
     /// <inheritdoc cref="RawQuery.Metrics"/>
     /// <remarks>Metrics that are named leave extra columns out.</remarks>
     public IReadOnlyList<string>? Metrics { get; init; }
+
+    /// <summary>
+    /// Give the columns that averages are made of, <see cref="AggregateDefinition.PartialColumns"/>, so that rows can be added up to
+    /// coarser buckets. Extra columns are left out.
+    /// </summary>
+    public bool Partials { get; init; }
 }
 
 /// <summary>An open read of an aggregate: enumerate it once, dispose it always.</summary>
@@ -83,7 +89,10 @@ public sealed class AggregateReader(
 
     public bool Pending { get; } = pending;
 
-    /// <summary>See <see cref="AggregateDefinition.Columns"/>.</summary>
+    /// <summary>The largest bucket end that retention dropped from what is read; null when it dropped nothing.</summary>
+    public Instant? Horizon { get; init; }
+
+    /// <summary>See <see cref="AggregateDefinition.Columns"/> and <see cref="AggregateDefinition.PartialColumns"/>.</summary>
     public IReadOnlyList<string> Columns { get; } = columns;
 
     public IAsyncEnumerable<AggregateBatch> Rows { get; } = rows;

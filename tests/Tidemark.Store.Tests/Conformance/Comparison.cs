@@ -5,7 +5,7 @@ namespace Tidemark.Store.Tests.Conformance;
 /// <summary>One row of an aggregate as a reader gives it; NaN stands for null.</summary>
 public sealed record AnswerRow(Instant Bucket, string SensorId, long ReadingCount, double[] Values);
 
-/// <summary>The rule by which two engines agree: averages within 1e-9, all else exactly.</summary>
+/// <summary>The rule by which two engines agree: sums and averages within 1e-9, all else exactly.</summary>
 public static class Comparison
 {
     private const double Tolerance = 1e-9;
@@ -21,7 +21,9 @@ public static class Comparison
         for (var c = 0; c < columns.Count; c++)
         {
             var (e, a) = (expected.Values[c], actual.Values[c]);
-            if (columns[c].StartsWith("avg_", StringComparison.Ordinal) ? !IsClose(e, a) : !e.Equals(a))
+            if (columns[c].StartsWith("avg_", StringComparison.Ordinal) || columns[c].StartsWith("sum_", StringComparison.Ordinal)
+                ? !IsClose(e, a)
+                : !e.Equals(a))
             {
                 return string.Create(CultureInfo.InvariantCulture, $"{columns[c]} {e:R} but {a:R} in {Text(expected)}");
             }

@@ -247,10 +247,11 @@ internal sealed class RandomSequence
 
         foreach (var aggregate in everything ? aggregates : [Pick([.. aggregates])])
         {
-            await CompareAsync(aggregate, new AggregateQuery(aggregate.Name, null, TimeRange.All));
+            await CompareAsync(aggregate, new AggregateQuery(aggregate.Name, null, TimeRange.All) { Partials = Chance(0.3) });
             await CompareAsync(aggregate, new AggregateQuery(aggregate.Name, sensor, range, FromRaw: !everything && Chance(0.2))
             {
                 Metrics = Chance(0.2) ? [.. Names.Where(_ => Chance(0.4)).DefaultIfEmpty(Names[0])] : null,
+                Partials = Chance(0.3),
             });
             if (everything || Chance(0.3))
             {

@@ -32,6 +32,8 @@ internal sealed record ReferenceRow(Instant Bucket, string SensorId, long Readin
     /// <summary>The values in the order of the aggregate's columns.</summary>
     public double[] Columns() => [.. Metrics.SelectMany(m => new[] { m.Average, m.Minimum, m.Maximum }), .. Extras];
 
+    public double[] Partials() => [.. Metrics.SelectMany(m => new[] { m.Count == 0 ? double.NaN : m.Sum, m.Count, m.Minimum, m.Maximum })];
+
     /// <param name="places">Where each metric stood before, -1 for a new one.</param>
     public ReferenceRow WithMetrics(int[] places)
         => this with { Metrics = [.. places.Select(p => p < 0 ? MetricSum.Of(double.NaN) : Metrics[p])] };

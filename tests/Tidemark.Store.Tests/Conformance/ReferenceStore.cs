@@ -155,7 +155,9 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
         var pending = !query.FromRaw
             && Pending(aggregate).Any(pair => query.Range.Contains(pair.Bucket) && Matches(sensorId, pair.SensorId));
         var metrics = AnswerOf(sensorId, query.Metrics);
-        var columns = aggregate.Columns(metrics, withExtra: query.Metrics is null);
+        var columns = query.Partials
+            ? AggregateDefinition.PartialColumns(metrics)
+            : aggregate.Columns(metrics, withExtra: query.Metrics is null);
         rows = rows.ConvertAll(r => r with
         {
             Metrics = [.. metrics.Select(m => r.Metrics[Schema.MetricIndex(m)])],
@@ -165,8 +167,11 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             Of(aggregate).Watermark,
             pending,
             columns,
-            Stream(columns.Count, rows, cancellationToken),
-            () => ValueTask.CompletedTask);
+            Stream(columns.Count, rows, query.Partials, cancellationToken),
+            () => ValueTask.CompletedTask)
+        {
+            Horizon = query.FromRaw ? state.RawHorizon : Of(aggregate).Horizon,
+        };
     }, cancellationToken);
 
     public IAsyncEnumerable<FleetPoint> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken) => Stream(() =>
@@ -212,7 +217,7 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             : Pending(aggregate.Source).Select(p => (aggregate.Bucket.Floor(p.Bucket), p.SensorId))];
 
     private static async IAsyncEnumerable<AggregateBatch> Stream(
-        int columns, IReadOnlyList<ReferenceRow> rows, [EnumeratorCancellation] CancellationToken cancellationToken)
+        int columns, IReadOnlyList<ReferenceRow> rows, bool partials, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Task.CompletedTask;
         foreach (var part in rows.Chunk(BatchSize))
@@ -222,7 +227,7 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
             foreach (var row in part)
             {
                 var added = batch.Add(row.Bucket, row.SensorId, row.ReadingCount);
-                foreach (var (column, value) in row.Columns().Index())
+                foreach (var (column, value) in (partials ? row.Partials() : row.Columns()).Index())
                 {
                     batch.Set(added, column, value);
                 }

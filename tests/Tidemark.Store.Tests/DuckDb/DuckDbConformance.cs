@@ -10,6 +10,8 @@ public sealed class DuckDbRefresh() : RefreshSuite(new DuckDbFixture());
 
 public sealed class DuckDbAggregateRead() : AggregateReadSuite(new DuckDbFixture());
 
+public sealed class DuckDbSeries() : SeriesSuite(new DuckDbFixture());
+
 public sealed class DuckDbRawRead() : RawReadSuite(new DuckDbFixture())
 {
     private const int Many = 100_000;

@@ -10,6 +10,8 @@ public sealed class HttpRefresh() : RefreshSuite(new HttpFixture());
 
 public sealed class HttpAggregateRead() : AggregateReadSuite(new HttpFixture());
 
+public sealed class HttpSeries() : SeriesSuite(new HttpFixture());
+
 public sealed class HttpRawRead() : RawReadSuite(new HttpFixture());
 
 public sealed class HttpHistory() : HistorySuite(new HttpFixture());

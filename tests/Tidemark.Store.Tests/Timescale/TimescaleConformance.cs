@@ -10,6 +10,8 @@ public sealed class TimescaleRefresh() : RefreshSuite(new TimescaleFixture());
 
 public sealed class TimescaleAggregateRead() : AggregateReadSuite(new TimescaleFixture());
 
+public sealed class TimescaleSeries() : SeriesSuite(new TimescaleFixture());
+
 public sealed class TimescaleRawRead() : RawReadSuite(new TimescaleFixture());
 
 public sealed class TimescaleHistory() : HistorySuite(new TimescaleFixture());

@@ -1,0 +1,83 @@
+namespace Tidemark.Series;
+
+/// <summary>An open answer to a <see cref="SeriesQuery"/>: enumerate it once, dispose it always.</summary>
+public sealed class SeriesReader : IAsyncDisposable
+{
+    private readonly Func<string, CancellationToken, Task<SensorSeries>> _open;
+    private SensorSeries? _first;
+
+    internal SeriesReader(
+        SeriesPlan plan,
+        IReadOnlyList<string> sensorIds,
+        SensorSeries? first,
+        Func<string, CancellationToken, Task<SensorSeries>> open)
+        => (Source, Width, SensorIds, _first, _open) = (plan.SourceName, plan.Width, sensorIds, first, open);
+
+    /// <summary>What the answer is made of: <c>raw</c>, or an aggregate's name.</summary>
+    public string Source { get; }
+
+    /// <summary>What a point spans; null when points are readings.</summary>
+    public BucketWidth? Width { get; }
+
+    /// <summary>The same for people and programs: <c>raw</c>, or a width such as <c>6 hours</c>.</summary>
+    public string Bucket => Width?.ToString() ?? SeriesPlan.Raw;
+
+    /// <summary>Each sensor of the answer once, in the question's order, those of a pattern ascending.</summary>
+    public IReadOnlyList<string> SensorIds { get; }
+
+    /// <summary>Gives the sensors one after the other. A series is read before the next one is asked for.</summary>
+    public async IAsyncEnumerable<SensorSeries> ReadAsync(
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var sensorId in SensorIds)
+        {
+            await using var series = Interlocked.Exchange(ref _first, null) ?? await _open(sensorId, cancellationToken);
+            yield return series;
+        }
+    }
+
+    public ValueTask DisposeAsync() => Interlocked.Exchange(ref _first, null)?.DisposeAsync() ?? default;
+}
+
+/// <summary>One sensor's part of an answer, of one read of the store.</summary>
+public sealed class SensorSeries : IAsyncDisposable
+{
+    private readonly Func<ValueTask> _dispose;
+
+    internal SensorSeries(
+        string sensorId,
+        IReadOnlyList<SeriesColumn> columns,
+        IAsyncEnumerable<SeriesBatch> batches,
+        Func<ValueTask> dispose)
+        => (SensorId, Columns, Batches, _dispose) = (sensorId, columns, batches, dispose);
+
+    public string SensorId { get; }
+
+    /// <summary>By metric, then by function.</summary>
+    public IReadOnlyList<SeriesColumn> Columns { get; }
+
+    /// <summary>Of the aggregate that it is made of: the exclusive end of the last materialised bucket. Null for raw.</summary>
+    public Instant? Watermark { get; internal init; }
+
+    /// <summary>Whether a late write touched the range and waits for a refresh. Never for raw.</summary>
+    public bool Pending { get; internal init; }
+
+    /// <summary>From when on the source has everything where retention has dropped some of the range; else null.</summary>
+    public Instant? DataFrom { get; internal init; }
+
+    /// <summary>Whether retention has dropped nothing of the range from the source.</summary>
+    public bool Complete => DataFrom is null;
+
+    /// <summary>Enumerated once.</summary>
+    public IAsyncEnumerable<SeriesBatch> Batches { get; }
+
+    public ValueTask DisposeAsync() => _dispose();
+}
+
+/// <param name="Metric">Its name.</param>
+/// <param name="Function">What is made of it; null where points are readings.</param>
+public sealed record SeriesColumn(string Metric, SeriesFunction? Function)
+{
+    /// <summary>The metric, or such as <c>avg_temperature</c>.</summary>
+    public string Name { get; } = Function is { } function ? $"{function.Name}_{Metric}" : Metric;
+}
