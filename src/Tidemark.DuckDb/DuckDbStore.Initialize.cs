@@ -40,6 +40,7 @@ public sealed partial class DuckDbStore
                 }
 
                 NoteSentColumns(state);
+                ReconcileCommits();
                 return (state, true);
             });
             LoadSensors();

@@ -57,6 +57,7 @@ public sealed partial class DuckDbStore
             }
         }
 
+        ForgetOldCommits();
         Checkpoint(always: false);
         return true;
     }

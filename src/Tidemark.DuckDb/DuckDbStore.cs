@@ -140,6 +140,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
             return;
         }
 
+        _feed.Complete();
         await _writer.Run(() =>
         {
             try

@@ -63,6 +63,7 @@ public sealed partial class DuckDbStore
                 GatherOrAppend(batch, metrics, keys, rows);
                 Note(batch, metrics, keys, rows);
                 NoteSent(batch, metrics, keys, rows);
+                NoteCommit(batch, keys, rows);
                 return new WriteResult(rows.Count - replaced, replaced, unchanged.Count);
             }
             finally
@@ -74,6 +75,7 @@ public sealed partial class DuckDbStore
         public StoreState Finish()
         {
             AppendGathered();
+            AppendCommit();
             if (_newIds.Count > 0)
             {
                 using var sensors = store._session.Connection.CreateAppender("store", "internal", "sensors");
@@ -133,6 +135,8 @@ public sealed partial class DuckDbStore
             {
                 store._sensors.SetLatest(key, latest);
             }
+
+            PublishCommit();
         }
 
         /// <summary>Finds the sensors' keys. Rows of new sensors beyond those that the store may have are refused.</summary>

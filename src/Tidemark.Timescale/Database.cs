@@ -18,6 +18,7 @@ internal sealed class Database : IAsyncDisposable
     private readonly NpgsqlDataSource _all;
     private readonly NpgsqlDataSource _primary;
     private readonly NpgsqlDataSource _standby;
+    private readonly NpgsqlDataSource _listener;
 
     public Database(string connection)
     {
@@ -29,6 +30,11 @@ internal sealed class Database : IAsyncDisposable
         builder.UsePhysicalConnectionInitializer(
             connection => Settings(connection).ExecuteNonQuery(),
             connection => Settings(connection).ExecuteNonQueryAsync());
+        var alone = new NpgsqlDataSourceBuilder(new NpgsqlConnectionStringBuilder(settings.ConnectionString)
+        {
+            MinPoolSize = 0, MaxPoolSize = 1, KeepAlive = 10, Multiplexing = false,
+        }.ConnectionString);
+        _listener = _several ? alone.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary) : alone.Build();
         if (_several)
         {
             var hosts = builder.BuildMultiHost();
@@ -166,7 +172,15 @@ internal sealed class Database : IAsyncDisposable
         return false;
     }
 
-    public ValueTask DisposeAsync() => _all.DisposeAsync();
+    /// <summary>A connection to the primary beside the pool, for what waits on it: it finds out by itself when it is lost.</summary>
+    public async Task<NpgsqlConnection> OpenListenerAsync(CancellationToken cancellationToken)
+        => await _listener.OpenConnectionAsync(cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _listener.DisposeAsync();
+        await _all.DisposeAsync();
+    }
 
     /// <summary>
     /// What holds for a connection as long as it lives: Tidemark leaves none of it changed, so the pool needn't reset it.

@@ -71,15 +71,19 @@ public sealed partial class TimescaleStore
                 throw NotUsable($"is encoded in {Text(3)}, and sensor ids are Unicode: create the database with ENCODING 'UTF8'");
             }
 
-            // PostgreSQL inside WebAssembly is a process that COPY ends.
-            _copy &= !Text(4)!.Contains("emscripten", StringComparison.OrdinalIgnoreCase)
-                && !Text(4)!.Contains("wasm", StringComparison.OrdinalIgnoreCase);
+            // PostgreSQL inside WebAssembly is a process that COPY ends, and whose notifications come to anybody.
+            _listens = !IsInWebAssembly(Text(4)!);
+            _copy &= _listens;
             _directCompress = _copy && version >= DirectCompress;
             _addColumns = _options.AddColumns && version >= AddColumn;
             _engine = $"TimescaleDB {installed}, {string.Join(' ', Text(4)!.Split(' ').Take(2))}";
             return true;
         },
         cancellationToken);
+
+    private static bool IsInWebAssembly(string version)
+        => version.Contains("emscripten", StringComparison.OrdinalIgnoreCase)
+            || version.Contains("wasm", StringComparison.OrdinalIgnoreCase);
 
     private StoreException NotUsable(string fault) => new(StoreErrorKind.NotAStore, $"{_database.Location} {fault}");
 
@@ -88,7 +92,7 @@ public sealed partial class TimescaleStore
     /// </summary>
     private string Fingerprint() => string.Join('\n',
         [
-            FormatVersion, TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', _options.Schema.MetricNames),
+            FormatVersion, "commits", TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', _options.Schema.MetricNames),
             $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention} "
                 + $"{CompressedBatch}",
             .. _options.Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {StoredDefinition.Of(a)}"),

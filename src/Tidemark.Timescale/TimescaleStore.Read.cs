@@ -41,13 +41,17 @@ public sealed partial class TimescaleStore
             cancellationToken);
     }
 
-    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
+    public IAsyncEnumerable<ReadingBatch> ReadRawAsync(RawQuery query, CancellationToken cancellationToken)
+        => ReadRawAsync(query, standby: true, cancellationToken);
+
+    private async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
         RawQuery query,
+        bool standby,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireInitialized();
         await using var read = await _database.OpenAsync(
-            standby: true,
+            standby,
             connection => OpenRawAsync(connection, query, cancellationToken),
             cancellationToken);
         var sql = read.Sql;

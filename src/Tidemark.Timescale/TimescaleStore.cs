@@ -18,6 +18,7 @@ public sealed partial class TimescaleStore : ITelemetryStore
     private TelemetrySchema _kept;
     private string _engine = "TimescaleDB";
     private bool _copy;
+    private bool _listens;
     private bool _addColumns;
     private bool _directCompress;
     private bool _refreshOptions;
@@ -78,6 +79,7 @@ public sealed partial class TimescaleStore : ITelemetryStore
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
             await StopWritesAsync();
+            await StopListeningAsync();
             await _database.DisposeAsync();
             _maintenance.Dispose();
         }

@@ -41,8 +41,9 @@ public sealed partial class TimescaleStore
                 });
             }
 
+            AddCommit(batch, changed);
             batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
-            await batch.ExecuteNonQueryAsync(cancellationToken);
+            await PublishAsync(batch, changed, cancellationToken);
             unseen.ForEach(m => m.IsSeen = true);
         }
 

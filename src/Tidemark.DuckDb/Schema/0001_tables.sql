@@ -35,3 +35,12 @@ CREATE TABLE IF NOT EXISTS internal.metrics (
 
 -- Which metrics a sensor ever sent.
 CREATE TABLE IF NOT EXISTS internal.sensor_metrics (sensor INTEGER NOT NULL, metric SMALLINT NOT NULL);
+
+-- What the last commits wrote, for listeners that come back; bounded.
+CREATE TABLE IF NOT EXISTS internal.commits (
+    position BIGINT NOT NULL,        -- counts commits
+    sensor INTEGER NOT NULL,         -- -1 for some of all
+    first BIGINT NOT NULL,
+    last BIGINT NOT NULL,
+    readings BIGINT NOT NULL
+);

@@ -52,6 +52,16 @@ internal static class AdminReads
             .IsHeavy()
             .TakesQuery(RowsQuery.Names)
             .AnswersLines();
+        group.MapGet("/commits", CommitLines.FollowAsync)
+            .Describe("Admin", "Readings as they are committed", "NDJSON, without an end: a line with the commit's position, its metrics "
+                + "and the number of rows, then " + "the rows: arrays of sensor id, microseconds since the epoch, and the values.")
+            .AnswersLines();
+        group.MapGet("/commits/since", CommitLines.ReadSinceAsync)
+            .Describe("Admin", "Readings that were committed after a position", "NDJSON: a line with the position to go on from, how many "
+                + "readings were left out and the number of batches, then those as /api/admin/commits has commits.")
+            .IsHeavy()
+            .TakesQuery("after", "sensors", "limit")
+            .AnswersLines();
         group.MapGet("/sensors", ReadSensorsAsync)
             .Describe("Admin", "Every sensor", "NDJSON: arrays of sensor id, the last reading's microseconds since the epoch, and how "
                 + "many there are.")

@@ -198,6 +198,29 @@ public sealed class ReadingBatch
         return rest;
     }
 
+    /// <summary>A new batch of some of the rows.</summary>
+    /// <param name="rows">In the order that they get.</param>
+    public ReadingBatch Take(IReadOnlyList<int> rows)
+    {
+        var taken = new ReadingBatch(Metrics, rows.Count) { Count = rows.Count };
+        for (var i = 0; i < rows.Count; i++)
+        {
+            taken._times[i] = _times[rows[i]];
+            taken._sensorIds[i] = _sensorIds[rows[i]];
+        }
+
+        for (var m = 0; m < _values.Length; m++)
+        {
+            var (from, to) = (_values[m], taken._values[m]);
+            for (var i = 0; i < to.Length; i++)
+            {
+                to[i] = from[rows[i]];
+            }
+        }
+
+        return taken;
+    }
+
     public void Clear()
     {
         Array.Clear(_sensorIds, 0, Count);

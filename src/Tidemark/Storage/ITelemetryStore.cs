@@ -60,6 +60,18 @@ public interface ITelemetryStore : IAsyncDisposable
     /// unknown metric, before the first point.</exception>
     IAsyncEnumerable<FleetPoint> ReadFleetAsync(FleetQuery query, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Listens to what is committed from now on, whoever writes: each reading that is new or has other values now, soon after its commit.
+    /// It outlives lost connections.
+    /// </summary>
+    Task<CommitSubscription> SubscribeAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// What was committed after a position, read from the store: at least those readings, with the values that they have now. The store
+    /// remembers a bounded number of commits and says when it knows less.
+    /// </summary>
+    Task<CommitsSince> ReadCommitsAsync(CommitQuery query, CancellationToken cancellationToken);
+
     /// <summary>What <see cref="RefreshAsync"/> would do now, sources first.</summary>
     Task<IReadOnlyList<RefreshPlan>> PlanRefreshAsync(string aggregate, TimeRange? range, CancellationToken cancellationToken);
 

@@ -18,6 +18,9 @@ internal sealed class ReferenceState
 
     public Dictionary<string, ReferenceAggregate> Aggregates { get; private init; } = [];
 
+    /// <summary>What each write that changed something wrote.</summary>
+    public List<(Instant Time, string SensorId)[]> Commits { get; private init; } = [];
+
     public Instant? RawHorizon { get; set; }
 
     /// <summary>The metrics that the store ever got and still has, in that order.</summary>
@@ -37,6 +40,7 @@ internal sealed class ReferenceState
         Latest = new(Latest),
         CompressedChunks = [.. CompressedChunks],
         Aggregates = Aggregates.ToDictionary(a => a.Key, a => a.Value.Clone()),
+        Commits = [.. Commits],
         RawHorizon = RawHorizon,
         Metrics = [.. Metrics],
         FirstSeen = new(FirstSeen),

@@ -42,12 +42,17 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
         Grow(batch.Metrics, readings);
         readings = [.. readings.Select(r => InSchemaOrder(batch.Metrics, r))];
         var result = default(WriteResult);
+        var changed = new List<Reading>();
         foreach (var same in readings.GroupBy(r => (r.Time, r.SensorId)))
         {
             var stored = state.Readings.TryGetValue(same.Key, out var known) ? [known] : Array.Empty<Reading>();
-            result += Write(batch.Mode is WriteMode.Merge ? stored.Concat(same).Aggregate(Merge) : same.Last());
+            var reading = batch.Mode is WriteMode.Merge ? stored.Concat(same).Aggregate(Merge) : same.Last();
+            var one = Write(reading);
+            changed.AddRange(one.Unchanged > 0 ? [] : [reading]);
+            result += one;
         }
 
+        Publish(changed);
         return result.Refuse([.. refused.Values]);
     }, cancellationToken);
 

@@ -20,3 +20,5 @@ public sealed class ReferenceSchema() : SchemaSuite(new ReferenceFixture());
 public sealed class ReferenceMetrics() : MetricSuite(new ReferenceFixture());
 
 public sealed class ReferenceMerge() : MergeSuite(new ReferenceFixture());
+
+public sealed class ReferenceLive() : LiveSuite(new ReferenceFixture());

@@ -54,6 +54,8 @@ public sealed class DuckDbMetrics() : MetricSuite(new DuckDbFixture());
 
 public sealed class DuckDbMerge() : MergeSuite(new DuckDbFixture());
 
+public sealed class DuckDbLive() : LiveSuite(new DuckDbFixture());
+
 public sealed class DuckDbRandom() : RandomSequences(() => new DuckDbFixture(), 50, 500);
 
 /// <summary>Chunks are divided and put together all the time.</summary>

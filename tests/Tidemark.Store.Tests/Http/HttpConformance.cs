@@ -24,4 +24,6 @@ public sealed class HttpMetrics() : MetricSuite(new HttpFixture());
 
 public sealed class HttpMerge() : MergeSuite(new HttpFixture());
 
+public sealed class HttpLive() : LiveSuite(new HttpFixture());
+
 public sealed class HttpRandom() : RandomSequences(() => new HttpFixture(), 10, 100);

@@ -22,6 +22,8 @@ public sealed class TimescaleSchema() : SchemaSuite(new TimescaleFixture());
 
 public sealed class TimescaleMerge() : MergeSuite(new TimescaleFixture());
 
+public sealed class TimescaleLive() : LiveSuite(new TimescaleFixture());
+
 public sealed class TimescaleMetrics() : MetricSuite(new TimescaleFixture());
 
 /// <summary>What a server older than 2.28 does, as the one in WebAssembly is.</summary>
