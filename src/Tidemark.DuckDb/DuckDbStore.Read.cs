@@ -6,6 +6,9 @@ public sealed partial class DuckDbStore
 {
     private const int BatchRows = 8192;
 
+    private const int CurrentRows = 1024;
+
+    private int[]? _sortedKeys;
     private (int Key, long Last, long Total)[]? _sensorList;
     private long _sensorListCommits = -1;
 
@@ -19,9 +22,35 @@ public sealed partial class DuckDbStore
     {
         RequireInitialized();
         var key = RequireSensor(sensorId);
-        var latest = _sensors.Latest(key)!;
         var metrics = Select(_state, key, metrics: null);
+        var batch = new ReadingBatch(metrics.Names, 1);
+        AddCurrent(batch, key, metrics, new double[metrics.Count]);
+        return Task.FromResult(batch);
+    }
+
+    public async IAsyncEnumerable<ReadingBatch> ReadAllCurrentAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        RequireInitialized();
+        var metrics = Select(_state, key: null, metrics: null);
         var values = new double[metrics.Count];
+        foreach (var keys in SortedKeys().Chunk(CurrentRows))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var batch = new ReadingBatch(metrics.Names, keys.Length);
+            foreach (var key in keys)
+            {
+                AddCurrent(batch, key, metrics, values);
+            }
+
+            yield return batch;
+            // Nothing here waits by itself: others have their turn between two batches.
+            await Task.Yield();
+        }
+    }
+
+    private void AddCurrent(ReadingBatch batch, int key, Selection metrics, double[] values)
+    {
+        var latest = _sensors.Latest(key)!;
         Array.Fill(values, double.NaN);
         for (var m = 0; m < latest.Metrics.Length; m++)
         {
@@ -31,9 +60,20 @@ public sealed partial class DuckDbStore
             }
         }
 
-        var batch = new ReadingBatch(metrics.Names, 1);
-        batch.Add(sensorId, new Instant(latest.TimeMicros), values);
-        return Task.FromResult(batch);
+        batch.Add(_sensors.Id(key), new Instant(latest.TimeMicros), values);
+    }
+
+    /// <summary>The sensors' keys in the order of their ids, sorted again only when there are new ones.</summary>
+    private int[] SortedKeys()
+    {
+        if (_sortedKeys is not { } sorted || sorted.Length != _sensors.Count)
+        {
+            sorted = [.. Enumerable.Range(0, _sensors.Count)];
+            Array.Sort(sorted, (a, b) => SensorId.Order.Compare(_sensors.Id(a), _sensors.Id(b)));
+            _sortedKeys = sorted;
+        }
+
+        return sorted;
     }
 
     public async IAsyncEnumerable<SensorInfo> ReadSensorsAsync([EnumeratorCancellation] CancellationToken cancellationToken)

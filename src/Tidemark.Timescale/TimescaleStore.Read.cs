@@ -6,6 +6,7 @@ namespace Tidemark.Timescale;
 public sealed partial class TimescaleStore
 {
     private const int BatchRows = 8192;
+    private const int CurrentRows = 4096;
 
     public Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)
     {
@@ -39,6 +40,61 @@ public sealed partial class TimescaleStore
                 return current;
             },
             cancellationToken);
+    }
+
+    public async IAsyncEnumerable<ReadingBatch> ReadAllCurrentAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        RequireInitialized();
+        // Positions are never used again, so that the first page's metrics are right for all.
+        IReadOnlyList<StoredMetric>? metrics = null;
+        for (var (last, count) = ("", CurrentRows); count == CurrentRows;)
+        {
+            var page = await _database.RunAsync(
+                async connection =>
+                {
+                    var (rows, version) = await ReadCurrentPageAsync(connection, last, cancellationToken);
+                    metrics ??= (await CatalogOfAsync(connection, version, cancellationToken)).Metrics.All;
+                    return rows;
+                },
+                cancellationToken);
+            count = page.Count;
+            if (count == 0)
+            {
+                yield break;
+            }
+
+            var batch = new ReadingBatch([.. metrics!.Select(m => m.Name)], count);
+            foreach (var (id, time, stored) in page)
+            {
+                batch.Add(id, time, [.. metrics!.Select(m => stored.ElementAtOrDefault(m.Position) ?? double.NaN)]);
+            }
+
+            last = page[^1].Id;
+            yield return batch;
+        }
+    }
+
+    private static async Task<(IReadOnlyList<(string Id, Instant Time, double?[] Stored)> Rows, long Version)> ReadCurrentPageAsync(
+        NpgsqlConnection connection, string after, CancellationToken cancellationToken)
+    {
+        var parts = new SqlParts();
+        await using var batch = new NpgsqlBatch(connection);
+        Add(
+            batch,
+            new NpgsqlBatchCommand($"SELECT {MetricsVersion}"),
+            parts.ToBatchCommand($"SELECT sensor_id, time, metrics FROM tidemark.sensors WHERE sensor_id > {parts.Sensor(after)} "
+                + $"ORDER BY sensor_id LIMIT {CurrentRows}"));
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        var version = reader.GetInt64(0);
+        await reader.NextResultAsync(cancellationToken);
+        var rows = new List<(string, Instant, double?[])>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            rows.Add((reader.GetString(0), reader.GetInstant(1), reader.GetFieldValue<double?[]>(2)));
+        }
+
+        return (rows, version);
     }
 
     public IAsyncEnumerable<ReadingBatch> ReadRawAsync(RawQuery query, CancellationToken cancellationToken)

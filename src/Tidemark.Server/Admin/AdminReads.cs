@@ -34,6 +34,9 @@ internal static class AdminReads
             .Describe("Admin", "A sensor's last reading as a row", RowsDescription + "and the values.")
             .TakesQuery("sensor_id")
             .AnswersLines();
+        group.MapGet("/sensors/current", ReadAllCurrentAsync)
+            .Describe("Admin", "The last readings of all sensors", RowsDescription + "and the values.")
+            .AnswersLines();
         group.MapGet("/raw", ReadRawAsync)
             .Describe(
                 "Admin",
@@ -83,12 +86,14 @@ internal static class AdminReads
         CancellationToken cancellationToken)
     {
         var batch = await store.ReadCurrentAsync(sensorId, cancellationToken);
-        await using var answer = new AnswerWriter(context.Response, Ndjson.ContentType);
-        RowLines.WriteHead(answer.Json, batch);
-        answer.EndLine();
-        RowLines.Write(answer.Json, batch, 0);
-        answer.EndLine();
-        await answer.CompleteAsync(cancellationToken);
+        await using var answer = Begin(context);
+        await WriteAsync(answer, new[] { batch }.ToAsyncEnumerable(), cancellationToken);
+    }
+
+    private static async Task ReadAllCurrentAsync(HttpContext context, ITelemetryStore store, CancellationToken cancellationToken)
+    {
+        await using var answer = Begin(context);
+        await WriteAsync(answer, store.ReadAllCurrentAsync(cancellationToken), cancellationToken);
     }
 
     private static async Task ReadRawAsync(
@@ -98,10 +103,14 @@ internal static class AdminReads
         CancellationToken cancellationToken)
     {
         await using var answer = Begin(context);
+        var batches = store.ReadRawAsync(new RawQuery(query.SensorId, query.Range) { Metrics = query.MetricNames }, cancellationToken);
+        await WriteAsync(answer, batches, cancellationToken);
+    }
+
+    private static async Task WriteAsync(AnswerWriter answer, IAsyncEnumerable<ReadingBatch> batches, CancellationToken cancellationToken)
+    {
         var isFirst = true;
-        await foreach (var batch in store.ReadRawAsync(
-            new RawQuery(query.SensorId, query.Range) { Metrics = query.MetricNames },
-            cancellationToken))
+        await foreach (var batch in batches)
         {
             if (isFirst)
             {

@@ -20,13 +20,17 @@ public sealed partial class HttpTelemetryStore
         return batch;
     }
 
-    public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
-        RawQuery query,
+    public IAsyncEnumerable<ReadingBatch> ReadAllCurrentAsync(CancellationToken cancellationToken)
+        => ReadReadingsAsync("api/admin/sensors/current", cancellationToken);
+
+    public IAsyncEnumerable<ReadingBatch> ReadRawAsync(RawQuery query, CancellationToken cancellationToken)
+        => ReadReadingsAsync($"api/admin/raw?{Query(query.SensorId, query.Range, query.Metrics)}", cancellationToken);
+
+    private async IAsyncEnumerable<ReadingBatch> ReadReadingsAsync(
+        string path,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var rows = await _server.OpenAsync(
-            $"api/admin/raw?{Query(query.SensorId, query.Range, query.Metrics)}",
-            cancellationToken);
+        await using var rows = await _server.OpenAsync(path, cancellationToken);
         IReadOnlyList<string> metrics = [];
         var more = await rows.TakeManyAsync(1, line => metrics = RowLines.ReadHead(line), cancellationToken);
         var values = new double[metrics.Count];

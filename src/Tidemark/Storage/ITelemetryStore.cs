@@ -38,6 +38,12 @@ public interface ITelemetryStore : IAsyncDisposable
     Task<ReadingBatch> ReadCurrentAsync(string sensorId, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Streams the last readings of all sensors, in the order of <see cref="SensorId.Order"/>, with all metrics of the store. Each is the
+    /// sensor's last one at some time of the read.
+    /// </summary>
+    IAsyncEnumerable<ReadingBatch> ReadAllCurrentAsync(CancellationToken cancellationToken);
+
+    /// <summary>
     /// Streams readings of one sensor ascending by time, or of all (null) in no particular order, from one snapshot.
     /// Batches are new ones, the caller's to keep, all of the same metrics.
     /// </summary>

@@ -52,6 +52,33 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
     }
 
     [Fact]
+    public async Task The_current_readings_of_all_sensors_come_at_once_in_the_order_of_code_points()
+    {
+        Assert.Empty(await Store.AllCurrentAsync(Token));
+        await WriteAsync(new[] { "b", "a", "B", "Ａ", "🌡" }.Select((sensor, i) => At("2026-03-09T10:00Z", i, sensor: sensor)));
+        await WriteAsync(At("2026-03-10T10:00Z", 7, 8), At("2026-03-08T10:00Z", 9, sensor: "b"));
+        var all = await Store.AllCurrentAsync(Token);
+        Assert.Equal(["B", "a", "b", "Ａ", "🌡"], all.Select(s => s.SensorId));
+        Assert.Equal(At("2026-03-10T10:00Z"), all[1].Time);
+        Assert.Equal((7, 8), (all[1].Values["temperature"], all[1].Values["humidity"]));
+        Assert.Equal((At("2026-03-09T10:00Z"), 0, double.NaN), (all[2].Time, all[2].Values["temperature"], all[2].Values["humidity"]));
+    }
+
+    [Fact]
+    public async Task The_current_readings_of_very_many_sensors_are_those_of_each()
+    {
+        await WriteAsync(Enumerable.Range(0, 20_000).Select(i => At("2026-03-09T10:00Z", i, sensor: $"s{i:00000}")));
+        var all = await Store.AllCurrentAsync(Token);
+        Assert.Equal(
+            Enumerable.Range(0, 20_000).Select(i => ($"s{i:00000}", (double)i)),
+            all.Select(s => (s.SensorId, s.Values["temperature"])));
+        await WriteAsync(At("2026-03-10T10:00Z", 1, 1, sensor: "s00007"), At("2026-03-10T10:00Z", 2, sensor: "r"));
+        all = await Store.AllCurrentAsync(Token);
+        Assert.Equal(("r", 2, 20_001), (all[0].SensorId, all[0].Values["temperature"], all.Count));
+        Assert.Equal(At("2026-03-10T10:00Z"), all[8].Time);
+    }
+
+    [Fact]
     public async Task Sensors_are_listed_in_the_order_of_code_points_with_their_last_reading_and_count()
     {
         // By UTF-16 unit 🌡 comes before Ａ, by code point after it.

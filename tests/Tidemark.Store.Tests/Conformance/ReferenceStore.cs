@@ -123,6 +123,11 @@ internal sealed partial class ReferenceStore(ReferenceState state, StoreSettings
         () => Batch(AnswerOf(Known(sensorId), null), [state.Latest[sensorId]]),
         cancellationToken);
 
+    public IAsyncEnumerable<ReadingBatch> ReadAllCurrentAsync(CancellationToken cancellationToken) => Stream(
+        () => state.Latest.Values.OrderBy(r => r.SensorId, SensorId.Order).Chunk(BatchSize)
+            .Select(part => Batch(AnswerOf(null, null), part)),
+        cancellationToken);
+
     public async IAsyncEnumerable<ReadingBatch> ReadRawAsync(
         RawQuery query,
         [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -32,6 +32,21 @@ public static class StoreReads
     public static async Task<Reading> CurrentAsync(this ITelemetryStore store, string sensorId, CancellationToken cancellationToken)
         => (await store.ReadCurrentAsync(sensorId, cancellationToken))[0];
 
+    /// <summary>The last reading of every sensor, each value by its metric's name.</summary>
+    public static async Task<IReadOnlyList<(string SensorId, Instant Time, IReadOnlyDictionary<string, double> Values)>> AllCurrentAsync(
+        this ITelemetryStore store, CancellationToken cancellationToken)
+    {
+        var all = new List<(string, Instant, IReadOnlyDictionary<string, double>)>();
+        await foreach (var batch in store.ReadAllCurrentAsync(cancellationToken))
+        {
+            all.AddRange(Enumerable.Range(0, batch.Count).Select(row => batch[row]).Select(reading => (
+                reading.SensorId, reading.Time,
+                (IReadOnlyDictionary<string, double>)batch.Metrics.Zip(reading.Values).ToDictionary(v => v.First, v => v.Second))));
+        }
+
+        return all;
+    }
+
     public static async Task<IReadOnlyList<SensorInfo>> SensorsAsync(this ITelemetryStore store, CancellationToken cancellationToken)
         => await store.ReadSensorsAsync(cancellationToken).ToListAsync(cancellationToken);
 
