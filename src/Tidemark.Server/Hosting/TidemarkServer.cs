@@ -16,6 +16,7 @@ using Tidemark.Server.Lines;
 using Tidemark.Server.Metrics;
 using Tidemark.Server.Mqtt;
 using Tidemark.Server.OpenApi;
+using Tidemark.Server.Page;
 using Tidemark.Server.Readings;
 using Tidemark.Server.Sensors;
 using Tidemark.Server.Stats;
@@ -69,6 +70,8 @@ public static class TidemarkServer
         builder.Services.AddRequestTimeouts(options.Server);
         builder.Services.AddCompressedBodies();
         builder.Services.AddMqtt(options.Mqtt);
+        builder.Services.AddPage();
+        builder.Services.AddSingleton<Cadence>();
 
         var app = builder.Build();
         // A file of keys that can't be read is told now, not to the first client.
@@ -86,6 +89,8 @@ public static class TidemarkServer
         app.UseKnownQueries();
         app.UseRateLimiter();
         app.UseCompressedBodies();
+        app.MapPage();
+        app.MapSession();
         app.MapHealth();
         app.MapSensors();
         app.MapMetrics();

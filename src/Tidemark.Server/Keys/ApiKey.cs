@@ -21,7 +21,10 @@ public static class Scope
 /// <param name="Scopes">Of <see cref="Scope.All"/>.</param>
 /// <param name="Hash">SHA-256 of the secret part, in hexadecimal. It is 256 random bits, so that a slow hash would add nothing.</param>
 /// <param name="Created">When it was made.</param>
-public sealed record ApiKey(string Id, string Name, IReadOnlyList<string> Scopes, string Hash, Instant Created);
+public sealed record ApiKey(string Id, string Name, IReadOnlyList<string> Scopes, string Hash, Instant Created)
+{
+    internal bool MayRead => Scopes.Contains(Scope.Read) || Scopes.Contains(Scope.Admin);
+}
 
 /// <summary>Keys can't be read or changed: the message is one line for people.</summary>
 public sealed class KeyException(string message, Exception? inner = null) : Exception(message, inner);

@@ -12,13 +12,14 @@ internal static class KeyAccess
     public static void AddKeys(this IServiceCollection services)
     {
         services.AddSingleton<Gate>();
-        // AddAuthentication would bring data protection, which writes keys of its own into the home folder and warns where there is none.
+        // AddAuthentication would bring data protection as a service that writes into the home folder and warns where there is none.
         services.AddAuthenticationCore(options =>
         {
             options.DefaultScheme = KeyHandler.SchemeName;
             options.AddScheme<KeyHandler>(KeyHandler.SchemeName, null);
         });
         services.AddTransient<KeyHandler>();
+        services.AddSessions();
         services.AddWebEncoders();
         services.AddAuthorizationBuilder()
             .SetFallbackPolicy(Requires(Scope.Read))

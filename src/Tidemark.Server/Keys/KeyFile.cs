@@ -47,6 +47,9 @@ public sealed class KeyFile(string path)
         }
     }
 
+    /// <returns>Null when there is none of that id, or no more.</returns>
+    internal ApiKey? Get(string id) => Current.GetValueOrDefault(id);
+
     /// <summary>Finds what a client sent, in the same time whether the secret is right or wrong.</summary>
     /// <returns>Null for anything but a valid key.</returns>
     public ApiKey? Find(string token)

@@ -89,8 +89,33 @@ internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> op
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "Bearer";
+    public const string WrongKey = "the key is not valid: it was mistyped or revoked";
+    public const string TooManyKeys = "too many wrong keys came from there: try again in a minute";
 
-    protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authenticate());
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        if (!gate.IsGuarded)
+        {
+            return Success("anybody", [Scope.Admin]);
+        }
+
+        if (SentKey.Find(Request) is not { } token)
+        {
+            // A session of the page reads, whatever its key may do besides.
+            return await Sessions.FindKeyAsync(Context, gate.Keys) is { } begun
+                ? Success(begun.Name, [Scope.Read])
+                : AuthenticateResult.NoResult();
+        }
+
+        if (gate.Keys.Find(token) is { } key)
+        {
+            return Success(key.Name, key.Scopes);
+        }
+
+        return gate.IsLocal(token)
+            ? Success("command line", [Scope.Admin])
+            : AuthenticateResult.Fail(WrongKey);
+    }
 
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
@@ -98,7 +123,7 @@ internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> op
         if (wrong is not null && !gate.MayTryAgain(Context.Connection.RemoteIpAddress))
         {
             Response.Headers.RetryAfter = "60";
-            await Problem.Of(StatusCodes.Status429TooManyRequests, "too many wrong keys came from there: try again in a minute")
+            await Problem.Of(StatusCodes.Status429TooManyRequests, TooManyKeys)
                 .WriteAsync(Response);
             return;
         }
@@ -116,28 +141,6 @@ internal sealed class KeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> op
         return Problem.Of(StatusCodes.Status403Forbidden, $"the key '{Context.User.Identity?.Name}' is for {string.Join(" and ", scopes)} "
             + $"only, which does not allow {Request.Method} {Request.Path}")
             .WriteAsync(Response);
-    }
-
-    private AuthenticateResult Authenticate()
-    {
-        if (!gate.IsGuarded)
-        {
-            return Success("anybody", [Scope.Admin]);
-        }
-
-        if (SentKey.Find(Request) is not { } token)
-        {
-            return AuthenticateResult.NoResult();
-        }
-
-        if (gate.Keys.Find(token) is { } key)
-        {
-            return Success(key.Name, key.Scopes);
-        }
-
-        return gate.IsLocal(token)
-            ? Success("command line", [Scope.Admin])
-            : AuthenticateResult.Fail("the key is not valid: it was mistyped or revoked");
     }
 
     private AuthenticateResult Success(string name, IReadOnlyList<string> scopes)

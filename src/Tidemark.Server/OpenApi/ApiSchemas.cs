@@ -26,6 +26,21 @@ internal static class ApiSchemas
             ("count", Count("How many.")),
         ]);
 
+    public static OpenApiSchema AllCurrent(TelemetrySchema schema) => Object(
+        "The last readings of all sensors.",
+        [
+            ("now", Time("The server's time.")),
+            ("metrics", List(Object("A metric.", [("name", Text("Its name.")), ("unit", Text("As configured; may be empty."))]))),
+            ("sensors", List(Object(
+                "A sensor.",
+                [
+                    ("sensor_id", Text("Its id.")), ("time", Time("When its last reading was measured.")),
+                    ("stale_after_s", Count("The seconds of silence after which it is stale.")),
+                    ("values", Object("The values that the reading has.", Metrics(schema))),
+                ]))),
+            ("count", Count("How many.")),
+        ]);
+
     public static OpenApiSchema Current(TelemetrySchema schema) => Object(
         "The last reading.", [("time", Time("When it was measured.")), ("sensor_id", Text("Whose.")), .. Metrics(schema)]);
 
@@ -117,6 +132,8 @@ internal static class ApiSchemas
         var of = schema.Aggregates.Where(a => a.Columns(schema.MetricNames).Contains(column)).ToList();
         return of.Count == schema.Aggregates.Count ? "Null when the bucket holds no value." : $"Only in {string.Join(", ", of)}.";
     }
+
+    private static OpenApiSchema List(OpenApiSchema items) => new() { Type = JsonSchemaType.Array, Items = items };
 
     private static OpenApiSchema Number(string description)
         => new() { Type = JsonSchemaType.Number | JsonSchemaType.Null, Format = "double", Description = description };

@@ -3,9 +3,11 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Net.Http.Headers;
 using Tidemark.Server.Hosting;
 using Tidemark.Server.Mqtt;
 using Tidemark.Server.OpenApi;
+using Tidemark.Server.Page;
 
 namespace Tidemark.Server.Status;
 
@@ -45,7 +47,10 @@ internal static class StatusEndpoints
 
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/", Index).AllowAnonymous().Describe("Status", "What there is", "Lists the useful addresses.");
+        app.MapGet("/", ReadIndexAsync)
+            .AllowAnonymous()
+            .Describe("Status", "What there is", "Lists the useful addresses; a browser gets the page.")
+            .Produces<IndexAnswer>();
 
         app.MapGet("/api/health", CheckAsync)
             .AllowAnonymous()
@@ -61,6 +66,14 @@ internal static class StatusEndpoints
                 "Status",
                 "What the store holds",
                 "Hypertables, chunks, aggregates with their watermarks, sizes, how the scheduled jobs last went, and what became of messages by MQTT.");
+
+    private static Task ReadIndexAsync(HttpContext context, ITelemetryStore store)
+    {
+        context.Response.Headers.Append(HeaderNames.Vary, HeaderNames.Accept);
+        return PageEndpoints.IsWanted(context.Request)
+            ? PageEndpoints.WriteIndexAsync(context)
+            : context.Response.WriteAsJsonAsync(Index(store), context.RequestAborted);
+    }
 
     private static IndexAnswer Index(ITelemetryStore store) => new(
         Service,

@@ -81,6 +81,7 @@ public sealed partial class OptionsLoader
             CompressAfter = OptionalDuration("compress_after", TimeSpan.FromDays(7)),
             Retention = OptionalDuration("retention", null),
             MaxSkew = Duration("max_skew") ?? TimeSpan.FromHours(1),
+            StaleAfter = Duration("stale_after"),
             OldestTime = Time("oldest_time", Instant.Utc(1900, 1, 1)),
             TimeUnit = BindTimeUnit(),
             MaxSensors = Whole("max_sensors", TidemarkOptions.DefaultMaxSensors),
@@ -306,8 +307,7 @@ public sealed partial class OptionsLoader
     private static readonly HashSet<string> KnownKeys =
     [
         "$schema", "store", "chunk_interval", "compress_after", "retention", "max_skew", "oldest_time", "time_unit", "max_sensors",
-        "new_metrics",
-        "max_metrics",
+        "new_metrics", "max_metrics", "stale_after",
         "line_protocol", "line_protocol:sensor_ids", "line_protocol:bare_measurements",
         "real_time",
         "maintenance", "append_only", "keep_aggregates_as",

@@ -23,6 +23,11 @@ public static class OptionsWriter
             json["time_unit"] = unit.Name;
         }
 
+        if (options.StaleAfter is { } silence)
+        {
+            json["stale_after"] = TypedText.Format(silence);
+        }
+
         return json.ToJsonString(Readable);
     }
 

@@ -30,6 +30,9 @@ public sealed record TidemarkOptions
     /// <summary>How far ahead of the server's clock a reading may be. Default 1 hour.</summary>
     public required TimeSpan MaxSkew { get; init; }
 
+    /// <summary>After which silence a sensor is stale. Default null: after three times what is usual for it.</summary>
+    public TimeSpan? StaleAfter { get; init; }
+
     /// <summary>Readings before it are refused. Default 1900-01-01T00:00:00Z.</summary>
     public Instant OldestTime { get; init; } = Instant.Utc(1900, 1, 1);
 
