@@ -9,9 +9,15 @@ public sealed class SeriesBatch
     private readonly long[] _times;
     private readonly double[][] _columns;
     private readonly long[]? _readingCounts;
+    private readonly bool[][]? _filled;
 
-    internal SeriesBatch(int count, long[] times, double[][] columns, long[]? readingCounts)
-        => (Count, _times, _columns, _readingCounts) = (count, times, columns, readingCounts);
+    /// <param name="count">Of the rows that each array has at least.</param>
+    /// <param name="times">See <see cref="TimesMicros"/>.</param>
+    /// <param name="columns">Their values.</param>
+    /// <param name="readingCounts">See <see cref="ReadingCounts"/>.</param>
+    /// <param name="filled">Which values a fill gave; null when none.</param>
+    internal SeriesBatch(int count, long[] times, double[][] columns, long[]? readingCounts, bool[][]? filled)
+        => (Count, _times, _columns, _readingCounts, _filled) = (count, times, columns, readingCounts, filled);
 
     public int Count { get; }
 
@@ -24,6 +30,10 @@ public sealed class SeriesBatch
     /// <summary>How many readings each bucket holds, those with nulls included; empty where points are readings.</summary>
     public ReadOnlySpan<long> ReadingCounts => _readingCounts.AsSpan(0, _readingCounts is null ? 0 : Count);
 
-    /// <summary>Whether the bucket holds no reading: its values are made up by the question's fill, or last from before.</summary>
-    public bool IsFilled(int row) => _readingCounts is not null && _readingCounts[row] == 0;
+    /// <summary>Whether the bucket holds no reading, or any of its values is from the question's fill.</summary>
+    public bool IsFilled(int row)
+        => (_readingCounts is not null && _readingCounts[row] == 0) || (_filled is not null && Array.Exists(_filled, c => c[row]));
+
+    /// <summary>Whether the value is from the question's fill.</summary>
+    public bool IsFilled(int row, int column) => _filled is not null && _filled[column][row];
 }

@@ -42,6 +42,12 @@ public static class SeriesFunctions
         public bool NeedsReadings => function is not (SeriesFunction.Avg or SeriesFunction.Min or SeriesFunction.Max
             or SeriesFunction.Count or SeriesFunction.Sum);
 
+        /// <summary>Whether it depends on the value before a bucket.</summary>
+        public bool LooksBack => function is SeriesFunction.Delta or SeriesFunction.Rate or SeriesFunction.TimeWeighted;
+
+        /// <summary>Whether it says nothing of a single reading but its value.</summary>
+        public bool NeedsBuckets => function is SeriesFunction.Count or SeriesFunction.Sum or SeriesFunction.Delta or SeriesFunction.Rate;
+
         /// <summary>Whether it tells of all that is in a bucket, so that one without readings has 0.</summary>
         public bool IsTotal => function is SeriesFunction.Count or SeriesFunction.Sum or SeriesFunction.Delta;
     }

@@ -7,5 +7,7 @@ internal sealed record SeriesPlan(AggregateDefinition? Source, BucketWidth? Widt
 {
     public const string Raw = "raw";
 
+    public static readonly SeriesPlan Readings = new(null, null);
+
     public string SourceName => Source?.Name ?? Raw;
 }

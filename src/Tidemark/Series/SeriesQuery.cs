@@ -36,10 +36,46 @@ public sealed record SeriesQuery
 
     public SeriesFill Fill { get; init; }
 
-    /// <summary>How far before the range a value is looked for that lasts into it; null for a day, or a bucket where that is more.</summary>
+    /// <summary>
+    /// How far before the range a value is looked for that lasts into it; null for a day, or a bucket where that is more.
+    /// </summary>
     public TimeSpan? Lookback { get; init; }
 
     public Downsampling Downsampling { get; init; }
+
+    /// <summary>What is wrong with the question by itself, a line each.</summary>
+    public IEnumerable<string> Faults()
+    {
+        if (Sensors.Count == 0)
+        {
+            yield return "sensors names none; give ids, beginnings of ids followed by *, or * for all";
+        }
+
+        if (Metrics is { Count: 0 } || Functions.Count == 0)
+        {
+            yield return "metrics or fn names none; leave it away, or name one";
+        }
+
+        if (Points is < 1 or > MostPoints)
+        {
+            yield return $"points {Points} is not between 1 and {MostPoints}";
+        }
+
+        if (Bucket.IsRaw && Functions.FirstOrDefault(f => f.NeedsBuckets) is var function && function.NeedsBuckets)
+        {
+            yield return $"fn {function.Name} is of a bucket; ask for another bucket than raw";
+        }
+
+        if (Bucket.IsRaw && Fill != SeriesFill.None)
+        {
+            yield return "fill is of buckets; ask for another bucket than raw";
+        }
+
+        if (Bucket.Width is not null && Downsampling != Downsampling.None)
+        {
+            yield return "downsample is of readings; ask for the bucket raw or auto";
+        }
+    }
 }
 
 /// <summary>What a bucket without readings holds. It stands in an answer only where it is filled.</summary>

@@ -1,23 +1,26 @@
+using System.Runtime.CompilerServices;
+
 namespace Tidemark.Series;
 
 /// <summary>An open answer to a <see cref="SeriesQuery"/>: enumerate it once, dispose it always.</summary>
 public sealed class SeriesReader : IAsyncDisposable
 {
-    private readonly Func<string, CancellationToken, Task<SensorSeries>> _open;
+    private readonly SeriesPlan _plan;
+    private readonly Func<SeriesPlan, string, CancellationToken, Task<SensorSeries>> _open;
     private SensorSeries? _first;
 
     internal SeriesReader(
         SeriesPlan plan,
         IReadOnlyList<string> sensorIds,
         SensorSeries? first,
-        Func<string, CancellationToken, Task<SensorSeries>> open)
-        => (Source, Width, SensorIds, _first, _open) = (plan.SourceName, plan.Width, sensorIds, first, open);
+        Func<SeriesPlan, string, CancellationToken, Task<SensorSeries>> open)
+        => (_plan, SensorIds, _first, _open) = (plan, sensorIds, first, open);
 
     /// <summary>What the answer is made of: <c>raw</c>, or an aggregate's name.</summary>
-    public string Source { get; }
+    public string Source => _plan.SourceName;
 
     /// <summary>What a point spans; null when points are readings.</summary>
-    public BucketWidth? Width { get; }
+    public BucketWidth? Width => _plan.Width;
 
     /// <summary>The same for people and programs: <c>raw</c>, or a width such as <c>6 hours</c>.</summary>
     public string Bucket => Width?.ToString() ?? SeriesPlan.Raw;
@@ -27,11 +30,11 @@ public sealed class SeriesReader : IAsyncDisposable
 
     /// <summary>Gives the sensors one after the other. A series is read before the next one is asked for.</summary>
     public async IAsyncEnumerable<SensorSeries> ReadAsync(
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var sensorId in SensorIds)
         {
-            await using var series = Interlocked.Exchange(ref _first, null) ?? await _open(sensorId, cancellationToken);
+            await using var series = Interlocked.Exchange(ref _first, null) ?? await _open(_plan, sensorId, cancellationToken);
             yield return series;
         }
     }
@@ -72,6 +75,39 @@ public sealed class SensorSeries : IAsyncDisposable
     public IAsyncEnumerable<SeriesBatch> Batches { get; }
 
     public ValueTask DisposeAsync() => _dispose();
+
+    /// <summary>Readings in all buckets of a buffered series.</summary>
+    internal long Readings { get; private init; }
+
+    /// <summary>Reads all of it into memory and lets go of the store.</summary>
+    /// <returns>Null when it has more points than <paramref name="most"/>.</returns>
+    internal async Task<SensorSeries?> BufferAsync(int most, CancellationToken cancellationToken)
+    {
+        await using var read = this;
+        var (batches, points, readings) = (new List<SeriesBatch>(), 0, 0L);
+        await foreach (var batch in Batches.WithCancellation(cancellationToken))
+        {
+            batches.Add(batch);
+            points += batch.Count;
+            foreach (var count in batch.ReadingCounts)
+            {
+                readings += count;
+            }
+
+            if (points > most)
+            {
+                return null;
+            }
+        }
+
+        return new SensorSeries(SensorId, Columns, batches.ToAsyncEnumerable(), () => default)
+        {
+            Watermark = Watermark,
+            Pending = Pending,
+            DataFrom = DataFrom,
+            Readings = readings,
+        };
+    }
 }
 
 /// <param name="Metric">Its name.</param>

@@ -12,6 +12,11 @@ public static class SeriesReads
         SeriesQuery query,
         CancellationToken cancellationToken)
     {
+        if (query.Faults().FirstOrDefault() is { } fault)
+        {
+            throw new StoreException(StoreErrorKind.Invalid, fault);
+        }
+
         var sensors = await SensorPatterns.ResolveAsync(store, query.Sensors, cancellationToken);
         return await new SeriesPlanner(store, query).OpenAsync(sensors, cancellationToken);
     }

@@ -9,6 +9,8 @@ public sealed class ReferenceRefresh() : RefreshSuite(new ReferenceFixture());
 
 public sealed class ReferenceAggregateRead() : AggregateReadSuite(new ReferenceFixture());
 
+public sealed class ReferenceSeries() : SeriesSuite(new ReferenceFixture());
+
 public sealed class ReferenceRawRead() : RawReadSuite(new ReferenceFixture());
 
 public sealed class ReferenceHistory() : HistorySuite(new ReferenceFixture());

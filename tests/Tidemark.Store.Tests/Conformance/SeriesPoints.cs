@@ -5,7 +5,10 @@ namespace Tidemark.Store.Tests.Conformance;
 
 /// <summary>One sensor's part of an answer as a whole.</summary>
 internal sealed record SeriesAnswer(
-    string SensorId, IReadOnlyList<string> Columns, Instant? Watermark, bool Pending, Instant? DataFrom, IReadOnlyList<SeriesPoint> Points);
+    string SensorId, IReadOnlyList<string> Columns, Instant? Watermark, bool Pending, Instant? DataFrom, IReadOnlyList<SeriesPoint> Points)
+{
+    public IReadOnlyList<string> Metrics { get; init; } = [];
+}
 
 /// <param name="Time">Of the reading, or the bucket's start.</param>
 /// <param name="ReadingCount">Null where points are readings.</param>
@@ -32,7 +35,10 @@ internal static class SeriesPoints
             }
 
             answers.Add(new SeriesAnswer(
-                series.SensorId, [.. series.Columns.Select(c => c.Name)], series.Watermark, series.Pending, series.DataFrom, points));
+                series.SensorId, [.. series.Columns.Select(c => c.Name)], series.Watermark, series.Pending, series.DataFrom, points)
+            {
+                Metrics = [.. series.Columns.Select(c => c.Metric).Distinct()],
+            });
         }
 
         return answers;
