@@ -3,6 +3,9 @@ namespace Tidemark.Series;
 /// <summary>The buckets that a question asks for. Not thread-safe.</summary>
 internal sealed class BucketSelection
 {
+    // Before, places had times of their own to the second; nobody has readings of then.
+    private static readonly Instant Oldest = Instant.Utc(1900, 1, 1);
+
     private readonly SeriesQuery _query;
     private readonly BucketWidth _width;
 
@@ -25,7 +28,8 @@ internal sealed class BucketSelection
     public TimeSpan Lookback => _query.Lookback ?? (_width.Approximate > TimeSpan.FromDays(1) ? _width.Approximate : TimeSpan.FromDays(1));
 
     /// <summary>How many there are, a few more or less, as far as time has come.</summary>
-    public double Count => (Instant.Min(_query.Range.To, Instant.Max(_query.Now, _query.Range.From)) - _query.Range.From) / _width.Approximate;
+    public double Count
+        => (Instant.Min(_query.Range.To, Instant.Max(_query.Now, _query.Range.From)) - _query.Range.From) / _width.Approximate;
 
     /// <summary>From where on nothing of them was dropped.</summary>
     public Instant WholeFrom(Instant? horizon) => horizon is { } dropped ? Buckets.Ceiling(dropped) : Instant.MinValue;
@@ -33,9 +37,6 @@ internal sealed class BucketSelection
     public bool AreMadeOf(BucketWidth source)
         => Buckets.AreMadeOf(source, new TimeRange(
             Instant.Max(Read.From, Oldest), Instant.Max(Oldest, Instant.Min(Read.To, _query.Now + TimeSpan.FromDays(1)))));
-
-    // Before, zones had times of their own to the second; nobody has readings of then.
-    private static readonly Instant Oldest = Instant.Utc(1900, 1, 1);
 
     private Instant Ceiling(Instant time) => time <= Instant.MinValue || time >= Instant.MaxValue ? time : Buckets.Ceiling(time);
 }

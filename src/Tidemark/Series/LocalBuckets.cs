@@ -35,9 +35,6 @@ internal sealed class LocalBuckets(BucketWidth width, TimeZoneInfo zone)
     /// <summary>The first bucket start at or after the instant.</summary>
     public Instant Ceiling(Instant time) => At(time) is var bucket && bucket.From == time ? time : bucket.To;
 
-    /// <summary>How many buckets a range may have, a few more or less.</summary>
-    public double Count(TimeRange range) => (range.To - range.From) / width.Approximate;
-
     /// <summary>Whether every bucket of the range is made of whole buckets of a UTC width, one or more.</summary>
     public bool AreMadeOf(BucketWidth source, TimeRange range)
     {

@@ -30,8 +30,8 @@ internal sealed class SeriesBounds(ITelemetryStore store, SeriesQuery query)
             var (count, most) = (new BucketSelection(query, width).Count, query.Fill == SeriesFill.Linear ? MostLinear : MostBuckets);
             if (count > most)
             {
-                return $"the answer would have about {Number(count)} buckets of a sensor, more than {Number(most)}; ask for wider buckets or "
-                    + "a shorter range";
+                return $"the answer would have about {Number(count)} buckets of a sensor, more than {Number(most)}; ask for wider buckets "
+                    + "or a shorter range";
             }
         }
 

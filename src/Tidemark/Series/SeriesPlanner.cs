@@ -61,7 +61,9 @@ internal sealed class SeriesPlanner(ITelemetryStore store, SeriesQuery query)
                 .Append(new SeriesPlan(null, width));
     }
 
-    /// <summary>The first plan of whose source retention has dropped nothing in the range, else the one that reaches back farthest.</summary>
+    /// <summary>
+    /// The first plan of whose source retention has dropped nothing in the range, else the one that reaches back farthest.
+    /// </summary>
     private async Task<(SeriesPlan Plan, SensorSeries First)> OpenFirstAsync(
         IEnumerable<SeriesPlan> plans,
         IReadOnlyList<string> sensorIds,

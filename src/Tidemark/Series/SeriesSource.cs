@@ -91,7 +91,8 @@ internal sealed class SeriesSource(ITelemetryStore store, SeriesQuery query)
         SeriesColumn[] columns = [.. metrics.SelectMany(m => query.Functions.Select(f => new SeriesColumn(m, f)))];
         if (query.Fill != SeriesFill.None)
         {
-            rows = new SeriesFiller(query, selection.Buckets, [.. columns.Select(c => c.Function!.Value)]).FillAsync(rows, cancellationToken);
+            var filler = new SeriesFiller(query, selection.Buckets, [.. columns.Select(c => c.Function!.Value)]);
+            rows = filler.FillAsync(rows, cancellationToken);
         }
 
         return new SensorSeries(sensorId, columns, rows, dispose)

@@ -3,9 +3,10 @@ using System.Runtime.CompilerServices;
 namespace Tidemark.Series;
 
 /// <summary>
-/// Thins out one sensor's readings, ascending by time, to as many as points are asked for. Whole readings are kept: of each metric the least
-/// and the greatest value in each of equal stretches of time. <see cref="Downsampling.Lttb"/> chooses from four times as many of those, a
-/// preselection that keeps what <see cref="Lttb"/> looks for (Van Der Donckt and others, "MinMaxLTTB", 2023). Memory is bounded by the points.
+/// Thins out one sensor's readings, ascending by time, to as many as points are asked for. Whole readings are kept: of each metric the
+/// least and the greatest value in each of equal stretches of time. <see cref="Downsampling.Lttb"/> chooses from four times as many of
+/// those, a preselection that keeps what <see cref="Lttb"/> looks for (Van Der Donckt and others, "MinMaxLTTB", 2023). Memory is bounded by
+/// the points.
 /// </summary>
 internal sealed class Thinner
 {

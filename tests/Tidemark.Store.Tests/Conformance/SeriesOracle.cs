@@ -83,9 +83,11 @@ internal sealed class SeriesOracle(IReadOnlyList<Reading> readings, SeriesQuery 
                 return pairs.Count == 0 ? double.NaN : delta / pairs.Sum(p => (p.Second.Time - p.First.Time).TotalSeconds);
             case SeriesFunction.TimeWeighted:
                 var until = known.Count == 0 ? query.Now : Instant.Max(query.Now, known[^1].Time);
-                var parts = known.Select((v, i) => (v.Value, Part: new TimeRange(v.Time, i + 1 < known.Count ? known[i + 1].Time : until)
-                    .Intersect(bucket))).Where(p => !p.Part.IsEmpty).Select(p => (p.Value, (p.Part.To - p.Part.From).TotalSeconds)).ToList();
-                return parts.Count == 0 ? double.NaN : parts.Sum(p => p.Value * p.TotalSeconds) / parts.Sum(p => p.TotalSeconds);
+                var parts = known.Zip(
+                    known.Skip(1).Select(v => v.Time).Append(until),
+                    (v, end) => (v.Value, Part: new TimeRange(v.Time, end).Intersect(bucket))).Where(p => !p.Part.IsEmpty).ToList();
+                var seconds = parts.Sum(p => (p.Part.To - p.Part.From).TotalSeconds);
+                return parts.Count == 0 ? double.NaN : parts.Sum(p => p.Value * (p.Part.To - p.Part.From).TotalSeconds) / seconds;
             case var _ when inside.Count == 0:
                 return double.NaN;
             default:

@@ -159,13 +159,16 @@ public abstract partial class SeriesSuite(IStoreFixture fixture) : StoreSuite(fi
         foreach (var series in await reader.ToListAsync(Token))
         {
             var stored = await RawAsync(series.SensorId);
-            var readings = reader.Source == "raw" || written is null ? stored : written.Where(r => r.SensorId == series.SensorId);
+            var readings = reader.Source == "raw" || written is null
+                ? stored
+                : written.Where(r => r.SensorId == series.SensorId);
             var places = series.Metrics.Select(m => Store.Schema.MetricIndex(m)).ToList();
             var expected = new SeriesOracle([.. readings.Select(r => r with { Values = [.. places.Select(p => r.Values[p])] })], query)
                 .Answer(places.Count, series.DataFrom);
             if (Difference(expected, series.Points) is { } difference)
             {
-                Assert.Fail($"{query}, {string.Join(", ", query.Functions)}, of {reader.Source}, data from {series.DataFrom}: {difference}");
+                var functions = string.Join(", ", query.Functions);
+                Assert.Fail($"{query}, {functions}, of {reader.Source}, data from {series.DataFrom}: {difference}");
             }
         }
 
