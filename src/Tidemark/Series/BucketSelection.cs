@@ -34,6 +34,9 @@ internal sealed class BucketSelection
     /// <summary>From where on nothing of them was dropped.</summary>
     public Instant WholeFrom(Instant? horizon) => horizon is { } dropped ? Buckets.Ceiling(dropped) : Instant.MinValue;
 
+    /// <summary>What is read of a source that has nothing before.</summary>
+    public TimeRange ReadFrom(Instant from) => Read with { From = Instant.Min(Read.To, Instant.Max(Read.From, from)) };
+
     public bool AreMadeOf(BucketWidth source)
         => Buckets.AreMadeOf(source, new TimeRange(
             Instant.Max(Read.From, Oldest), Instant.Max(Oldest, Instant.Min(Read.To, _query.Now + TimeSpan.FromDays(1)))));

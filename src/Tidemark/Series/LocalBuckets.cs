@@ -6,7 +6,7 @@ namespace Tidemark.Series;
 /// count from the same origins as an aggregate's, by local clocks. In UTC the buckets are those of <see cref="BucketWidth"/>.
 /// Not thread-safe.
 /// </summary>
-internal sealed class LocalBuckets(BucketWidth width, TimeZoneInfo zone)
+public sealed class LocalBuckets(BucketWidth width, TimeZoneInfo zone)
 {
     private const long MicrosPerDay = 86_400_000_000;
 

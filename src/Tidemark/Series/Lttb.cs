@@ -4,7 +4,7 @@ namespace Tidemark.Series;
 /// Largest Triangle Three Buckets, by Sveinn Steinarsson, "Downsampling Time Series for Visual Representation", University of Iceland,
 /// 2013, section 4.2: of each bucket the point that makes the largest triangle with the one chosen before and the next bucket's average.
 /// </summary>
-internal static class Lttb
+public static class Lttb
 {
     /// <param name="times">Ascending.</param>
     /// <param name="values">As many, without nulls.</param>

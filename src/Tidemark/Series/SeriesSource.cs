@@ -37,7 +37,7 @@ internal sealed class SeriesSource(ITelemetryStore store, SeriesQuery query)
         var selection = new BucketSelection(query, width);
         var metrics = query.Metrics ?? (await store.ReadCurrentAsync(sensorId, cancellationToken)).Metrics;
         var horizon = selection.WholeFrom(await store.ReadRawHorizonAsync(cancellationToken));
-        var range = selection.Read with { From = Instant.Max(selection.Read.From, horizon) };
+        var range = selection.ReadFrom(horizon);
         var maker = new BucketMaker(selection.Buckets, range, query.Now, metrics.Count, query.Functions);
         if (query.Functions.Any(f => f.LooksBack) && range.From > Instant.MinValue)
         {
@@ -68,7 +68,7 @@ internal sealed class SeriesSource(ITelemetryStore store, SeriesQuery query)
             cancellationToken);
         string[] metrics = [.. reader.Columns.Where((_, c) => c % (isOwn ? 3 : 4) == 0).Select(c => c[4..])];
         var horizon = selection.WholeFrom(reader.Horizon);
-        var range = selection.Read with { From = Instant.Max(selection.Read.From, horizon) };
+        var range = selection.ReadFrom(horizon);
         var maker = new BucketMaker(selection.Buckets, range, query.Now, metrics.Length, query.Functions);
         var rows = isOwn
             ? OwnRows(reader, metrics.Length)

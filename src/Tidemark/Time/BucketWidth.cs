@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Tidemark.Time;
 
 /// <summary>
-/// The width of an aggregate's buckets: fixed (minutes, hours, days, weeks) or calendar (months, years), in UTC.
+/// The width of buckets: fixed (minutes, hours, days, weeks; seconds where no aggregate keeps them) or calendar (months, years), in UTC.
 /// Fixed buckets count from Monday 2000-01-03, calendar ones from 2000-01-01: the origins of <c>time_bucket</c> in
 /// TimescaleDB and DuckDB alike.
 /// </summary>
@@ -108,7 +108,8 @@ public readonly record struct BucketWidth
         ( > 0, _) => Plural(Months, "month"),
         _ when Micros % MicrosPerDay == 0 => Plural(Micros / MicrosPerDay, "day"),
         _ when Micros % 3_600_000_000 == 0 => Plural(Micros / 3_600_000_000, "hour"),
-        _ => Plural(Micros / 60_000_000, "minute"),
+        _ when Micros % 60_000_000 == 0 => Plural(Micros / 60_000_000, "minute"),
+        _ => Plural(Micros / 1_000_000, "second"),
     };
 
     private static string Plural(long amount, string unit)
