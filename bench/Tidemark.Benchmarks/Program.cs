@@ -124,6 +124,16 @@ mqtt.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     (data, report) => new MqttPublishing(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(mqtt);
+var live = new Command("live", "Measures what a thousand clients that listen to readings cost those who write, and how soon they get them.")
+{
+    folder, markdown,
+};
+live.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
+    new Report(LiveListening.Workload, $"Machine: {Machine.Describe()}.", "live figures"),
+    arguments.GetValue(folder),
+    arguments.GetValue(markdown),
+    (data, report) => new LiveListening(data, report).RunAsync(cancellationToken)));
+root.Subcommands.Add(live);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(
         arguments.GetValue(sensors),

@@ -13,6 +13,7 @@ using Tidemark.Server.Admin;
 using Tidemark.Server.Aggregates;
 using Tidemark.Server.Keys;
 using Tidemark.Server.Lines;
+using Tidemark.Server.Live;
 using Tidemark.Server.Metrics;
 using Tidemark.Server.Mqtt;
 using Tidemark.Server.OpenApi;
@@ -72,6 +73,7 @@ public static class TidemarkServer
         builder.Services.AddMqtt(options.Mqtt);
         builder.Services.AddPage();
         builder.Services.AddSingleton<Cadence>();
+        builder.Services.AddLive();
 
         var app = builder.Build();
         // A file of keys that can't be read is told now, not to the first client.
@@ -95,6 +97,7 @@ public static class TidemarkServer
         app.MapSensors();
         app.MapMetrics();
         app.MapRaw();
+        app.MapLive();
         app.MapAggregates();
         app.MapFleet();
         app.MapIngest();

@@ -1,5 +1,7 @@
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Tidemark.Server.Keys;
@@ -30,6 +32,27 @@ internal static class KeyAccess
     public static TBuilder RequireScope<TBuilder>(this TBuilder endpoints, string scope)
         where TBuilder : IEndpointConventionBuilder
         => endpoints.RequireAuthorization(scope);
+
+    /// <summary>
+    /// Whether a request that was let in, and whose answer goes on and on, would be let in now: its key may have been revoked.
+    /// </summary>
+    public static async Task<bool> IsStillAllowedAsync(HttpContext context)
+    {
+        try
+        {
+            var services = context.RequestServices;
+            var scheme = await services.GetRequiredService<IAuthenticationSchemeProvider>().GetSchemeAsync(KeyHandler.SchemeName);
+            var handler = services.GetRequiredService<KeyHandler>();
+            await handler.InitializeAsync(scheme!, context);
+            var user = (await handler.AuthenticateAsync()).Principal;
+            return user is not null && user.HasClaim(c => c.Type == ScopeClaim && c.Value is Scope.Read or Scope.Admin);
+        }
+        catch (KeyException)
+        {
+            // A file that can't be read now revokes nothing.
+            return true;
+        }
+    }
 
     private static AuthorizationPolicy Requires(string scope)
         => new AuthorizationPolicyBuilder(KeyHandler.SchemeName).RequireClaim(ScopeClaim, scope, Scope.Admin).Build();

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
 using Tidemark.Server.Hosting;
+using Tidemark.Server.Live;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.OpenApi;
@@ -57,6 +58,13 @@ internal static class EndpointDescriptions
             MetricsQuery.Name,
             "The metrics of the answer, such as temperature,humidity; the configured ones and those that the sensor sent when missing."));
 
+    public static RouteHandlerBuilder TakesSensors(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest)
+        .TakesQuery("sensors")
+        .Parameter(_ => Query(
+            "sensors",
+            "Ids and beginnings of ids, such as kitchen,hall-*; all when missing. A backslash takes a comma or an asterisk as it is."));
+
     public static RouteHandlerBuilder TakesFleet(this RouteHandlerBuilder endpoint) => endpoint
         .TakesQuery("metric", "source")
         .Parameter(schema => Query("metric", $"The metric; {schema.Metrics[0].Name} when missing."))
@@ -101,6 +109,16 @@ internal static class EndpointDescriptions
         {
             Description = "OK",
             Content = new Dictionary<string, OpenApiMediaType> { [Json] = new OpenApiMediaType { Schema = shape(schema) } },
+        });
+
+    public static RouteHandlerBuilder AnswersEvents(this RouteHandlerBuilder endpoint) => endpoint
+        .Transform((operation, _) => (operation.Responses ??= [])["200"] = new OpenApiResponse
+        {
+            Description = "OK",
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                [EventStream.ContentType] = new OpenApiMediaType { Schema = ApiSchemas.Text("Server-sent events.") },
+            },
         });
 
     private static Dictionary<string, OpenApiMediaType> Lines()

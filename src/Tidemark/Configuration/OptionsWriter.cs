@@ -67,6 +67,7 @@ public static class OptionsWriter
             ["max_rows"] = options.Server.MaxRows,
             ["heavy_reads"] = options.Server.HeavyReads,
             ["waiting_reads"] = options.Server.WaitingReads,
+            ["live_clients"] = options.Server.LiveClients,
             ["request_timeout"] = Duration(options.Server.RequestTimeout),
             ["idle_timeout"] = TypedText.Format(options.Server.IdleTimeout),
             ["headers_timeout"] = TypedText.Format(options.Server.HeadersTimeout),

@@ -136,6 +136,9 @@ public sealed record ServerOptions
     /// <summary>How many more may wait for that. Default 1,000.</summary>
     public int WaitingReads { get; init; } = 1000;
 
+    /// <summary>How many clients may listen to readings at once. Default 2,000.</summary>
+    public int LiveClients { get; init; } = 2000;
+
     /// <summary>
     /// How long a request may take, answer included; not NDJSON that is written, exports and maintenance. Default 5 minutes; null for ever.
     /// </summary>

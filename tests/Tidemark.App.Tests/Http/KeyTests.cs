@@ -37,6 +37,19 @@ public sealed class KeyTests : IAsyncLifetime
         Directory.Delete(_folder, recursive: true);
     }
 
+    [Fact]
+    public async Task A_stream_ends_when_its_key_is_revoked()
+    {
+        Assert.Equal(HttpStatusCode.Unauthorized, (await SendAsync("GET", "/api/live", null)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await SendAsync("GET", "/api/live", _write)).StatusCode);
+        await using var dashboard = await LiveClient.OpenAsync(_server.Client, key: _read);
+        await using var other = await LiveClient.OpenAsync(_server.Client, key: _admin);
+        _keys.Revoke("dashboard");
+        Assert.Null(await dashboard.NextAsync());
+        Assert.Equal(HttpStatusCode.OK, (await SendAsync("POST", "/api/readings", _write)).StatusCode);
+        Assert.Equal(["a 10:00 21"], await other.ReadingsAsync(1));
+    }
+
     [Theory]
     [InlineData("GET", "/api/sensors", Scope.Read),
         InlineData("GET", "/api/sensors/a/current", Scope.Read),

@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.ServerSentEvents;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace Tidemark.Benchmarks;
+
+/// <summary>What a thousand clients of <c>/api/live</c> cost those who write, and how soon a reading comes to them.</summary>
+internal sealed class LiveListening(string folder, Report report)
+{
+    public const string Workload = "1,000 sensors; four connections write one reading of 3 metrics of each in a body, as fast as answers "
+        + "come, and each of 1,000 clients on the same machine listens to one sensor.";
+
+    private const int Sensors = 1_000;
+    private const int Writers = 4;
+    private const int Rounds = 3;
+    private const double Bound = 0.9;
+    private const double LongestDelay = 200;
+
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Length = TimeSpan.FromSeconds(8);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly Dictionary<string, string> NoRefresh = new() { ["TIDEMARK_SCHEDULE__REFRESH"] = "never" };
+
+    private readonly List<double> _delays = [];
+    private readonly long _begin = DateTimeOffset.UtcNow.AddDays(-3).ToUnixTimeMilliseconds();
+    private long _written;
+    private long _heard;
+    private int _body;
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var (alone, listened) = (new List<double>(), new List<double>());
+        var beside = "";
+        for (var round = 0; round < Rounds; round++)
+        {
+            Report.Note($"live: round {round + 1} of {Rounds}");
+            alone.Add((await MeasureAsync($"alone-{round}", listeners: 0, cancellationToken)).PerSecond);
+            (var perSecond, beside) = await MeasureAsync($"heard-{round}", Sensors, cancellationToken);
+            listened.Add(perSecond);
+        }
+
+        var (without, with, delays) = (new Samples(alone).Median, new Samples(listened).Median, new Samples(_delays));
+        report.Add(
+            Figure.Free("written with nobody listening", without, "readings/s", Range(alone)),
+            Figure.Free("written with 1,000 clients", with, "readings/s", $"{Range(listened)}; {beside}"),
+            Figure.AtLeast("the second of the first", with / without, Bound, "×", $"medians of {Rounds} rounds"),
+            Figure.Free("delay under that load, median", delays.Median, "ms", "from the write's answer to the reading's arrival"),
+            Figure.Below("delay under that load, p99", delays.Percentile(0.99), LongestDelay, "ms", $"{_delays.Count} readings"));
+    }
+
+    private static string Range(List<double> values)
+        => string.Create(CultureInfo.InvariantCulture, $"{values.Min():F0} to {values.Max():F0}");
+
+    private async Task<(double PerSecond, string Beside)> MeasureAsync(string name, int listeners, CancellationToken cancellationToken)
+    {
+        await using var server = await TidemarkProcess.ServeAsync($"duckdb:{Path.Combine(folder, name)}", NoRefresh, cancellationToken);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var tasks = Enumerable.Range(0, Writers).Select(_ => WriteAsync(server.Url, end.Token)).ToList();
+        tasks.AddRange(Enumerable.Range(0, listeners).Select(i => HearAsync(server.Url, $"s{i}", end.Token)));
+        if (listeners > 0)
+        {
+            tasks.Add(ProbeAsync(server.Url, end.Token));
+        }
+
+        await Task.Delay(WarmUp, cancellationToken);
+        var (written, heard, processor, watch)
+            = (Interlocked.Read(ref _written), Interlocked.Read(ref _heard), server.ProcessorTime, Stopwatch.StartNew());
+        await Task.Delay(Length, cancellationToken);
+        var seconds = watch.Elapsed.TotalSeconds;
+        var perSecond = (Interlocked.Read(ref _written) - written) / seconds;
+        var beside = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(Interlocked.Read(ref _heard) - heard) / seconds:F0} came to clients; the server used "
+                + $"{(server.ProcessorTime - processor).TotalSeconds / seconds:F2} processors");
+        await end.CancelAsync();
+        await Task.WhenAll(tasks).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return tasks.FirstOrDefault(t => t.IsFaulted) is { } failed
+            ? throw new InvalidOperationException($"a client failed: {failed.Exception!.InnerException!.Message}")
+            : (perSecond, beside);
+    }
+
+    private async Task WriteAsync(Uri url, CancellationToken cancellationToken)
+    {
+        using var client = new HttpClient { BaseAddress = url };
+        var body = new StringBuilder();
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            const string Rest = "\"humidity\":40.25,\"pressure\":1013.2}\n";
+            var time = _begin + (Interlocked.Increment(ref _body) * 1000L);
+            body.Clear();
+            for (var sensor = 0; sensor < Sensors; sensor++)
+            {
+                body.Append(
+                    CultureInfo.InvariantCulture,
+                    $"{{\"sensor_id\":\"s{sensor}\",\"time\":{time},\"temperature\":{time % 300 / 10.0},{Rest}");
+            }
+
+            await PostAsync(client, body.ToString(), cancellationToken);
+            Interlocked.Add(ref _written, Sensors);
+        }
+    }
+
+    private static async Task PostAsync(HttpClient client, string lines, CancellationToken cancellationToken)
+    {
+        using var content = new StringContent(lines, Encoding.UTF8);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/x-ndjson");
+        using var answer = await client.PostAsync("/api/readings", content, cancellationToken);
+        answer.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>Does nothing but count, so that it takes little of the processors that the server needs.</summary>
+    private async Task HearAsync(Uri url, string sensor, CancellationToken cancellationToken)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, url.Port, cancellationToken);
+        await socket.SendAsync(Encoding.ASCII.GetBytes($"GET /api/live?sensors={sensor} HTTP/1.0\r\n\r\n"), cancellationToken);
+        var buffer = new byte[16 << 10];
+        while (await socket.ReceiveAsync(buffer, cancellationToken) is var read and > 0)
+        {
+            Interlocked.Add(ref _heard, buffer.AsSpan(0, read).Count("event: reading"u8));
+        }
+    }
+
+    /// <summary>Writes a reading now and then and waits for it.</summary>
+    private async Task ProbeAsync(Uri url, CancellationToken cancellationToken)
+    {
+        using var client = new HttpClient { BaseAddress = url };
+        using var answer = await client.GetAsync(
+            "/api/live?sensors=probe", HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        var parser = SseParser.Create(await answer.Content.ReadAsStreamAsync(cancellationToken));
+        await using var events = parser.EnumerateAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        for (var number = 0; !cancellationToken.IsCancellationRequested; number++)
+        {
+            var next = ArrivalAsync(events, number);
+            await PostAsync(client, $"{{\"sensor_id\":\"probe\",\"time\":{_begin + number},\"number\":{number}}}\n", cancellationToken);
+            var answered = Stopwatch.GetTimestamp();
+            _delays.Add(Math.Max(0, Stopwatch.GetElapsedTime(answered, await next).TotalMilliseconds));
+            await Task.Delay(Pause, cancellationToken);
+        }
+    }
+
+    private static async Task<long> ArrivalAsync(IAsyncEnumerator<SseItem<string>> events, int number)
+    {
+        while (await events.MoveNextAsync())
+        {
+            using var reading = JsonDocument.Parse(events.Current.Data);
+            if (reading.RootElement.GetProperty("number").GetInt32() == number)
+            {
+                return Stopwatch.GetTimestamp();
+            }
+        }
+
+        throw new InvalidOperationException("the server ended a stream");
+    }
+}
