@@ -1,4 +1,5 @@
 using Tidemark.App.Tests.Deploy;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -16,6 +17,7 @@ public sealed class BackupTests : IDisposable
     [Fact]
     public async Task A_copy_of_the_folder_of_a_stopped_server_holds_everything()
     {
+        TestLength.SkipUnlessShare();
         await FillAsync();
         var server = await _folder.ServeAsync();
         await server.TerminateAsync();
@@ -27,6 +29,7 @@ public sealed class BackupTests : IDisposable
     [Fact]
     public async Task An_export_of_a_running_server_imports_into_the_same_readings_and_buckets()
     {
+        TestLength.SkipUnlessShare();
         await FillAsync();
         var server = await _folder.ServeAsync();
         await _folder.SucceedAsync("export", "raw", "--output", "readings.csv", "--store", await server.UrlAsync());

@@ -3,6 +3,7 @@ using Tidemark.Cli.Import;
 using Tidemark.Configuration;
 using Tidemark.Ingest;
 using Tidemark.DuckDb;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -23,6 +24,7 @@ public sealed class ImportStreamTests : IDisposable
     [Fact]
     public void A_file_of_any_size_is_read_in_bounded_memory()
     {
+        TestLength.SkipUnlessShare();
         const int Rows = 2_000_000;
         GeneratedCsv? stream = null;
         using var source = Open(() => stream = new GeneratedCsv(Rows));

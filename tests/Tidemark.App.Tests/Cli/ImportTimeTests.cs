@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Tidemark.Cli;
 using Tidemark.Cli.Import;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -71,6 +72,7 @@ public class ImportTimeTests
     [Fact]
     public void Clock_changes_of_all_zones_are_those_of_the_system()
     {
+        TestLength.SkipUnlessShare();
         var zones = TimeZoneInfo.GetSystemTimeZones().Select(z => z.Id).Where(id => File.Exists($"/usr/share/zoneinfo/{id}")).ToList();
         Assert.SkipUnless(File.Exists("/usr/bin/zdump") && zones.Count > 0, "zdump is not there");
         using var zdump = Process.Start(

@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Configuration;
 using Tidemark.Configuration;
 using Tidemark.DuckDb;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -23,6 +24,7 @@ public sealed class LargeAnswerTests : IDisposable
     [InlineData("raw", true), InlineData("minutes", true), InlineData("minutes", false)]
     public async Task Many_at_once_need_little_memory_and_who_hangs_up_leaves_none(string what, bool isRefreshed)
     {
+        TestLength.SkipUnlessShare();
         await FillAsync(isRefreshed);
         var server = _folder.Start(
             [

@@ -1,6 +1,7 @@
 using Cronos;
 using Microsoft.Extensions.Time.Testing;
 using Tidemark.Cli;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -64,6 +65,7 @@ public sealed class ScheduleTests : IDisposable
     [Fact]
     public async Task A_clock_that_is_put_right_is_followed_either_way()
     {
+        TestLength.SkipUnlessShare();
         using var end = new CancellationTokenSource();
         var runs = new List<DateTimeOffset>();
         var ran = new SemaphoreSlim(0);

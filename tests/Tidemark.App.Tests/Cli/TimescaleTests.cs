@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Npgsql;
 using Tidemark.App.Tests.Mqtt;
 using Tidemark.Store.Tests.Timescale;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -63,6 +64,7 @@ public sealed partial class TimescaleTests : IAsyncLifetime
     [Fact]
     public async Task Init_warns_of_jobs_that_do_not_run()
     {
+        TestLength.SkipUnlessShare();
         Assert.SkipWhen(_database.IsReal, "a server runs them");
         const string Instead = "; tidemark serve does their work once it is overdue; "
             + "docs/operations.md, \"When something is wrong\", says what helps\n";
@@ -103,6 +105,7 @@ public sealed partial class TimescaleTests : IAsyncLifetime
     [Fact]
     public async Task A_server_that_starts_before_its_database_waits_for_it()
     {
+        TestLength.SkipUnlessShare();
         Assert.SkipWhen(_database.IsReal, "the database of the tests is up already");
         var port = Mosquitto.FreePort();
         var server = _folder.Start(
@@ -118,6 +121,7 @@ public sealed partial class TimescaleTests : IAsyncLifetime
     [Fact]
     public async Task The_demo_fills_it_serves_it_and_names_three_calls_that_work()
     {
+        TestLength.SkipUnlessShare();
         var demo = _folder.Start(Environment, "demo", "--urls", "http://127.0.0.1:0", "--store", _uri);
         await demo.UrlAsync();
         var calls = await demo.WaitForAsync(DemoTests.ThreeCalls());
@@ -164,6 +168,7 @@ public sealed partial class TimescaleTests : IAsyncLifetime
     [Fact]
     public async Task An_append_only_store_takes_a_file_and_a_generated_history_once()
     {
+        TestLength.SkipUnlessShare();
         _folder.Write("tidemark.json", """{ "append_only": true }""");
         _folder.Write(
             "more.csv",
@@ -196,6 +201,7 @@ public sealed partial class TimescaleTests : IAsyncLifetime
     [Fact]
     public async Task A_folder_without_the_file_uses_the_settings_of_the_database()
     {
+        TestLength.SkipUnlessShare();
         using var other = new CliFolder();
         StoredConfigurationTests.WriteReadings(_folder, other);
         var settings = $$"""{ "maintenance": "external", "compress_after": "90d", {{StoredConfigurationTests.Aggregates}} }""";

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Tidemark.App.Tests.Cli;
 using Tidemark.App.Tests.Http;
 using Tidemark.Server.Keys;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Clients;
 
@@ -56,6 +57,7 @@ public sealed class InfluxClientTests
     [Theory, MemberData(nameof(Clients))]
     public async Task A_killed_server_loses_nothing_that_was_acknowledged_and_nothing_is_doubled(string name)
     {
+        TestLength.SkipUnlessShare();
         var client = InfluxClient.Of(name);
         await client.RequireAsync();
         using var folder = new CliFolder();

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Tidemark.App.Tests.Cli;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Deploy;
 
@@ -134,6 +135,7 @@ public sealed class ComposeTests : IDisposable
     [Fact]
     public async Task Every_service_s_command_runs_until_it_is_stopped()
     {
+        TestLength.SkipUnlessShare();
         using var cli = new CliFolder();
         cli.Write("tidemark.json", File.ReadAllText(_folder.PathOf("tidemark.json")));
         await cli.SucceedAsync("init");

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Tidemark.App.Tests.Cli;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Deploy;
 
@@ -59,6 +60,7 @@ public sealed class ReleaseTests : IAsyncLifetime
     [Fact]
     public async Task A_release_has_a_bill_of_materials_and_an_image_named_by_version_and_commit()
     {
+        TestLength.SkipUnlessShare();
         // An advisory that our version has left behind.
         _advisories = Advisory("(, 1.0.0)");
         var result = await ReleaseAsync($"{Address}/index.json");
@@ -102,6 +104,7 @@ public sealed class ReleaseTests : IAsyncLifetime
     [Fact]
     public async Task A_vulnerable_package_stops_the_release()
     {
+        TestLength.SkipUnlessShare();
         _advisories = Advisory("(, 999.0.0)");
         var result = await ReleaseAsync($"{Address}/index.json");
         Assert.Equal(1, result.ExitCode);
@@ -116,6 +119,7 @@ public sealed class ReleaseTests : IAsyncLifetime
     [Fact]
     public async Task A_source_that_knows_no_vulnerabilities_stops_the_release_too()
     {
+        TestLength.SkipUnlessShare();
         var result = await ReleaseAsync($"{Address}/empty/index.json");
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("error NU1905: ", result.Error, StringComparison.Ordinal);

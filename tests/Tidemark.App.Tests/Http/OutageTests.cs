@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Tidemark.Configuration;
 using Tidemark.Server.Hosting;
 using Tidemark.Server.Remote;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Http;
 
@@ -62,6 +63,7 @@ public sealed class OutageTests
     [Fact]
     public async Task The_schedule_follows_a_clock_that_is_put_back_and_late_readings_are_refreshed()
     {
+        TestLength.SkipUnlessShare();
         await using var server = await RunningServer.StartAsync(
             ("schedule:refresh", "*/5 * * * *"),
             ("schedule:compress", "never"),
@@ -94,6 +96,7 @@ public sealed class OutageTests
     [Fact]
     public async Task A_job_that_a_stepped_clock_makes_due_runs_within_a_minute_and_is_told_as_stopped_until_then()
     {
+        TestLength.SkipUnlessShare();
         await using var server = await RunningServer.StartAsync(
             ("schedule:refresh", "44 * * * *"), ("schedule:compress", "never"), ("schedule:retain", "never"));
 

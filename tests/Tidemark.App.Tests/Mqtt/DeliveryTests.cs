@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Tidemark.App.Tests.Cli;
 using Tidemark.App.Tests.Deploy;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Mqtt;
 
@@ -11,10 +12,9 @@ namespace Tidemark.App.Tests.Mqtt;
 /// </summary>
 public sealed partial class DeliveryTests : IDisposable
 {
-    private static readonly bool IsFull = Environment.GetEnvironmentVariable("TIDEMARK_TEST_LENGTH") == "full";
-    private static readonly int Messages = IsFull ? 50_000 : 10_000;
-    private static readonly int ServerKills = IsFull ? 20 : 4;
-    private static readonly int BrokerStops = IsFull ? 5 : 2;
+    private static readonly int Messages = TestLength.Of(3_000, 10_000, 50_000);
+    private static readonly int ServerKills = TestLength.Of(1, 4, 20);
+    private static readonly int BrokerStops = TestLength.Of(1, 2, 5);
 
     private readonly CliFolder _folder = new();
     private readonly Random _random = new(20261129);

@@ -284,6 +284,7 @@ public abstract class MetricSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [Fact]
     public async Task There_may_be_many()
     {
+        TestLength.SkipUnlessShare();
         Assert.Equal(2, Configured.Length);
         var batch = new ReadingBatch([.. Enumerable.Range(0, 150).Select(m => $"m{m}")]);
         foreach (var (sensor, day) in Enumerable.Range(0, 15).SelectMany(s => Enumerable.Range(1, 8).Select(d => (s, d))))

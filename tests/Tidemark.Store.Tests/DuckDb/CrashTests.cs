@@ -8,7 +8,7 @@ namespace Tidemark.Store.Tests.DuckDb;
 /// <summary>What is acknowledged survives a killed process, and nothing is there in part.</summary>
 public sealed class CrashTests : IDisposable
 {
-    private static readonly int Kills = TestLength.Of(15, 50);
+    private static readonly int Kills = TestLength.Of(5, 15, 50);
 
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"tidemark-crash-{Guid.NewGuid():N}");
     private readonly Random _random = new(20260310);

@@ -26,6 +26,7 @@ public sealed class DatabaseOutageTests
     [Fact]
     public async Task A_database_killed_under_load_loses_nothing_acknowledged()
     {
+        TestLength.SkipUnlessShare();
         WasmPool.SkipIfUnavailable();
         var folder = Directory.CreateTempSubdirectory("tidemark-test-").FullName;
         var data = Path.Combine(folder, "data");

@@ -21,6 +21,7 @@ public sealed class EnginesAgreeTests
     [Fact]
     public async Task A_year_of_readings_is_answered_alike_by_both_engines()
     {
+        TestLength.SkipUnlessShare();
         await using var database = await TimescaleDatabase.CreateAsync();
         var folder = Directory.CreateTempSubdirectory("tidemark-test-").FullName;
         var clock = new FakeTimeProvider(Now);

@@ -151,6 +151,7 @@ public sealed class WasmTimescaleTests : IAsyncLifetime
     [InlineData(false), InlineData(true)]
     public async Task What_was_committed_in_a_folder_survives_a_kill(bool open)
     {
+        TestLength.SkipUnlessShare();
         var folder = Path.Combine(Path.GetTempPath(), $"tidemark-timescale-{Guid.NewGuid():N}");
         var (port, acknowledged) = (0, 0);
         try
@@ -188,6 +189,7 @@ public sealed class WasmTimescaleTests : IAsyncLifetime
     [Fact]
     public async Task The_database_ends_with_the_process_that_started_it()
     {
+        TestLength.SkipUnlessShare();
         using var holder = WasmHolder.Start();
         var id = int.Parse((await holder.StandardOutput.ReadLineAsync(Token))!, CultureInfo.InvariantCulture);
         using var database = Process.GetProcessById(id);
