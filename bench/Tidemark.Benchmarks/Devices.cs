@@ -13,7 +13,7 @@ namespace Tidemark.Benchmarks;
 internal sealed class Devices(string folder, Report report)
 {
     public const string Workload = "432,010 readings of 3 metrics of 10 sensors, one a minute for 30 days, in bodies of 10,000 over one "
-        + "kept connection; each round is a new store.";
+        + "kept connection, twice with sensors of other names: to a server and a store that are new, and then again. Five rounds.";
 
     private const int Readings = 432_010;
     private const int Sensors = 10;
@@ -37,60 +37,68 @@ internal sealed class Devices(string folder, Report report)
 
     private async Task BodiesAsync(CancellationToken cancellationToken)
     {
-        var lines = Bodies(Line);
-        var ndjson = Bodies(Json);
-        var (ofLines, ofNdjson, ofOther) = (new List<double>(), new List<double>(), new List<double>());
+        var lines = new Load("/write", "text/plain", Bodies("sensor", Line), Bodies("other", Line));
+        var ndjson = new Load("/api/readings", "application/x-ndjson", Bodies("sensor", Json), Bodies("other", Json));
+        var (ofLines, ofNdjson, ofOther) = (new List<Times>(), new List<Times>(), new List<Times>());
         var other = VictoriaMetrics.Find();
         for (var round = 0; round < Rounds; round++)
         {
             Report.Note($"devices: round {round + 1} of {Rounds}");
-            ofLines.Add(await TidemarkAsync($"lines-{round}", "/write", "text/plain", lines, cancellationToken));
-            ofNdjson.Add(await TidemarkAsync($"ndjson-{round}", "/api/readings", "application/x-ndjson", ndjson, cancellationToken));
+            ofLines.Add(await TidemarkAsync($"lines-{round}", lines, cancellationToken));
+            ofNdjson.Add(await TidemarkAsync($"ndjson-{round}", ndjson, cancellationToken));
             if (other is not null)
             {
                 await using var process = await VictoriaMetrics.StartAsync(other, Path.Combine(folder, $"vm-{round}"), cancellationToken);
-                ofOther.Add(await PostAsync(process.Url, "/write", "text/plain", lines, cancellationToken));
+                ofOther.Add(await PostAsync(process.Url, lines, cancellationToken));
             }
         }
 
-        var (own, json) = (new Samples(ofLines), new Samples(ofNdjson));
-        if (other is null)
-        {
-            report.Add(
-                Figure.Free("line protocol", own.Median, "s", Range(own)),
-                Figure.Free("NDJSON", json.Median, "s", Range(json)));
-            return;
-        }
+        Add("a server that has just started", times => times.New);
+        Add("a server that has run for a while", times => times.Again);
 
-        var foreign = new Samples(ofOther);
-        var bound = Math.Round(foreign.Median, 2);
-        report.Add(
-            Figure.Free("victoria-metrics, the same lines", foreign.Median, "s", $"{Range(foreign)}; acknowledged before it is on disk"),
-            Figure.Below("line protocol", own.Median, bound, "s", $"{Range(own)}; acknowledged when durable"),
-            Figure.Below("NDJSON", json.Median, Math.Round(1.3 * bound, 2), "s", Range(json)));
+        void Add(string what, Func<Times, double> of)
+        {
+            var (own, json) = (new Samples(ofLines.Select(of)), new Samples(ofNdjson.Select(of)));
+            if (other is null)
+            {
+                report.Add(Figure.Free($"line protocol, {what}", own.Median, "s", Range(own)));
+                report.Add(Figure.Free($"NDJSON, {what}", json.Median, "s", Range(json)));
+                return;
+            }
+
+            var foreign = new Samples(ofOther.Select(of));
+            var bound = Math.Round(foreign.Median, 2);
+            report.Add(
+                Figure.Free(
+                    $"victoria-metrics, line protocol, {what}", foreign.Median, "s", $"{Range(foreign)}; acknowledged before it is on disk"),
+                Figure.Below($"line protocol, {what}", own.Median, bound, "s", $"{Range(own)}; acknowledged when durable"),
+                Figure.Below($"NDJSON, {what}", json.Median, Math.Round(1.3 * bound, 2), "s", Range(json)));
+        }
     }
 
-    private async Task<double> TidemarkAsync(
-        string name, string path, string type, IReadOnlyList<byte[]> bodies, CancellationToken cancellationToken)
+    private async Task<Times> TidemarkAsync(string name, Load load, CancellationToken cancellationToken)
     {
         await using var server = await TidemarkProcess.ServeAsync($"duckdb:{Path.Combine(folder, name)}", NoRefresh, cancellationToken);
-        var seconds = await PostAsync(server.Url, path, type, bodies, cancellationToken);
+        var times = await PostAsync(server.Url, load, cancellationToken);
         using var client = new HttpClient { BaseAddress = server.Url };
         using var json = JsonDocument.Parse(await client.GetByteArrayAsync("/api/sensors", cancellationToken));
         var there = json.RootElement.GetProperty("sensors").EnumerateArray().Sum(s => s.GetProperty("total_readings").GetInt64());
-        return there == Readings ? seconds : throw new InvalidOperationException($"{name}: {there} of {Readings} readings are there");
+        return there == 2 * Readings ? times : throw new InvalidOperationException($"{name}: {there} of {2 * Readings} readings are there");
     }
+
+    private static async Task<Times> PostAsync(Uri url, Load load, CancellationToken cancellationToken)
+        => new(await PostAsync(url, load, load.Bodies, cancellationToken), await PostAsync(url, load, load.Others, cancellationToken));
 
     /// <returns>Seconds from the first body's first byte to the last one's answer.</returns>
     private static async Task<double> PostAsync(
-        Uri url, string path, string type, IReadOnlyList<byte[]> bodies, CancellationToken cancellationToken)
+        Uri url, Load load, IReadOnlyList<byte[]> bodies, CancellationToken cancellationToken)
     {
         using var client = new HttpClient { BaseAddress = url };
         var watch = Stopwatch.StartNew();
         foreach (var body in bodies)
         {
-            using var content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(type) } };
-            using var answer = await client.PostAsync(path, content, cancellationToken);
+            using var content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(load.Type) } };
+            using var answer = await client.PostAsync(load.Path, content, cancellationToken);
             answer.EnsureSuccessStatusCode();
         }
 
@@ -150,7 +158,7 @@ internal sealed class Devices(string folder, Report report)
             CultureInfo.InvariantCulture,
             $"median of {samples.Count}, {samples.Percentile(0):F2} to {samples.Max:F2}, {Readings / samples.Median / 1e3:F0} k readings/s");
 
-    private List<byte[]> Bodies(Func<int, Instant, double[], string> form)
+    private List<byte[]> Bodies(string prefix, Func<string, Instant, double[], string> form)
     {
         var simulator = DataSet.Simulator();
         var values = new double[3];
@@ -163,7 +171,7 @@ internal sealed class Devices(string folder, Report report)
                 {
                     var time = _end - TimeSpan.FromMinutes((Readings - 1 - row) / Sensors);
                     simulator.Draw(row % Sensors, time, Generation.SensorSimulator.Cycles(time), values);
-                    text.Append(form(row % Sensors, time, values)).Append('\n');
+                    text.Append(form($"{prefix}_{row % Sensors:000}", time, values)).Append('\n');
                 }
 
                 return Encoding.UTF8.GetBytes(text.ToString());
@@ -171,12 +179,21 @@ internal sealed class Devices(string folder, Report report)
         ];
     }
 
-    private static string Line(int sensor, Instant time, double[] values) => string.Create(
+    private static string Line(string sensor, Instant time, double[] values) => string.Create(
         CultureInfo.InvariantCulture,
-        $"sensor_data,sensor_id=sensor_{sensor:000} temperature={values[0]},humidity={values[1]},pressure={values[2]} {time.Micros}000");
+        $"sensor_data,sensor_id={sensor} temperature={values[0]},humidity={values[1]},pressure={values[2]} {time.Micros}000");
 
-    private static string Json(int sensor, Instant time, double[] values) => string.Create(
+    private static string Json(string sensor, Instant time, double[] values) => string.Create(
         CultureInfo.InvariantCulture,
-        $$"""{"time":"{{time}}","sensor_id":"sensor_{{sensor:000}}","temperature":{{values[0]}},"""
-            + $$""" "humidity":{{values[1]}},"pressure":{{values[2]}}}""");
+        $$"""{"time":"{{time}}","sensor_id":"{{sensor}}","temperature":{{values[0]}},"humidity":{{values[1]}},"pressure":{{values[2]}}}""");
+
+    /// <param name="Path">Where bodies are posted.</param>
+    /// <param name="Type">Of the bodies.</param>
+    /// <param name="Bodies">The first time.</param>
+    /// <param name="Others">The second time: as many, of other sensors.</param>
+    private sealed record Load(string Path, string Type, IReadOnlyList<byte[]> Bodies, IReadOnlyList<byte[]> Others);
+
+    /// <param name="New">Seconds that the first bodies took.</param>
+    /// <param name="Again">Those that the others took.</param>
+    private readonly record struct Times(double New, double Again);
 }

@@ -43,6 +43,14 @@ internal sealed class LineReader(PipeReader pipe, int maxLine) : IDisposable
 
     public bool TryTake()
     {
+        // Most lines end in the piece where they begin.
+        if (_rest.FirstSpan.IndexOf((byte)'\n') is var length and >= 0)
+        {
+            Take(_rest.Slice(0, length));
+            _rest = _rest.Slice(length + 1);
+            return true;
+        }
+
         if (_rest.PositionOf((byte)'\n') is { } end)
         {
             Take(_rest.Slice(0, end));

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Tidemark.Ingest.LineProtocol;
 
 namespace Tidemark.Ingest;
 
@@ -15,14 +16,18 @@ public sealed class JsonReadingParser(IncomingMetrics metrics, NumberTimes? numb
 {
     private const int LongestName = 256;
     private const int MostLeftOut = 100;
+    private const int MostMembers = 64;
+    private const int MostSensorIds = 4096;
 
     private readonly NumberTimes _numbers = numbers ?? NumberTimes.Milliseconds;
     private readonly Dictionary<string, long> _leftOut = new(StringComparer.Ordinal);
+    private readonly Utf8Table<string> _sensorIds = new();
+    private readonly List<(byte[] Called, int Metric)> _members = [];
     private bool[] _seen = new bool[metrics.Names.Count];
     private double[] _values = new double[metrics.Names.Count];
     private bool _seenTime;
     private bool _seenSensorId;
-    private string _lastSensorId = "";
+    private int _member;
 
     /// <summary>Those of the last reading, by metric, as many as there were metrics; NaN stands for null.</summary>
     public ReadOnlySpan<double> Values => _values;
@@ -34,7 +39,7 @@ public sealed class JsonReadingParser(IncomingMetrics metrics, NumberTimes? numb
     public static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
     /// <param name="utf8Object">The object, blanks around it and a byte-order mark before it allowed.</param>
-    /// <param name="sensorId">As sent; <see cref="SensorId"/> is not checked here. The same instance for the same id in a row.</param>
+    /// <param name="sensorId">As sent; <see cref="SensorId"/> is not checked here. Mostly the same instance for the same id.</param>
     /// <param name="time">To the microsecond.</param>
     /// <returns>Null, or one line that says what is wrong.</returns>
     public string? TryParse(ReadOnlySpan<byte> utf8Object, out string sensorId, out Instant time)
@@ -43,7 +48,7 @@ public sealed class JsonReadingParser(IncomingMetrics metrics, NumberTimes? numb
         time = default;
         Array.Fill(_values, double.NaN);
         Array.Clear(_seen);
-        (_seenTime, _seenSensorId) = (false, false);
+        (_seenTime, _seenSensorId, _member) = (false, false, 0);
         try
         {
             var reader = new Utf8JsonReader(utf8Object.StartsWith(ByteOrderMark) ? utf8Object[ByteOrderMark.Length..] : utf8Object);
@@ -109,11 +114,44 @@ public sealed class JsonReadingParser(IncomingMetrics metrics, NumberTimes? numb
             return $"there is no metric '{Sent.Shorten(reader.ValueSpan)}': its name is too long";
         }
 
+        var sent = reader.ValueSpan;
+        if (FindMember(sent) is var known and >= 0)
+        {
+            reader.Read();
+            return ReadMetric(ref reader, metrics.Names[known], known);
+        }
+
         Span<char> buffer = stackalloc char[LongestName];
         ReadOnlySpan<char> called = buffer[..reader.CopyString(buffer)];
         reader.Read();
         var metric = metrics.Find(called);
-        return metric >= 0 ? ReadMetric(ref reader, called, metric) : ReadNew(ref reader, called);
+        if (metric < 0)
+        {
+            return ReadNew(ref reader, called);
+        }
+
+        if (_members.Count < MostMembers && called.SequenceEqual(metrics.Names[metric]))
+        {
+            _members.Add((sent.ToArray(), metric));
+        }
+
+        return ReadMetric(ref reader, called, metric);
+    }
+
+    /// <summary>Objects in a row have the same members in the same order, mostly: the one behind the last is looked at first.</summary>
+    private int FindMember(ReadOnlySpan<byte> sent)
+    {
+        for (var i = 0; i < _members.Count; i++)
+        {
+            _member = _member < _members.Count ? _member : 0;
+            var (called, metric) = _members[_member++];
+            if (sent.SequenceEqual(called))
+            {
+                return metric;
+            }
+        }
+
+        return -1;
     }
 
     private string? ReadNew(ref Utf8JsonReader reader, scoped ReadOnlySpan<char> called)
@@ -175,13 +213,24 @@ public sealed class JsonReadingParser(IncomingMetrics metrics, NumberTimes? numb
             return $"sensor_id is {Describe(ref reader)}, not a string";
         }
 
-        // A body is often from one sensor: its id is made once.
-        if (!reader.ValueTextEquals(_lastSensorId))
+        if (reader.ValueIsEscaped || reader.ValueSpan.Length > 4 * SensorId.MaxLength)
         {
-            _lastSensorId = reader.GetString()!;
+            sensorId = reader.GetString()!;
+            return null;
         }
 
-        sensorId = _lastSensorId;
+        // A body is often from few sensors: their ids are made once.
+        if (!_sensorIds.TryGet(reader.ValueSpan, out var known))
+        {
+            if (_sensorIds.Count >= MostSensorIds)
+            {
+                _sensorIds.Clear();
+            }
+
+            known = _sensorIds.Add(reader.ValueSpan, reader.GetString()!);
+        }
+
+        sensorId = known;
         return null;
     }
 
@@ -193,7 +242,7 @@ public sealed class JsonReadingParser(IncomingMetrics metrics, NumberTimes? numb
             case JsonTokenType.Number:
                 return ReadTime(Encoding.UTF8.GetString(reader.ValueSpan), out time);
             case JsonTokenType.String:
-                return ReadTime(reader.GetString()!, out time);
+                return Instant.TryParseUtc(reader.ValueSpan, out time) ? null : ReadTime(reader.GetString()!, out time);
             case JsonTokenType.Null:
                 return "time is missing";
             default:

@@ -26,6 +26,11 @@ public static class SensorId
             return $"sensor_id '{id}' is reserved";
         }
 
+        if (id.Length <= MaxLength && !id.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+        {
+            return null;
+        }
+
         var length = 0;
         for (var i = 0; i < id.Length; length++)
         {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 
 namespace Tidemark.Time;
 
@@ -40,7 +41,11 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
     /// </summary>
     public static bool TryParse(ReadOnlySpan<char> text, out Instant instant)
     {
-        instant = default;
+        if (TryParseUtc(text, out instant))
+        {
+            return true;
+        }
+
         if (TryParseNumber(text, out var number))
         {
             return decimal.IsInteger(number) && TryFromEpochMillis(number, out instant);
@@ -64,6 +69,69 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
 
         instant = From(parsed);
         return true;
+    }
+
+    /// <summary>
+    /// Reads the form that nearly all senders use, <c>2026-11-22T10:00:00Z</c> with any number of decimals, at a fraction of the cost of
+    /// <see cref="TryParse"/>, which reads all others too.
+    /// </summary>
+    /// <typeparam name="T">Of UTF-8 or UTF-16.</typeparam>
+    public static bool TryParseUtc<T>(ReadOnlySpan<T> text, out Instant instant)
+        where T : unmanaged, IBinaryInteger<T>
+    {
+        const string Form = "0000-00-00T00:00:00";
+        instant = default;
+        if (text.Length <= Form.Length || text[^1] != T.CreateTruncating('Z'))
+        {
+            return false;
+        }
+
+        for (var i = 0; i < Form.Length; i++)
+        {
+            if (Form[i] == '0' ? Digit(text[i]) > 9 : text[i] != T.CreateTruncating(Form[i]))
+            {
+                return false;
+            }
+        }
+
+        var (year, month, day) = ((100 * Two(text)) + Two(text[2..]), Two(text[5..]), Two(text[8..]));
+        var (hour, minute, second) = (Two(text[11..]), Two(text[14..]), Two(text[17..]));
+        if (year == 0 || month is 0 or > 12 || day == 0 || day > DateTime.DaysInMonth(year, month)
+            || hour > 23 || minute > 59 || second > 59
+            || !TryParseDecimals(text[Form.Length..^1], out var micros))
+        {
+            return false;
+        }
+
+        var ticks = new DateTime(year, month, day, hour, minute, second, DateTimeKind.Utc).Ticks - DateTime.UnixEpoch.Ticks;
+        instant = new Instant((ticks / TimeSpan.TicksPerMicrosecond) + micros);
+        return true;
+
+        static uint Digit(T character) => uint.CreateTruncating(character) - '0';
+
+        static int Two(ReadOnlySpan<T> text) => (int)((10 * Digit(text[0])) + Digit(text[1]));
+
+        static bool TryParseDecimals(ReadOnlySpan<T> text, out long micros)
+        {
+            micros = 0;
+            if (text.IsEmpty)
+            {
+                return true;
+            }
+
+            var unit = MicrosPerSecond;
+            for (var i = 1; i < text.Length; i++)
+            {
+                if (Digit(text[i]) is not (<= 9 and var digit))
+                {
+                    return false;
+                }
+
+                micros += digit * (unit /= 10);
+            }
+
+            return text.Length > 1 && text[0] == T.CreateTruncating('.');
+        }
     }
 
     private static bool TryFromEpochMillis(decimal millis, out Instant instant)

@@ -1,7 +1,39 @@
+using System.Globalization;
+using System.Text;
+
 namespace Tidemark.Tests.Time;
 
 public class InstantTests
 {
+    private static readonly string[] UtcForms = ["yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'"];
+
+    [Fact]
+    public void The_form_that_nearly_all_send_is_read_as_the_framework_reads_it()
+    {
+        var random = new Random(20261129);
+        string[] valid = ["2026-11-22T10:00:00Z", "2024-02-29T23:59:59.5Z", "0001-01-01T00:00:00.000001Z", "9999-12-31T23:59:59.9999999Z"];
+        var read = 0;
+        for (var i = 0; i < 100_000; i++)
+        {
+            var text = valid[random.Next(valid.Length)].ToCharArray();
+            for (var change = random.Next(4); change > 0; change--)
+            {
+                text[random.Next(text.Length)] = "0123456789.:-TZ/ +x"[random.Next(19)];
+            }
+
+            var isRead = Instant.TryParseUtc<char>(text, out var instant);
+            Assert.Equal(isRead, Instant.TryParseUtc<byte>(Encoding.UTF8.GetBytes(text), out var same));
+            var isValid = DateTimeOffset.TryParseExact(
+                text, UtcForms, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var expected);
+            Assert.True(isRead == isValid, new string(text));
+            Assert.Equal(isValid ? Instant.From(expected) : default, instant);
+            Assert.Equal(instant, same);
+            read += isRead ? 1 : 0;
+        }
+
+        Assert.True(read > 25_000);
+    }
+
     [Theory]
     [InlineData("2026-11-22T10:00:00Z", "2026-11-22T10:00:00Z")]
     [InlineData("2026-11-22T10:00:00z", "2026-11-22T10:00:00Z")]
