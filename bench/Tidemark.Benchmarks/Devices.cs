@@ -70,7 +70,10 @@ internal sealed class Devices(string folder, Report report)
             var bound = Math.Round(foreign.Median, 2);
             report.Add(
                 Figure.Free(
-                    $"victoria-metrics, line protocol, {what}", foreign.Median, "s", $"{Range(foreign)}; acknowledged before it is on disk"),
+                    $"victoria-metrics, line protocol, {what}",
+                    foreign.Median,
+                    "s",
+                    $"{Range(foreign)}; acknowledged before it is on disk"),
                 Figure.Below($"line protocol, {what}", own.Median, bound, "s", $"{Range(own)}; acknowledged when durable"),
                 Figure.Below($"NDJSON, {what}", json.Median, Math.Round(1.3 * bound, 2), "s", Range(json)));
         }
