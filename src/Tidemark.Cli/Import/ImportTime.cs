@@ -64,7 +64,7 @@ internal sealed class ImportTime(TimeZoneInfo? zone, NumberTimes numbers, string
             return TimeZoneInfo.CreateCustomTimeZone(name, name[0] == '-' ? -offset : offset, name, name);
         }
 
-        return TimeZoneInfo.TryFindSystemTimeZoneById(name, out var zone)
+        return TimeZones.TryFind(name, out var zone)
             ? zone
             : throw new CommandFailedException(
                 $"there is no time zone '{name}' on this system; names look like Europe/Berlin, UTC or +01:00");

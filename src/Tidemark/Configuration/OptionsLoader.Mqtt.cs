@@ -129,14 +129,19 @@ public sealed partial class OptionsLoader
     /// <param name="key">Where it is set; null when an error was told already.</param>
     private TimeZoneInfo? Zone(string? name, string? key)
     {
-        if (name is null || TimeZoneInfo.TryFindSystemTimeZoneById(name, out var zone))
+        if (name is null)
         {
-            return name is null ? null : TimeZoneInfo.FindSystemTimeZoneById(name);
+            return null;
+        }
+
+        if (TimeZones.TryFind(name, out var zone))
+        {
+            return zone;
         }
 
         if (key is not null)
         {
-            _errors.Add($"{key}: '{name}' is not a time zone that this machine knows, such as Europe/Berlin");
+            _errors.Add($"{key}: '{name}' is not {TimeZones.Form}");
         }
 
         return null;

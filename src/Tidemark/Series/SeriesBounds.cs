@@ -5,29 +5,30 @@ namespace Tidemark.Series;
 /// <summary>What an answer may cost.</summary>
 internal sealed class SeriesBounds(ITelemetryStore store, SeriesQuery query)
 {
-    /// <summary>Readings that one question reads to make buckets of them, of all its sensors.</summary>
-    public const long MostReadings = 10_000_000;
-
     /// <summary>Readings of a sensor that are read where the question leaves the source open.</summary>
     public const int MostChosen = 100_000;
 
     /// <summary>Buckets of a sensor, those without readings too.</summary>
     public const int MostBuckets = 1_000_000;
 
-    /// <summary>The same where they are in memory until a line's other end is known.</summary>
-    public const int MostLinear = 100_000;
+    /// <summary>Values of a sensor that are in memory at once: those of lines whose other end isn't known yet, or of a chart.</summary>
+    public const int MostValues = 2_000_000;
 
     /// <summary>Values of readings that are thinned out.</summary>
     public const int MostThinned = 500_000;
 
     private long? _readings;
 
+    /// <summary>How many columns a sensor's answer has at most.</summary>
+    public int Columns => (query.Metrics ?? store.Schema.MetricNames).Count * query.Functions.Count;
+
     /// <returns>What is wrong with a plan; null when nothing is.</returns>
     public async Task<string?> CheckAsync(SeriesPlan plan, IReadOnlyList<string> sensorIds, CancellationToken cancellationToken)
     {
         if (plan.Width is { } width && (query.Fill != SeriesFill.None || query.Functions.Contains(SeriesFunction.TimeWeighted)))
         {
-            var (count, most) = (new BucketSelection(query, width).Count, query.Fill == SeriesFill.Linear ? MostLinear : MostBuckets);
+            var count = new BucketSelection(query, width).Count;
+            var most = query.Fill == SeriesFill.Linear ? MostValues / Columns : MostBuckets;
             if (count > most)
             {
                 return $"the answer would have about {Number(count)} buckets of a sensor, more than {Number(most)}; ask for wider buckets "
@@ -38,10 +39,10 @@ internal sealed class SeriesBounds(ITelemetryStore store, SeriesQuery query)
         if (plan.Source is null && (plan.Width is not null || query.Downsampling != Downsampling.None))
         {
             _readings ??= await CountAsync(plan.Width, sensorIds, cancellationToken);
-            if (_readings > MostReadings)
+            if (_readings > query.MostReadings)
             {
-                return $"the answer would be made of more than {Number(MostReadings)} readings; ask for a shorter range, fewer sensors, or "
-                    + "what aggregates keep: avg, min, max, count and sum of buckets that theirs divide";
+                return $"the answer would be made of more than {Number(query.MostReadings)} readings; ask for a shorter range, fewer "
+                    + "sensors, or what aggregates keep: avg, min, max, count and sum of buckets that theirs divide";
             }
         }
 
@@ -93,7 +94,7 @@ internal sealed class SeriesBounds(ITelemetryStore store, SeriesQuery query)
                     count += batch.ReadingCount(row);
                 }
 
-                if (count > MostReadings)
+                if (count > query.MostReadings)
                 {
                     return count;
                 }

@@ -70,15 +70,12 @@ internal sealed class SeriesPlanner(ITelemetryStore store, SeriesQuery query)
         CancellationToken cancellationToken)
     {
         (SeriesPlan Plan, Instant From)? best = null;
+        string? fault = null;
         foreach (var plan in plans)
         {
-            if (await _bounds.CheckAsync(plan, sensorIds, cancellationToken) is { } fault)
+            if (await _bounds.CheckAsync(plan, sensorIds, cancellationToken) is { } exceeded)
             {
-                if (best is null)
-                {
-                    throw new StoreException(StoreErrorKind.Invalid, fault);
-                }
-
+                fault ??= exceeded;
                 continue;
             }
 
@@ -92,7 +89,9 @@ internal sealed class SeriesPlanner(ITelemetryStore store, SeriesQuery query)
             best = best?.From <= from ? best : (plan, from);
         }
 
-        return (best!.Value.Plan, await _source.OpenAsync(best.Value.Plan, sensorIds[0], cancellationToken));
+        return best is { } found
+            ? (found.Plan, await _source.OpenAsync(found.Plan, sensorIds[0], cancellationToken))
+            : throw new StoreException(StoreErrorKind.Invalid, fault!);
     }
 
     /// <summary>
@@ -113,7 +112,7 @@ internal sealed class SeriesPlanner(ITelemetryStore store, SeriesQuery query)
 
         var (plan, first) = await OpenFirstAsync(plans, sensorIds, cancellationToken);
         var isFew = CountOf(plan.Width!.Value) * Few < query.Points;
-        if (!isFew && !MayBeReadings)
+        if ((!isFew && !MayBeReadings) || (long)query.Points * _bounds.Columns > SeriesBounds.MostValues)
         {
             return (plan, first);
         }

@@ -43,6 +43,9 @@ public sealed record SeriesQuery
 
     public Downsampling Downsampling { get; init; }
 
+    /// <summary>Of how many readings of all sensors together buckets may be made; a question that would read more is refused.</summary>
+    public long MostReadings { get; init; } = 10_000_000;
+
     /// <summary>What is wrong with the question by itself, a line each.</summary>
     public IEnumerable<string> Faults()
     {

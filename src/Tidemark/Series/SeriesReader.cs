@@ -76,7 +76,7 @@ public sealed class SensorSeries : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _dispose();
 
-    /// <summary>Readings in all buckets of a buffered series.</summary>
+    /// <summary>Of a buffered series: how many readings all buckets but the last hold, which may reach beyond the range.</summary>
     internal long Readings { get; private init; }
 
     /// <summary>Reads all of it into memory and lets go of the store.</summary>
@@ -84,14 +84,15 @@ public sealed class SensorSeries : IAsyncDisposable
     internal async Task<SensorSeries?> BufferAsync(int most, CancellationToken cancellationToken)
     {
         await using var read = this;
-        var (batches, points, readings) = (new List<SeriesBatch>(), 0, 0L);
+        var (batches, points, readings, last) = (new List<SeriesBatch>(), 0, 0L, 0L);
         await foreach (var batch in Batches.WithCancellation(cancellationToken))
         {
             batches.Add(batch);
             points += batch.Count;
             foreach (var count in batch.ReadingCounts)
             {
-                readings += count;
+                readings += last;
+                last = count;
             }
 
             if (points > most)

@@ -3,24 +3,24 @@ namespace Tidemark.Series;
 /// <summary>Buckets that are being put together.</summary>
 internal sealed class SeriesRows(int columns)
 {
-    private const int Capacity = 1024;
-
-    private long[] _times = new long[Capacity];
-    private long[] _readingCounts = new long[Capacity];
-    private double[][] _values = [.. Enumerable.Range(0, columns).Select(_ => new double[Capacity])];
+    // A batch of many columns has fewer rows.
+    private readonly int _capacity = Math.Clamp(131_072 / Math.Max(1, columns), 16, 1024);
+    private long[] _times = [];
+    private long[] _readingCounts = [];
+    private double[][] _values = [.. Enumerable.Repeat(Array.Empty<double>(), columns)];
     private bool[][]? _filled;
 
     public int Count { get; private set; }
 
     /// <summary>Whether they are as many as a batch should have.</summary>
-    public bool IsFull => Count >= Capacity;
+    public bool IsFull => Count >= _capacity;
 
     /// <returns>The row, whose values are to be set.</returns>
     public int Add(long time, long readingCount)
     {
         if (Count == _times.Length)
         {
-            Grow(2 * Count);
+            Grow(Math.Max(16, 2 * Count));
         }
 
         (_times[Count], _readingCounts[Count]) = (time, readingCount);
@@ -45,8 +45,8 @@ internal sealed class SeriesRows(int columns)
     public SeriesBatch Take()
     {
         var batch = new SeriesBatch(Count, _times, _values, _readingCounts, _filled);
-        (_times, _readingCounts, _filled, Count) = (new long[Capacity], new long[Capacity], null, 0);
-        _values = [.. _values.Select(_ => new double[Capacity])];
+        (_times, _readingCounts, _filled, Count) = ([], [], null, 0);
+        _values = [.. Enumerable.Repeat(Array.Empty<double>(), columns)];
         return batch;
     }
 

@@ -285,7 +285,9 @@ internal sealed class RandomSequence
             Assert.Fail($"{query}: {difference}");
         }
 
-        Assert.True((expected.Watermark, expected.Pending) == (actual.Watermark, actual.Pending), $"{query}: {expected} but {actual}");
+        Assert.True(
+            (expected.Watermark, expected.Pending, expected.Horizon) == (actual.Watermark, actual.Pending, actual.Horizon),
+            $"{query}: {expected} but {actual}");
         Assert.True(
             query.SensorId is null || actual.Rows.Zip(actual.Rows.Skip(1)).All(pair => pair.First.Bucket < pair.Second.Bucket),
             $"{query}: not ascending");

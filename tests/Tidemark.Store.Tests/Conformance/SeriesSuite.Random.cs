@@ -64,10 +64,41 @@ public abstract partial class SeriesSuite
         {
             for (var i = 0; i < 12; i++)
             {
-                await CompareAsync(Random(random, $"s{seed}", now), [.. written.Values.OrderBy(r => r.Time)]);
+                var query = Random(random, $"s{seed}", now);
+                Reading[] all = [.. written.Values.OrderBy(r => r.Time)];
+                await CompareAsync(query, all);
+                if (i % 3 == 0)
+                {
+                    await ChoosesAsync(query with { Bucket = SeriesBucket.Auto, Points = random.Next(1, 200) }, all);
+                }
             }
 
             await Store.RetainAsync(Token);
+        }
+    }
+
+    /// <summary>Readings where no sensor has more than the points, else buckets, no more of them.</summary>
+    private async Task ChoosesAsync(SeriesQuery query, IReadOnlyList<Reading> written)
+    {
+        await using var reader = await Store.ReadSeriesAsync(query, Token);
+        var most = 0;
+        foreach (var sensorId in reader.SensorIds)
+        {
+            most = Math.Max(most, (await RawAsync(sensorId, query.Range)).Count);
+        }
+
+        var mayBeReadings = query.Fill == SeriesFill.None && !query.Functions.Any(f => f.NeedsBuckets)
+            && !(query.Range.From < await Store.ReadRawHorizonAsync(Token));
+        Assert.Equal(mayBeReadings && most <= query.Points, reader.Width is null);
+        foreach (var series in await reader.ToListAsync(Token))
+        {
+            // A range that begins and ends inside of buckets may have one more than its length tells.
+            Assert.InRange(series.Points.Count, 0, query.Points + 1);
+        }
+
+        if (reader.Width is { } width)
+        {
+            await CompareAsync(query with { Bucket = SeriesBucket.Of(width) }, written);
         }
     }
 

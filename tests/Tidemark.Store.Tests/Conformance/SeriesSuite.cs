@@ -122,7 +122,10 @@ public abstract partial class SeriesSuite(IStoreFixture fixture) : StoreSuite(fi
             Query("raw", "2026-03-01", "2026-03-10") with { Fill = SeriesFill.Null },
             Query("raw", "2026-03-01", "2026-03-10") with { Functions = [SeriesFunction.Delta] },
             Query("1s", "2026-01-01", "2026-03-10") with { Fill = SeriesFill.Null },
-            Query("1m", "2025-12-01", "2026-03-10") with { Fill = SeriesFill.Linear },
+            Query("1s", "2026-02-01", "2026-03-10") with { Fill = SeriesFill.Linear },
+            Query("1d", "2026-03-01", "2026-03-10") with { Functions = [SeriesFunction.Last], MostReadings = 215 },
+            Query("5m", "2026-03-01", "2026-03-10") with { MostReadings = 215 },
+            Query("auto", "2026-03-01", "2026-03-10") with { Functions = [SeriesFunction.Rate], MostReadings = 215 },
             Query("1s", "2026-01-01", "2026-03-10") with { Functions = [SeriesFunction.TimeWeighted] },
         })
         {
@@ -130,6 +133,10 @@ public abstract partial class SeriesSuite(IStoreFixture fixture) : StoreSuite(fi
             Assert.Equal(StoreErrorKind.Invalid, e.Kind);
             Assert.DoesNotContain('\n', e.Message);
         }
+
+        // There are 216.
+        await AskAsync(Query("1d", "2026-03-01", "2026-03-10") with { Functions = [SeriesFunction.Last], MostReadings = 216 });
+        await AskAsync(Query("1d", "2026-03-01", "2026-03-10") with { MostReadings = 0 });
     }
 
     protected SeriesQuery Query(string bucket, string from, string to)

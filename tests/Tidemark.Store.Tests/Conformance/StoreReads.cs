@@ -1,7 +1,8 @@
 namespace Tidemark.Store.Tests.Conformance;
 
 /// <summary>An aggregate's answer as a whole.</summary>
-public sealed record Answer(Instant? Watermark, bool Pending, IReadOnlyList<string> Columns, IReadOnlyList<AnswerRow> Rows);
+public sealed record Answer(
+    Instant? Watermark, bool Pending, IReadOnlyList<string> Columns, IReadOnlyList<AnswerRow> Rows, Instant? Horizon = null);
 
 /// <summary>Reads streams to their end.</summary>
 public static class StoreReads
@@ -17,7 +18,7 @@ public static class StoreReads
                     .Select(c => batch.Value(row, c))])));
         }
 
-        return new Answer(reader.Watermark, reader.Pending, reader.Columns, rows);
+        return new Answer(reader.Watermark, reader.Pending, reader.Columns, rows, reader.Horizon);
     }
 
     public static Task<Answer> AnswerAsync(
