@@ -66,6 +66,11 @@ public abstract partial class SeriesSuite
         Assert.Equal(("daily, 7 days", null), await Ask("1w", "2026-02-12"));
         Assert.Equal("hourly, 6 hours", (await Ask("6h", "2026-02-12")).Source);
         Assert.NotNull((await Ask("6h", "2026-02-12")).DataFrom);
+
+        // The bucket that the horizon lies in is left out.
+        Assert.Equal("hourly, 5 hours", (await Ask("5h", "2026-02-12")).Source);
+        Assert.Equal("raw, 7 minutes", (await Ask("7m", "2026-03-01", SeriesFunction.Last)).Source);
+        Assert.Equal("raw, 5 hours", (await Ask("5h", "2026-03-01", SeriesFunction.TimeWeighted)).Source);
         Assert.Equal(("raw, 6 hours", null), await Ask("6h", "2026-03-09", SeriesFunction.Last));
         Assert.Equal(("raw, 1 day", horizon), await Ask("1d", "2026-03-01", SeriesFunction.Delta));
     }
