@@ -37,6 +37,12 @@ public sealed record DuckDbOptions
     /// </summary>
     public int SharedReadings { get; init; } = 20_480;
 
+    /// <summary>
+    /// Of so many of the last pairs of commit and sensor, up to twice as many, it is known what was written: who listens and comes back
+    /// asks for that.
+    /// </summary>
+    public int KeptCommits { get; init; } = 500_000;
+
     /// <summary>What Initialize notes for <see cref="DuckDbStore.ReadSettingsAsync"/>; null leaves what is noted.</summary>
     public string? Settings { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using DuckDB.NET.Data;
 
 namespace Tidemark.DuckDb;
 
@@ -10,9 +11,6 @@ namespace Tidemark.DuckDb;
 public sealed partial class DuckDbStore
 {
     private const int MostCommitSensors = 256;
-
-    // With twice as many entries the older half goes.
-    private const long KeptEntries = 500_000;
 
     private readonly CommitFeed _feed = new();
     private string _journal = "";
@@ -87,15 +85,25 @@ public sealed partial class DuckDbStore
         (_journal, _lastCommit, _entries) = (name, rows.GetInt64(0), rows.GetInt64(1));
     }
 
+    /// <summary>Of twice as many entries as are kept the older half goes.</summary>
     private void ForgetOldCommits()
     {
-        if (_entries > 2 * KeptEntries)
+        if (_entries <= 2L * _options.KeptCommits)
+        {
+            return;
+        }
+
+        try
         {
             _entries -= _session.Execute(
                 $"""
-                DELETE FROM internal.commits WHERE position < (
-                    SELECT min(position) FROM (SELECT position FROM internal.commits ORDER BY position DESC LIMIT {KeptEntries}))
+                DELETE FROM internal.commits WHERE position < (SELECT min(position) FROM (
+                    SELECT position FROM internal.commits ORDER BY position DESC LIMIT {_options.KeptCommits}))
                 """);
+        }
+        catch (DuckDBException)
+        {
+            // A full disk, say: what was written is durable, and the next write tries again.
         }
     }
 

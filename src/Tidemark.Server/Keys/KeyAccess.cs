@@ -41,6 +41,11 @@ internal static class KeyAccess
         try
         {
             var services = context.RequestServices;
+            if (!services.GetRequiredService<Gate>().IsGuarded)
+            {
+                return true;
+            }
+
             var scheme = await services.GetRequiredService<IAuthenticationSchemeProvider>().GetSchemeAsync(KeyHandler.SchemeName);
             var handler = services.GetRequiredService<KeyHandler>();
             await handler.InitializeAsync(scheme!, context);

@@ -180,10 +180,9 @@ internal sealed partial class LiveHub(ITelemetryStore store, TidemarkOptions opt
         }
 
         var made = new Dictionary<(int First, int End, string Metrics), LiveEvents>();
-        foreach (var audience in _audiences.Values)
+        foreach (var audience in commit.Missed == 0 ? heard.Keys.AsEnumerable() : _audiences.Values)
         {
-            var runs = heard.GetValueOrDefault(audience, []);
-            var (events, missed) = Events(batch, runs, audience, made);
+            var (events, missed) = Events(batch, heard.GetValueOrDefault(audience) ?? [], audience, made);
             if (events.Count > 0 || missed > 0 || commit.Missed != 0)
             {
                 var news = new LiveCommit(events, commit.Position, commit.Missed + missed);
