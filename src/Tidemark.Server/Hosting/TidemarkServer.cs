@@ -74,6 +74,7 @@ public static class TidemarkServer
         builder.Services.AddPage();
         builder.Services.AddSingleton<Cadence>();
         builder.Services.AddLive();
+        builder.Services.AddSingleton<HttpIntake>();
 
         var app = builder.Build();
         // A file of keys that can't be read is told now, not to the first client.

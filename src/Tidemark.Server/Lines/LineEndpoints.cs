@@ -10,6 +10,7 @@ using Tidemark.Ingest.LineProtocol;
 using Tidemark.Server.Hosting;
 using Tidemark.Server.Keys;
 using Tidemark.Server.OpenApi;
+using Tidemark.Server.Readings;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Lines;
@@ -36,9 +37,11 @@ internal static class LineEndpoints
 
     private static void MapWrite(this IEndpointRouteBuilder app, string path, ApiVersion version) => app
         .MapPost(path, (
-            HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
-            => WriteAsync(context, version, store, options, clock, cancellationToken))
+            HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, HttpIntake intake,
+            CancellationToken cancellationToken)
+            => WriteAsync(context, version, store, options, clock, intake, cancellationToken))
         .RequireScope(Scope.Write)
+        .CountsRefusals()
         .Describe("Line protocol", $"Writes lines as version {(int)version + 1} of InfluxDB takes them", "204 when all lines are durable. "
             + "A line that is refused is named in the answer, and the others are written. A reading adds to what is stored of its sensor "
             + "and time, so sending again is safe.")
@@ -52,6 +55,7 @@ internal static class LineEndpoints
         ITelemetryStore store,
         TidemarkOptions options,
         TimeProvider clock,
+        HttpIntake intake,
         CancellationToken cancellationToken)
     {
         var query = context.Request.Query;
@@ -68,6 +72,7 @@ internal static class LineEndpoints
             var looked = await ReadAsync(Pipe(bytes), writes: false);
             if (looked.Refused > 0)
             {
+                intake.Note(context, 0, FirstFault(looked));
                 await ApiErrors.WriteAsync(context.Response, version, looked, isWhole);
                 return;
             }
@@ -76,6 +81,7 @@ internal static class LineEndpoints
         }
 
         var ingestion = await ReadAsync(body, writes: true);
+        intake.Note(context, ingestion.Taken, ingestion.Refused > 0 ? FirstFault(ingestion) : null);
         if (ingestion.Texts > 0)
         {
             context.Response.Headers["X-Tidemark-Texts-Left-Out"] = ingestion.Texts.ToString(CultureInfo.InvariantCulture);
@@ -97,6 +103,9 @@ internal static class LineEndpoints
             return lines;
         }
     }
+
+    private static string FirstFault(LineIngestion ingestion)
+        => $"{ingestion.Refused} refused; line {ingestion.Errors[0].Number}: {ingestion.Errors[0].Message}";
 
     private static LinePrecision ReadPrecision(string? text, ApiVersion version)
         => string.IsNullOrEmpty(text) || (text == "auto" && version is ApiVersion.V3)

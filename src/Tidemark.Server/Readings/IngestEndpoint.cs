@@ -18,6 +18,7 @@ internal static class IngestEndpoint
     public static void MapIngest(this IEndpointRouteBuilder app)
         => app.MapPost("/api/readings", WriteAsync)
             .RequireScope(Scope.Write)
+            .CountsRefusals()
             .Describe("Readings", "Writes readings", "A JSON object, an array of objects, or NDJSON. What is answered is durable; "
                 + "readings that were sent before change nothing, so sending again is safe, except to an append-only store, whose answers "
                 + "say append_only.")
@@ -27,7 +28,7 @@ internal static class IngestEndpoint
 
     private static async Task<IngestAnswer> WriteAsync(
         HttpContext context, [FromQuery(Name = "import_id")] string? importId, [FromQuery(Name = "time_unit")] string? timeUnit,
-        ITelemetryStore store, TidemarkOptions options, TimeProvider clock, CancellationToken cancellationToken)
+        ITelemetryStore store, TidemarkOptions options, TimeProvider clock, HttpIntake intake, CancellationToken cancellationToken)
     {
         if (importId is { Length: 0 or > ReadingBatch.LongestImportName })
         {
@@ -54,7 +55,17 @@ internal static class IngestEndpoint
             await JsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken);
         }
 
-        return ingestion.TookAny ? ingestion.Answer : throw NothingValid(ingestion.Answer);
+        if (!ingestion.TookAny)
+        {
+            throw NothingValid(ingestion.Answer);
+        }
+
+        var answer = ingestion.Answer;
+        intake.Note(
+            context,
+            answer.Written + answer.Replaced + answer.Unchanged,
+            answer.Refusals is [var first, ..] ? $"{answer.Refused} refused; line {first.Line}: {first.Error}" : null);
+        return answer;
     }
 
     /// <exception cref="RequestException">415: pages of other sites can send what has no JSON type, so that is not taken.</exception>

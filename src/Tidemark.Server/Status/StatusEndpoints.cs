@@ -8,6 +8,7 @@ using Tidemark.Server.Hosting;
 using Tidemark.Server.Mqtt;
 using Tidemark.Server.OpenApi;
 using Tidemark.Server.Page;
+using Tidemark.Server.Readings;
 
 namespace Tidemark.Server.Status;
 
@@ -65,7 +66,8 @@ internal static class StatusEndpoints
             .Describe(
                 "Status",
                 "What the store holds",
-                "Hypertables, chunks, aggregates with their watermarks, sizes, how the scheduled jobs last went, and what became of messages by MQTT.");
+                "Hypertables, chunks, aggregates with their watermarks, sizes, how the scheduled jobs last went, and what became of "
+                    + "readings that came over HTTP and by MQTT.");
 
     private static Task ReadIndexAsync(HttpContext context, ITelemetryStore store)
     {
@@ -158,10 +160,10 @@ internal static class StatusEndpoints
     }
 
     private static async Task<StoreStatus> ReadAsync(
-        ITelemetryStore store, Scheduler scheduler, MqttReport mqtt, CancellationToken cancellationToken)
+        ITelemetryStore store, Scheduler scheduler, HttpIntake http, MqttReport mqtt, CancellationToken cancellationToken)
     {
         var status = await store.ReadStatusAsync(cancellationToken);
         var jobs = status.Jobs.Select(j => scheduler.StandsInFor(j) ? j with { LastOutcome = j.LastOutcome + StandsIn } : j);
-        return status with { Jobs = [.. jobs, .. scheduler.Jobs], Mqtt = mqtt.Status };
+        return status with { Jobs = [.. jobs, .. scheduler.Jobs], Http = http.Status, Mqtt = mqtt.Status };
     }
 }

@@ -26,6 +26,9 @@ public sealed record StoreStatus(
     /// <summary>Whether every reading is added, one that is there already too.</summary>
     public bool AppendOnly { get; init; }
 
+    /// <summary>How readings come over HTTP; null while none did. Told by a server alone.</summary>
+    public HttpIntakeStatus? Http { get; init; }
+
     /// <summary>How messages come by MQTT; null where none do. Told by a server alone.</summary>
     public MqttStatus? Mqtt { get; init; }
 }
