@@ -134,6 +134,21 @@ live.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     (data, report) => new LiveListening(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(live);
+var page = new Command("page", "Measures the page in Chromium, from the browser's start.") { folder, markdown };
+page.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
+    new Report(PageLoad.Workload, $"Machine: {Machine.Describe()}.", "page figures"),
+    arguments.GetValue(folder),
+    arguments.GetValue(markdown),
+    (data, report) => new PageLoad(data, report).RunAsync(cancellationToken)));
+root.Subcommands.Add(page);
+var picture = new Command("picture", "Makes the picture of the page for the README, docs/page.png.");
+picture.SetAction(async (_, cancellationToken) =>
+{
+    var data = Directory.CreateTempSubdirectory("tidemark-picture-");
+    await PagePicture.TakeAsync(data.FullName, Path.Combine("docs", "page.png"), "", cancellationToken);
+    data.Delete(recursive: true);
+});
+root.Subcommands.Add(picture);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(
         arguments.GetValue(sensors),
