@@ -13,10 +13,13 @@ export class ApiError extends Error {
   }
 }
 
-/** GET path with the parameters that are not undefined or null; lists are joined by commas. */
+/** GET path with the parameters that have a value. */
 export async function get(path, params = {}, signal = undefined) {
   return (await send(address(path, params), { signal })).json();
 }
+
+/** Sensors as a parameter names them: one with a comma or a quote in quotes. */
+export const list = ids => ids.map(id => /[,"]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id).join();
 
 /** An address with a query. */
 export function address(path, params) {

@@ -24,6 +24,14 @@ function fill(element, props, children) {
   return element;
 }
 
+/** A table that scrolls by itself where it is too wide. Columns are names and classes; a row is a list of texts or elements. */
+export function table(label, columns, rows) {
+  return h('div', { class: 'wide', role: 'region', 'aria-label': label, tabindex: 0 }, h('table', {},
+    h('thead', {}, h('tr', {}, columns.map(([name, className]) => h('th', { scope: 'col', class: className }, name)))),
+    h('tbody', {}, rows.map(cells => h('tr', {}, cells.map((cell, place) =>
+      h(place === 0 ? 'th' : 'td', { scope: place === 0 ? 'row' : null, class: columns[place][1] }, cell)))))));
+}
+
 /** The colour that a CSS variable has now, as a text that canvases understand. */
 export function color(variable) {
   const probe = document.body.appendChild(h('i', { class: 'probe' }));

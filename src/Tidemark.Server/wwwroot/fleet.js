@@ -4,6 +4,7 @@ import { get } from './api.js';
 import { h } from './dom.js';
 import { count } from './format.js';
 import { cells, makeRow, updateRow } from './fleetrow.js';
+import { Live } from './live.js';
 import { Rows, sortHeader } from './rows.js';
 import { Sparks } from './sparks.js';
 
@@ -32,7 +33,10 @@ class Fleet {
     this.sort = { key: query.get('sort') ?? 'state', down: query.has('down') };
     this.sensors = [];
     this.compared = new Set();
-    this.sparks = new Sparks(visit.signal, sensors => sensors.forEach(sensor => this.rows.refreshOne(sensor)));
+    this.sparks = new Sparks({
+      signal: visit.signal, now: () => this.now(), onDrawn: sensors => sensors.forEach(sensor => this.rows.refreshOne(sensor)),
+    });
+    this.live = new Live(visit.signal, reading => this.take(reading));
   }
 
   /** The server's time: ages don't depend on the clock of who looks. */
@@ -76,6 +80,10 @@ class Fleet {
     this.table = h('div', { role: 'table', class: 'fleet', 'aria-label': 'Sensors' }, this.head, this.body);
     this.rows = new Rows(this.body, {
       make: sensor => makeRow(sensor, this), update: (row, sensor) => updateRow(row, sensor, this),
+      onShown: sensors => {
+        this.sparks.ask(sensors, sensor => this.metricOf(sensor));
+        this.live.watch(sensors.map(sensor => sensor.id));
+      },
       signal: this.visit.signal,
     });
     return [
@@ -96,6 +104,16 @@ class Fleet {
     Object.assign(this, what);
     this.remember();
     this.arrange();
+  }
+
+  /** Shows a reading that was committed just now; one that is older than what is shown changes nothing. */
+  take({ sensor_id: id, time, ...values }) {
+    const sensor = this.rows.shown.find(one => one.id === id);
+    if (sensor !== undefined && Date.parse(time) >= sensor.time) {
+      const known = Object.entries(values).filter(([, number]) => number !== null);
+      Object.assign(sensor, { time: Date.parse(time), values: Object.fromEntries(known) });
+      this.rows.refreshOne(sensor);
+    }
   }
 
   /** Filters and sorts. */

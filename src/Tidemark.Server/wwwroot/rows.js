@@ -23,6 +23,7 @@ export class Rows {
     addEventListener('scroll', later, { passive: true, signal });
     addEventListener('resize', later, { passive: true, signal });
     this.wide.addEventListener('change', () => this.show(this.#items), { signal });
+    body.addEventListener('keydown', event => this.#move(event), { signal });
   }
 
   get items() {
@@ -54,6 +55,16 @@ export class Rows {
     const row = this.#shown.get(item);
     if (row !== undefined) {
       this.update(row, item);
+    }
+  }
+
+  // Arrows go from row to row, to the same kind of element in it.
+  #move(event) {
+    const step = { ArrowDown: 'nextElementSibling', ArrowUp: 'previousElementSibling' }[event.key];
+    const next = step && event.target.closest('[role=row]')?.[step];
+    if (next) {
+      event.preventDefault();
+      next.querySelector(event.target.localName)?.focus();
     }
   }
 

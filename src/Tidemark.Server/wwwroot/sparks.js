@@ -1,6 +1,6 @@
 // The last day of the sensors in sight as lines, many in one question.
 
-import { get } from './api.js';
+import { get, list } from './api.js';
 import { svg } from './dom.js';
 import { value } from './format.js';
 
@@ -14,9 +14,12 @@ const [WIDTH, HEIGHT] = [120, 24];
 export class Sparks {
   #timer;
 
-  /** @param onDrawn called with the sensors whose lines have come. */
-  constructor(signal, onDrawn) {
-    Object.assign(this, { signal, onDrawn });
+  /**
+   * @param now tells the server's time.
+   * @param onDrawn called with the sensors whose lines have come.
+   */
+  constructor({ signal, now, onDrawn }) {
+    Object.assign(this, { signal, now, onDrawn });
     signal.addEventListener('abort', () => clearTimeout(this.#timer));
   }
 
@@ -30,7 +33,7 @@ export class Sparks {
     const byMetric = new Map();
     for (const sensor of sensors) {
       const metric = metricOf(sensor);
-      if (metric !== undefined && !(sensor.spark?.metric === metric && Date.now() - sensor.spark.asked < KEPT)) {
+      if (metric !== undefined && !(sensor.spark?.metric === metric && this.now() - sensor.spark.until < KEPT)) {
         byMetric.set(metric, [...byMetric.get(metric) ?? [], sensor]);
       }
     }
@@ -40,12 +43,12 @@ export class Sparks {
   async #loadMetric(metric, sensors) {
     try {
       const answer = await get('/api/series', {
-        sensors: sensors.map(sensor => quoted(sensor.id)).join(), metrics: metric, period: '1d', points: POINTS, fn: 'avg', time_format: 'ms',
+        sensors: list(sensors.map(sensor => sensor.id)), metrics: metric, period: '1d', points: POINTS, fn: 'avg', time_format: 'ms',
       }, this.signal);
-      const now = Date.now();
+      const until = this.now();
       for (const sensor of sensors) {
         const series = answer.series.find(one => one.sensor_id === sensor.id);
-        sensor.spark = { metric, asked: now, times: series?.time ?? [], values: Object.values(series?.values ?? {})[0] ?? [], width: widthOf(answer.bucket) };
+        sensor.spark = { metric, until, times: series?.time ?? [], values: Object.values(series?.values ?? {})[0] ?? [] };
       }
       this.onDrawn(sensors);
     } catch {
@@ -54,12 +57,10 @@ export class Sparks {
   }
 }
 
-const quoted = id => /[,"*]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id;
-
-// Points that are further from each other than three buckets are not joined.
-function widthOf(bucket) {
-  const [number, unit] = bucket.split(' ');
-  return { minute: 60_000, hour: 3_600_000, day: DAY }[unit?.replace(/s$/, '')] * number || DAY / POINTS;
+// The usual time between two points; those that are much further from each other are not joined.
+function spacing(points) {
+  const gaps = points.slice(1).map(([time], place) => time - points[place][0]).sort((a, b) => a - b);
+  return gaps[Math.floor(gaps.length / 2)] ?? DAY;
 }
 
 /** Draws a line into a cell; one that is drawn already stays. */
@@ -75,12 +76,14 @@ export function drawSpark(cell, spark, metric) {
   }
   const ys = points.map(([, y]) => y);
   const [low, high] = [Math.min(...ys), Math.max(...ys)];
-  const from = spark.asked - DAY;
+  const from = spark.until - DAY;
   const x = time => (((time - from) / DAY) * WIDTH).toFixed(1);
   const y = number => (HEIGHT - 2 - (high === low ? 0.5 : (number - low) / (high - low)) * (HEIGHT - 4)).toFixed(1);
+  const most = 3 * spacing(points);
   let last = -Infinity;
-  const path = points.map(([time, number]) => {
-    const step = time - last > 3 * spark.width ? 'M' : 'L';
+  // A single point is a dot.
+  const path = points.length === 1 ? `M${x(points[0][0])} ${y(points[0][1])}h.1` : points.map(([time, number]) => {
+    const step = time - last > most ? 'M' : 'L';
     last = time;
     return `${step}${x(time)} ${y(number)}`;
   }).join('');

@@ -1,12 +1,13 @@
 // What the store holds and how it is kept, with what to do about what is wrong.
 
 import { get } from './api.js';
-import { h } from './dom.js';
+import { h, table } from './dom.js';
 import { bytes, count, counted, duration, time } from './format.js';
 import { findProblems } from './problems.js';
 
 const POLL = 5000;
 const MOST_CHUNKS = 50;
+const MOST_REFUSED = 20;
 
 export const title = () => 'Store';
 
@@ -34,6 +35,7 @@ function sections(now, last) {
     summary(status),
     section('Aggregates', aggregates(status, now.at)),
     status.jobs.length > 0 && section('Jobs', jobs(status, now.at)),
+    status.http && section('Readings over HTTP', http(status.http, now, last)),
     status.mqtt && section('Messages by MQTT', mqtt(status.mqtt, now, last)),
     section('Chunks', chunks(status)),
   ].filter(part => part);
@@ -66,13 +68,6 @@ function summary(status) {
 
 const fact = (name, value, note) => h('div', {}, h('dt', {}, name), h('dd', {}, value, note && h('small', {}, note)));
 
-function table(label, columns, rows) {
-  return h('div', { class: 'wide', role: 'region', 'aria-label': label, tabindex: 0 }, h('table', {},
-    h('thead', {}, h('tr', {}, columns.map(([name, className]) => h('th', { scope: 'col', class: className }, name)))),
-    h('tbody', {}, rows.map(cells => h('tr', {}, cells.map((cell, place) =>
-      h(place === 0 ? 'th' : 'td', { scope: place === 0 ? 'row' : null, class: columns[place][1] }, cell)))))));
-}
-
 const at = text => text === null ? '–' : time(Date.parse(text));
 const ago = (text, now) => text === null ? '–' : time(Date.parse(text), `${duration(now - Date.parse(text))} ago`);
 
@@ -88,25 +83,39 @@ const jobs = (status, now) => table('Jobs', [['Name'], ['State'], ['Schedule'], 
     count(job.failures), at(job.next_run),
   ]));
 
+/** How many a second since the last look; null at the first. */
+function rateOf(number, before, now, last) {
+  const seconds = last === null ? 0 : (now.at - last.at) / 1000;
+  return seconds > 0 ? `${((number - (before ?? 0)) / seconds).toFixed(1)} a second` : null;
+}
+
+function http(status, now, last) {
+  const before = new Map(last?.status.http?.ways.map(way => [way.path, way]));
+  return [
+    table('Ways in over HTTP', [['Address'], ['Requests', 'number'], ['Readings', 'number'], ['Rate', 'number'], ['Requests refused', 'number']],
+      status.ways.map(way => [
+        way.path, count(way.requests), count(way.readings), rateOf(way.readings, before.get(way.path)?.readings, now, last) ?? '–', count(way.refused),
+      ])),
+    status.last_refused.length > 0 && table('Last requests refused', [['Time'], ['Address'], ['From'], ['Error', 'text']],
+      status.last_refused.slice(0, MOST_REFUSED).map(one => [at(one.time), one.path, one.from, one.error])),
+  ].filter(part => part);
+}
+
 function mqtt(status, now, last) {
-  const rate = (name, unit) => {
-    const before = last?.status.mqtt;
-    const seconds = before ? (now.at - last.at) / 1000 : 0;
-    return seconds > 0 ? `${((status[name] - before[name]) / seconds).toFixed(1)} ${unit} a second` : null;
-  };
+  const rate = name => rateOf(status[name], last?.status.mqtt?.[name], now, last);
   const refused = Object.values(status.refused).reduce((sum, number) => sum + number, 0);
   return [
     h('dl', { class: 'facts' },
-      fact('Messages', count(status.messages), rate('messages', 'messages')),
-      fact('Readings', count(status.readings), rate('readings', 'readings')),
+      fact('Messages', count(status.messages), rate('messages')),
+      fact('Readings', count(status.readings), rate('readings')),
       fact('Waiting', count(status.waiting), 'not acknowledged yet'),
       fact('Clients', count(status.clients), status.listening.join(', ')),
       fact('Refused', count(refused), Object.entries(status.refused).map(([reason, number]) => `${reason} ${count(number)}`).join(', '))),
     status.brokers.length > 0 && table('Brokers', [['Broker'], ['State'], ['Since'], ['Error']], status.brokers.map(broker => [
       broker.address, h('span', { class: `state ${broker.connected ? 'ok' : 'failed'}` }, broker.connected ? 'connected' : 'away'),
       at(broker.since), broker.error ?? '–'])),
-    status.last_refused.length > 0 && table('Last refusals', [['Topic'], ['Time'], ['Reason'], ['Error']],
-      status.last_refused.slice(0, 20).map(message => [message.topic, at(message.time), message.reason, message.error])),
+    status.last_refused.length > 0 && table('Last refusals', [['Topic'], ['Time'], ['Reason'], ['Error', 'text']],
+      status.last_refused.slice(0, MOST_REFUSED).map(message => [message.topic, at(message.time), message.reason, message.error])),
   ].filter(part => part);
 }
 

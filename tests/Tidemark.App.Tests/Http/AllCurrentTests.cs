@@ -1,0 +1,57 @@
+using System.Globalization;
+
+namespace Tidemark.App.Tests.Http;
+
+/// <summary>The last readings of all sensors, and after which silence each is stale.</summary>
+public sealed class AllCurrentTests
+{
+    [Fact]
+    public async Task Every_sensor_is_there_with_the_values_that_it_has()
+    {
+        await using var server = await RunningServer.StartAsync();
+        Assert.Equal("[]", (await server.GetAsync("/api/sensors/current"))["sensors"]!.ToJsonString());
+        await server.WriteAsync("""
+            [{"sensor_id":"b","time":"2026-11-22T10:00:00Z","temperature":1,"humidity":2},
+             {"sensor_id":"a/b","time":"2026-11-22T10:00:00Z","power_w":3},
+             {"sensor_id":"b","time":"2026-11-22T10:01:00Z","temperature":4}]
+            """);
+        var answer = await server.GetAsync("/api/sensors/current");
+        Assert.Equal("2026-11-22T10:30:00Z", answer["now"]!.GetValue<string>());
+        Assert.Equal(2, answer["count"]!.GetValue<int>());
+        Assert.Equal(
+            ["temperature", "humidity", "pressure", "power_w"],
+            answer["metrics"]!.AsArray().Select(m => m!["name"]!.GetValue<string>()));
+        Assert.Equal("°C", answer["metrics"]![0]!["unit"]!.GetValue<string>());
+        var sensors = answer["sensors"]!.AsArray();
+        Assert.Equal(["a/b", "b"], sensors.Select(s => s!["sensor_id"]!.GetValue<string>()));
+        Assert.Equal("""{"power_w":3}""", sensors[0]!["values"]!.ToJsonString());
+        Assert.Equal("""{"temperature":4}""", sensors[1]!["values"]!.ToJsonString());
+        Assert.Equal("2026-11-22T10:01:00Z", sensors[1]!["time"]!.GetValue<string>());
+    }
+
+    /// <summary>Of a minute, an hour, a day, a week; and of who wrote long ago.</summary>
+    [Theory]
+    [InlineData(1, 1440, 300), InlineData(60, 72, 3 * 3600), InlineData(1440, 14, 3 * 86400), InlineData(7 * 1440, 3, 21 * 86400)]
+    [InlineData(30 * 1440, 2, 14 * 86400)]
+    public async Task Each_sensor_is_stale_by_its_own_rhythm(int minutes, int readings, long staleAfter)
+    {
+        await using var server = await RunningServer.StartAsync();
+        // The last but for one is of a day ago at least, so that days are whole.
+        var last = Instant.Utc(2026, 11, 21, 23, 59);
+        var lines = Enumerable.Range(minutes == 30 * 1440 ? 1 : 0, readings).Select(i => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{{\"sensor_id\":\"a\",\"time\":\"{new Instant(last.Micros - (i * minutes * 60_000_000L))}\",\"temperature\":{i}}}"));
+        await server.WriteAsync(string.Join('\n', lines), "application/x-ndjson");
+        await server.RefreshAsync();
+        var told = (await server.GetAsync("/api/sensors/current"))["sensors"]![0]!["stale_after_s"]!.GetValue<long>();
+        Assert.InRange(told, staleAfter * 0.95, staleAfter * 1.1);
+    }
+
+    [Fact]
+    public async Task What_is_configured_holds_for_all()
+    {
+        await using var server = await RunningServer.StartAsync(("stale_after", "90s"));
+        await server.WriteAsync("""{"sensor_id":"a","time":"2026-11-22T10:00:00Z","temperature":1}""");
+        Assert.Equal(90, (await server.GetAsync("/api/sensors/current"))["sensors"]![0]!["stale_after_s"]!.GetValue<long>());
+    }
+}
