@@ -78,6 +78,7 @@ class Fleet {
     this.head = h('div', { role: 'rowgroup', class: 'head' });
     this.body = h('div', { role: 'rowgroup', class: 'body' });
     this.table = h('div', { role: 'table', class: 'fleet', 'aria-label': 'Sensors' }, this.head, this.body);
+    this.none = h('div', {});
     this.rows = new Rows(this.body, {
       make: sensor => makeRow(sensor, this), update: (row, sensor) => updateRow(row, sensor, this),
       onShown: sensors => {
@@ -87,8 +88,9 @@ class Fleet {
       signal: this.visit.signal,
     });
     return [
-      h('div', { class: 'bar' }, h('h1', {}, 'Fleet'), search, this.metrics.length > 1 && metric, this.stale, this.compare, this.found), this.table,
-    ].map(element => element || null);
+      h('div', { class: 'bar' }, h('h1', {}, 'Fleet'), search, this.metrics.length > 1 && metric, this.stale, this.compare, this.found),
+      this.table, this.none,
+    ];
   }
 
   /** The metric that a sensor's row shows: the chosen one, or the first that it has a value of. */
@@ -134,7 +136,22 @@ class Fleet {
     this.head.replaceChildren(h('div', { role: 'row', 'aria-rowindex': 1 }, cells.map(({ text, key, className }) => key === undefined
       ? h('div', { role: 'columnheader', class: className }, text)
       : sortHeader(text, key, this.sort, by => this.sortBy(by), className))));
+    this.table.hidden = shown.length === 0;
+    this.none.replaceChildren(...shown.length === 0 ? this.explain() : []);
     this.rows.show(shown);
+  }
+
+  /** Why there are no rows. */
+  explain() {
+    if (this.sensors.length > 0) {
+      return [h('p', {}, this.onlyStale ? 'No sensor here is stale.' : 'No sensor has that in its id.')];
+    }
+    const reading = `{"sensor_id":"boiler-7","time":"${new Date(this.now()).toISOString()}","temperature":61.5}`;
+    return [
+      h('p', {}, 'No sensor has written yet. This writes a reading:'),
+      h('pre', {}, `curl -H 'Content-Type: application/json' -d '${reading}' ${location.origin}/api/readings`),
+      h('p', {}, h('a', { href: '/docs' }, 'The API'), ' has other ways, line protocol and MQTT among them.'),
+    ];
   }
 
   orders() {

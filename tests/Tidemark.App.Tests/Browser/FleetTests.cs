@@ -120,6 +120,20 @@ public sealed class FleetTests
     }
 
     [Fact]
+    public async Task Where_there_is_nothing_it_says_why()
+    {
+        await using var server = await RunningServer.StartAsync();
+        await using var visit = await Visit.OpenAsync(server);
+        await Assertions.Expect(visit.Page.Locator("pre")).ToContainTextAsync($"{server.Address}api/readings");
+        await visit.ExpectAccessibleAsync();
+        await Fleet.FillAsync(server, 2);
+        await Assertions.Expect(visit.Page.Locator(Rows)).ToHaveCountAsync(2, new() { Timeout = 30_000 });
+        await visit.Page.GetByRole(AriaRole.Searchbox).FillAsync("boiler");
+        await Assertions.Expect(visit.Page.GetByText("No sensor has that in its id.")).ToBeVisibleAsync();
+        await visit.ExpectAccessibleAsync();
+    }
+
+    [Fact]
     public async Task Values_sort_as_numbers()
     {
         await using var server = await RunningServer.StartAsync();

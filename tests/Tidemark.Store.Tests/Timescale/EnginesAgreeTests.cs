@@ -116,7 +116,8 @@ public sealed class EnginesAgreeTests
         ];
         string[] paths =
         [
-            "/", "/api/health", "/api/sensors", "/api/stats/performance?sensor_id=sensor_003", "/api/sensors/nobody/hourly",
+            "/", "/api/health", "/api/sensors", "/api/sensors/current", "/api/stats/performance?sensor_id=sensor_003",
+            "/api/sensors/nobody/hourly",
             "/api/fleet/hourly?metric=temperature&period=30d", "/api/fleet/daily?metric=humidity&period=1y",
             "/api/fleet/daily?metric=pressure&period=1y&source=raw",
             .. from sensor in Enumerable.Range(1, 10) from path in ofSensor select $"/api/sensors/sensor_{sensor:000}/{path}",
