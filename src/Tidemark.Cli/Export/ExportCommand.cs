@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Tidemark.Cli.Import;
+using Tidemark.Server.Export;
 
 namespace Tidemark.Cli.Export;
 
@@ -145,7 +146,7 @@ internal static class ExportCommand
     private static Func<ExportTable, Stream, CancellationToken, Task> WriterOf(string? output, string? format)
         => (format ?? FormatOf(output)) switch
         {
-            ImportInput.Ndjson => NdjsonExport.WriteAsync,
+            ImportInput.Ndjson => JsonExport.WriteLinesAsync,
             ImportInput.LineProtocol => LineProtocolExport.WriteAsync,
             ImportInput.Parquet => output is null
                 ? throw new UsageException("--format parquet needs --output FILE")

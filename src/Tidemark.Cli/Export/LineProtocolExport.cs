@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Tidemark.Server.Export;
 
 namespace Tidemark.Cli.Export;
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Tidemark.Configuration;
 using Tidemark.Server.Keys;
 using Tidemark.Server.Wire;
 
@@ -21,9 +22,13 @@ internal static class OtherSites
             var origin = context.Request.Headers.Origin.ToString();
             return origin.Length == 0 || context.RequestServices.GetRequiredService<Gate>().IsGuarded
                 || origin.Equals($"{context.Request.Scheme}://{context.Request.Host}", StringComparison.OrdinalIgnoreCase)
+                || context.RequestServices.GetRequiredService<TidemarkOptions>().Server.Cors.Contains(
+                    origin,
+                    StringComparer.OrdinalIgnoreCase)
                     ? await next(invocation)
                     : throw new RequestException(
-                        [$"pages of {origin} can't write here while no key is asked for: make one with tidemark key add"],
+                        [$"pages of {origin} can't write here while no key is asked for: make one with tidemark key add, or name it in "
+                            + "server:cors"],
                         StatusCodes.Status403Forbidden);
         });
 }

@@ -11,6 +11,7 @@ using Microsoft.Extensions.Hosting;
 using Tidemark.Configuration;
 using Tidemark.Server.Admin;
 using Tidemark.Server.Aggregates;
+using Tidemark.Server.Export;
 using Tidemark.Server.Keys;
 using Tidemark.Server.Lines;
 using Tidemark.Server.Live;
@@ -20,6 +21,7 @@ using Tidemark.Server.OpenApi;
 using Tidemark.Server.Page;
 using Tidemark.Server.Readings;
 using Tidemark.Server.Sensors;
+using Tidemark.Server.Series;
 using Tidemark.Server.Stats;
 using Tidemark.Server.Status;
 using Tidemark.Server.Wire;
@@ -60,12 +62,13 @@ public static class TidemarkServer
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
         builder.Services.AddResponseCompression(compression =>
         {
-            compression.MimeTypes = [.. ResponseCompressionDefaults.MimeTypes, Ndjson.ContentType];
+            compression.MimeTypes = [.. ResponseCompressionDefaults.MimeTypes, Ndjson.ContentType, "text/csv", ArrowExport.ContentType];
 
             // Answers hold no secret that could be guessed from their lengths.
             compression.EnableForHttps = true;
         });
         builder.Services.AddApiDocument();
+        builder.Services.AddCors();
         builder.Services.AddKeys();
         builder.Services.AddHeavyReads(options.Server);
         builder.Services.AddRequestTimeouts(options.Server);
@@ -83,6 +86,7 @@ public static class TidemarkServer
         app.UseResponseCompression();
         app.UseSecurityHeaders();
         app.UseProblemAnswers();
+        app.UseAllowedSites(options.Server.Cors);
         app.UseKnownHosts(options.Server.Hosts);
         app.UseHeadRequests();
         app.UseRouting();
@@ -101,6 +105,7 @@ public static class TidemarkServer
         app.MapLive();
         app.MapAggregates();
         app.MapFleet();
+        app.MapSeries();
         app.MapIngest();
         app.MapLines();
         app.MapCompatible();

@@ -86,6 +86,42 @@ internal static class ApiSchemas
             DataFrom("With source=raw only: where"),
         ]);
 
+    /// <summary>By columns, or with <c>format=rows</c> an object for each point.</summary>
+    public static OpenApiSchema SeriesAnswer(TelemetrySchema schema)
+    {
+        var values = schema.Metrics.Select(m => ($"avg_{m.Name}", (OpenApiSchema)List(Number("Null where there is none."))));
+        var series = Object(
+            "A sensor; one of very many values comes in several of these, one after the other.",
+            [
+                ("sensor_id", Text("Whose.")),
+                ("watermark", Nullable(Time("Of the aggregate that is read: the exclusive end of the last materialised bucket."))),
+                ("pending", Flag("Whether a late write touched the range and waits for the next refresh.")),
+                ("complete", Flag("Whether retention has dropped nothing of the range.")),
+                ("data_from", Nullable(Time("Where it has, from when on nothing is missing."))),
+                ("time", List(Time("A reading's time, or a bucket's start."))),
+                ("values", Object("A list for each column: function and metric, or the metric alone of readings.", values)),
+                ("reading_count", List(Count("Readings in the bucket; not there for readings themselves."))),
+                ("filled", List(Count("With fill only: the places of points with a value from it."))),
+            ]);
+        var byColumns = Object(
+            "By columns.",
+            [
+                .. Series(series).Where(m => m.Name is "period" or "from" or "to"),
+                ("source", Text("What was read: raw, or an aggregate.")),
+                ("bucket", Text("What a point spans: raw, or a width such as 6 hours.")),
+                ("tz", Text("The time zone of the buckets.")),
+                ("series", List(series)),
+                .. Series(series).Where(m => m.Name is "data_points" or "truncated" or "next_from"),
+                ("next_sensor", Text("With truncated: the sensor where a next request goes on.")),
+            ]);
+        var row = Object(
+            "With format=rows: a point.",
+            [("time", Time("A reading's time, or a bucket's start.")), ("sensor_id", Text("Whose.")), .. schema.Metrics
+                .Select(m => ($"avg_{m.Name}", Number("Null where there is none."))), ("reading_count", Count("Not for readings.")), (
+                "filled", Flag("With fill only: whether it has a value from it."))]);
+        return new OpenApiSchema { OneOf = [byColumns, List(row)] };
+    }
+
     /// <summary>What is sent: one reading, or an array of them.</summary>
     public static OpenApiSchema Readings(TelemetrySchema schema)
         => new() { OneOf = [Reading(schema), new OpenApiSchema { Type = JsonSchemaType.Array, Items = Reading(schema) }] };
@@ -134,6 +170,8 @@ internal static class ApiSchemas
     }
 
     private static OpenApiSchema List(OpenApiSchema items) => new() { Type = JsonSchemaType.Array, Items = items };
+
+    private static OpenApiSchema Flag(string description) => new() { Type = JsonSchemaType.Boolean, Description = description };
 
     private static OpenApiSchema Number(string description)
         => new() { Type = JsonSchemaType.Number | JsonSchemaType.Null, Format = "double", Description = description };

@@ -3,8 +3,11 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
+using Tidemark.Configuration;
+using Tidemark.Series;
 using Tidemark.Server.Hosting;
 using Tidemark.Server.Live;
+using Tidemark.Server.Series;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.OpenApi;
@@ -69,6 +72,37 @@ internal static class EndpointDescriptions
         .TakesQuery("metric", "source")
         .Parameter(schema => Query("metric", $"The metric; {schema.Metrics[0].Name} when missing."))
         .Parameter(_ => Query("source", "aggregate (the default), or raw to compute the same from raw readings."));
+
+    public static RouteHandlerBuilder TakesSeries(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound)
+        .Produces(StatusCodes.Status304NotModified)
+        .TakesMetrics()
+        .TakesText("sensors", $"Up to {SeriesQuery.MostSensors}: {SeriesParameters.SensorsForm}.")
+        .TakesText("bucket", $"What a point spans: {SeriesBucket.Form}. Default auto: the finest that keeps within points.")
+        .TakesText("points", $"The most points of a sensor with bucket=auto or downsample. Default {SeriesQuery.DefaultPoints}.")
+        .TakesText("fn", $"Of each metric in a bucket: {SeriesFunctions.Form}; several with commas. Default avg.")
+        .TakesText("tz", "Whose days, weeks, months and years are meant, such as Europe/Berlin. Default UTC.")
+        .TakesText("fill", "What a bucket without readings holds: none (it is left out, the default), null, previous or linear.")
+        .TakesText("lookback", $"How far before the range a value that lasts into it is looked for: {TypedText.DurationForm}.")
+        .TakesText("downsample", "How readings beyond points are thinned out: none (the default), lttb or minmax.")
+        .TakesText("format", $"One of {SeriesFormat.Names}; else by Accept, json by default.")
+        .TakesText("time_format", "Of times in text formats: rfc3339 (the default) or ms, epoch milliseconds.");
+
+    public static RouteHandlerBuilder TakesText(this RouteHandlerBuilder endpoint, string name, string description) => endpoint
+        .TakesQuery(name)
+        .Parameter(_ => Query(name, description));
+
+    public static RouteHandlerBuilder AnswersSeries(this RouteHandlerBuilder endpoint)
+        => endpoint.Transform((operation, schema) => (operation.Responses ??= [])["200"] = new OpenApiResponse
+        {
+            Description = "OK",
+            Content = SeriesFormat.All.Where(f => f.Name != "rows").ToDictionary(
+                f => f.MediaType,
+                f => new OpenApiMediaType
+                {
+                    Schema = f == SeriesFormat.Json ? ApiSchemas.SeriesAnswer(schema) : ApiSchemas.Text("A row for each point."),
+                }),
+        });
 
     public static RouteHandlerBuilder TakesReadings(this RouteHandlerBuilder endpoint) => endpoint
         .Refuses(StatusCodes.Status400BadRequest, StatusCodes.Status413PayloadTooLarge, StatusCodes.Status415UnsupportedMediaType)

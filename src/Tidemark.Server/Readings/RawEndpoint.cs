@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Tidemark.Configuration;
+using Tidemark.Series;
 using Tidemark.Server.OpenApi;
+using Tidemark.Server.Series;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Readings;
@@ -17,6 +19,7 @@ internal static class RawEndpoint
             .Describe("Readings", "A sensor's raw readings", "Ascending by time.")
             .TakesSensor()
             .TakesMetrics()
+            .TakesText("points", "Thins the readings out to so many by LTTB, spikes kept. Without it all are answered.")
             .TakesRange(DefaultPeriod)
             .Answers(ApiSchemas.Raw);
 
@@ -28,6 +31,8 @@ internal static class RawEndpoint
         var id = SensorPath.Read(context, errors);
         var query = RangeQuery.Read(context.Request.Query, DefaultPeriod, clock, errors);
         var metrics = MetricsQuery.Read(context.Request.Query, errors);
+        var points = RangeQuery.Single(context.Request.Query, "points", errors);
+        var thinned = new SeriesParameters { Points = points }.ToQuery(store.Schema, query.Range, Instant.From(clock.GetUtcNow()), errors);
         RequestException.ThrowIfAny(errors);
 
         await using var answer = new AnswerWriter(context.Response);
@@ -36,6 +41,17 @@ internal static class RawEndpoint
         series.Json.WriteString("sensor_id"u8, id);
         series.WriteRange(query);
         series.BeginData();
+        if (points is not null)
+        {
+            await WriteThinnedAsync(
+                store,
+                series,
+                thinned with { Sensors = [$"{SensorSelection.Of(id)}"], Metrics = metrics, Bucket = SeriesBucket.Raw, Downsampling = Downsampling.Lttb },
+                cancellationToken);
+            await series.EndRawAsync(store, query.Range, cancellationToken);
+            return;
+        }
+
         JsonEncodedText[]? names = null;
         await foreach (var batch in store.ReadRawAsync(new RawQuery(id, query.Range) { Metrics = metrics }, cancellationToken))
         {
@@ -53,6 +69,19 @@ internal static class RawEndpoint
         }
 
         await series.EndRawAsync(store, query.Range, cancellationToken);
+    }
+
+    private static async Task WriteThinnedAsync(
+        ITelemetryStore store,
+        SeriesAnswer answer,
+        SeriesQuery query,
+        CancellationToken cancellationToken)
+    {
+        await using var reader = await store.ReadSeriesAsync(query, cancellationToken);
+        await foreach (var series in reader.ReadAsync(cancellationToken))
+        {
+            await PlainRows.WriteAsync(answer, series, cancellationToken);
+        }
     }
 
     private static bool TryWrite(SeriesAnswer series, ReadingBatch batch, int row, JsonEncodedText[] names)

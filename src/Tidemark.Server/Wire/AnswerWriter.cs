@@ -5,28 +5,53 @@ using Microsoft.AspNetCore.Http;
 namespace Tidemark.Server.Wire;
 
 /// <summary>
-/// Writes one JSON answer. Nothing is sent before 64 KiB are full, so a failure up to there still becomes a problem
-/// answer, and a small answer goes out in one piece; a large one streams in pieces of that size.
+/// Writes one answer. Nothing is sent before 64 KiB are full, so a failure up to there still becomes a problem answer, and a small answer
+/// goes out in one piece; a large one streams in pieces of that size.
 /// </summary>
 internal sealed class AnswerWriter : IAsyncDisposable
 {
-    private const int Threshold = 64 << 10;
+    private const int Piece = 64 << 10;
 
-    private readonly HttpResponse _response;
-    private readonly PooledBuffer _buffer = new(Threshold + 4096);
-    private bool _sent;
+    private readonly HttpResponse? _response;
+    private readonly Stream _body;
+    private readonly int _hold;
+    private readonly PooledBuffer _buffer = new(Piece + 4096);
+    private int _next = Piece;
 
-    public AnswerWriter(HttpResponse response, string contentType = "application/json; charset=utf-8")
+    /// <param name="response">Where it goes.</param>
+    /// <param name="contentType">What it is.</param>
+    /// <param name="hold">So many bytes are kept before the first is sent, for what has to be known about all of them.</param>
+    public AnswerWriter(HttpResponse response, string contentType = "application/json; charset=utf-8", int hold = Piece)
+        : this(response.Body)
     {
-        _response = response;
+        (_response, _hold) = (response, hold);
         _response.ContentType = contentType;
+    }
+
+    /// <summary>For what is no answer over HTTP.</summary>
+    public AnswerWriter(Stream body)
+    {
+        (_body, _hold) = (body, Piece);
         Json = new Utf8JsonWriter(_buffer, WireJson.Fast);
     }
 
     public Utf8JsonWriter Json { get; }
 
+    /// <summary>Whether something was sent.</summary>
+    public bool IsSent { get; private set; }
+
+    /// <summary>What is written and not sent.</summary>
+    public ReadOnlyMemory<byte> Written
+    {
+        get
+        {
+            Json.Flush();
+            return _buffer.Written;
+        }
+    }
+
     /// <summary>Whether <see cref="FlushAsync"/> is due; asked once per row.</summary>
-    public bool IsFull => _buffer.Length + Json.BytesPending >= Threshold;
+    public bool IsFull => _buffer.Length + Json.BytesPending >= _next;
 
     /// <summary>Ends a line of NDJSON.</summary>
     public void EndLine()
@@ -36,9 +61,24 @@ internal sealed class AnswerWriter : IAsyncDisposable
         Json.Reset();
     }
 
+    /// <summary>For bytes that are no JSON; what JSON there was before is complete.</summary>
+    public IBufferWriter<byte> Bytes
+    {
+        get
+        {
+            Json.Flush();
+            return _buffer;
+        }
+    }
+
     public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
-        await SendAsync(cancellationToken);
+        Json.Flush();
+        _next = _buffer.Length + Piece;
+        if (IsSent || _buffer.Length >= _hold)
+        {
+            await SendAsync(cancellationToken);
+        }
 
         // A client that takes all at once would keep this thread to the end: others have their turn between two pieces.
         await Task.Yield();
@@ -47,7 +87,7 @@ internal sealed class AnswerWriter : IAsyncDisposable
     public ValueTask CompleteAsync(CancellationToken cancellationToken)
     {
         Json.Flush();
-        if (!_sent)
+        if (!IsSent && _response is not null)
         {
             _response.ContentLength = _buffer.Length;
         }
@@ -64,9 +104,10 @@ internal sealed class AnswerWriter : IAsyncDisposable
     private async ValueTask SendAsync(CancellationToken cancellationToken)
     {
         Json.Flush();
-        _sent = true;
-        await _response.Body.WriteAsync(_buffer.Written, cancellationToken);
+        IsSent = true;
+        await _body.WriteAsync(_buffer.Written, cancellationToken);
         _buffer.Clear();
+        _next = Piece;
     }
 
     private sealed class PooledBuffer(int capacity) : IBufferWriter<byte>, IDisposable

@@ -9,22 +9,5 @@ internal static class MetricsQuery
 
     /// <returns>Null when the parameter is absent.</returns>
     public static IReadOnlyList<string>? Read(IQueryCollection query, List<string> errors)
-    {
-        if (RangeQuery.Single(query, Name, errors) is not { } text)
-        {
-            return null;
-        }
-
-        var names = text.Split(',', StringSplitOptions.TrimEntries);
-        if (names.FirstOrDefault(name => !Identifier.IsValid(name)) is { } wrong)
-        {
-            errors.Add($"{Name} '{text}' is not a list of metrics such as temperature,humidity: '{wrong}' is no name of one");
-        }
-        else if (names.Distinct().Count() != names.Length)
-        {
-            errors.Add($"{Name} '{text}' names a metric twice");
-        }
-
-        return names;
-    }
+        => MetricList.Parse(Name, RangeQuery.Single(query, Name, errors), errors);
 }

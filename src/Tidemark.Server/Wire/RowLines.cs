@@ -30,7 +30,7 @@ internal sealed class RowLines
         json.WriteNumberValue(batch.TimesMicros[row]);
         for (var m = 0; m < batch.MetricCount; m++)
         {
-            WriteValue(json, batch.Metric(m)[row]);
+            json.WriteValue(batch.Metric(m)[row]);
         }
 
         json.WriteEndArray();
@@ -44,7 +44,7 @@ internal sealed class RowLines
         json.WriteNumberValue(batch.ReadingCount(row));
         for (var c = 0; c < batch.ColumnCount; c++)
         {
-            WriteValue(json, batch.Value(row, c));
+            json.WriteValue(batch.Value(row, c));
         }
 
         json.WriteEndArray();
@@ -63,7 +63,7 @@ internal sealed class RowLines
     {
         json.WriteStartArray();
         json.WriteNumberValue(point.Bucket.Micros);
-        WriteValue(json, point.Average ?? double.NaN);
+        json.WriteValue(point.Average ?? double.NaN);
         json.WriteNumberValue(point.ReadingCount);
         json.WriteEndArray();
     }
@@ -106,18 +106,6 @@ internal sealed class RowLines
         var count = ReadLong(ref reader);
         ReadValues(ref reader, values);
         return (sensorId, bucket, count);
-    }
-
-    private static void WriteValue(Utf8JsonWriter json, double value)
-    {
-        if (double.IsFinite(value))
-        {
-            json.WriteNumberValue(value);
-        }
-        else
-        {
-            json.WriteNullValue();
-        }
     }
 
     private (string SensorId, Instant Time) ReadKey(ref Utf8JsonReader reader)

@@ -75,14 +75,5 @@ internal sealed class SeriesAnswer(AnswerWriter answer, int maxRows)
         return answer.CompleteAsync(cancellationToken);
     }
 
-    /// <summary>The period as asked, or null and the range.</summary>
-    public void WriteRange(RangeQuery query)
-    {
-        Json.WriteString("period"u8, query.Period);
-        if (query.Period is null)
-        {
-            Json.WriteString("from"u8, query.Range.From.ToString());
-            Json.WriteString("to"u8, query.Range.To == Instant.MaxValue ? null : query.Range.To.ToString());
-        }
-    }
+    public void WriteRange(RangeQuery query) => Json.WriteRange(query);
 }

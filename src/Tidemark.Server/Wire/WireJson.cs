@@ -31,6 +31,23 @@ internal static class WireJson
         json.WriteString(name, text[..Format(instant, text)]);
     }
 
+    public static void WriteInstantValue(this Utf8JsonWriter json, Instant instant)
+    {
+        Span<byte> text = stackalloc byte[32];
+        json.WriteStringValue(text[..Format(instant, text)]);
+    }
+
+    /// <summary>The period as asked, or null and the range.</summary>
+    public static void WriteRange(this Utf8JsonWriter json, RangeQuery query)
+    {
+        json.WriteString("period"u8, query.Period);
+        if (query.Period is null)
+        {
+            json.WriteString("from"u8, query.Range.From.ToString());
+            json.WriteString("to"u8, query.Range.To == Instant.MaxValue ? null : query.Range.To.ToString());
+        }
+    }
+
     /// <summary>Writes null for what JSON has no number for.</summary>
     public static void WriteValue(this Utf8JsonWriter json, JsonEncodedText name, double value)
     {
@@ -41,6 +58,19 @@ internal static class WireJson
         else
         {
             json.WriteNull(name);
+        }
+    }
+
+    /// <inheritdoc cref="WriteValue(Utf8JsonWriter, JsonEncodedText, double)"/>
+    public static void WriteValue(this Utf8JsonWriter json, double value)
+    {
+        if (double.IsFinite(value))
+        {
+            json.WriteNumberValue(value);
+        }
+        else
+        {
+            json.WriteNullValue();
         }
     }
 
@@ -60,11 +90,7 @@ internal static class WireJson
                 ? instant
                 : throw new JsonException("a time is RFC 3339 text with a zone");
 
-        public override void Write(Utf8JsonWriter writer, Instant value, JsonSerializerOptions options)
-        {
-            Span<byte> text = stackalloc byte[32];
-            writer.WriteStringValue(text[..Format(value, text)]);
-        }
+        public override void Write(Utf8JsonWriter writer, Instant value, JsonSerializerOptions options) => writer.WriteInstantValue(value);
     }
 
     private sealed record Ends(Instant From, Instant To);

@@ -73,6 +73,26 @@ public sealed partial class OptionsLoader
         return hosts;
     }
 
+    /// <summary>As browsers write them: an origin that is spelled otherwise would never match.</summary>
+    private IReadOnlyList<string> Origins(string key)
+    {
+        var origins = new List<string>();
+        foreach (var text in List(key))
+        {
+            if (Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+                && uri is { PathAndQuery: "/", Fragment: "", UserInfo: "" } && !text.EndsWith('/'))
+            {
+                origins.Add(uri.GetLeftPart(UriPartial.Authority));
+            }
+            else
+            {
+                _errors.Add($"{key}: '{text}' is not an origin, such as https://dashboard.example.org; several with ;");
+            }
+        }
+
+        return origins;
+    }
+
     private string[] List(string key)
         => (Text(key) ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 

@@ -61,6 +61,7 @@ public static class OptionsWriter
             ["urls"] = options.Server.Urls,
             ["keys"] = options.Server.Keys,
             ["hosts"] = string.Join(';', options.Server.Hosts),
+            ["cors"] = string.Join(';', options.Server.Cors),
             ["trusted_proxies"] = string.Join(';', options.Server.TrustedProxies),
             ["max_body"] = TypedText.Format(options.Server.MaxBody),
             ["max_line"] = TypedText.Format((long)options.Server.MaxLine),

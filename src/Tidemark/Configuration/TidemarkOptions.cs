@@ -118,6 +118,9 @@ public sealed record ServerOptions
     /// <summary>The names, beside this machine's own, that a request may be for while there are no keys. Default none.</summary>
     public IReadOnlyList<string> Hosts { get; init; } = [];
 
+    /// <summary>Whose pages a browser may let use the API, such as <c>https://dashboard.example.org</c>. Default none.</summary>
+    public IReadOnlyList<string> Cors { get; init; } = [];
+
     /// <summary>Where proxies are whose word about a client's address is taken. Default none.</summary>
     public IReadOnlyList<IPNetwork> TrustedProxies { get; init; } = [];
 

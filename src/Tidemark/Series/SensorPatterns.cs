@@ -10,8 +10,8 @@ internal static class SensorPatterns
         IReadOnlyList<string> patterns,
         CancellationToken cancellationToken)
     {
-        var known = new List<string>();
-        if (patterns.Any(IsPattern))
+        var (known, selections) = (new List<string>(), patterns.Select(Parse).ToList());
+        if (!selections.TrueForAll(s => s.IsOfIds))
         {
             await foreach (var sensor in store.ReadSensorsAsync(cancellationToken))
             {
@@ -21,7 +21,7 @@ internal static class SensorPatterns
 
         List<string> sensors =
         [
-            .. patterns.SelectMany(p => IsPattern(p) ? known.Where(id => id.StartsWith(p[..^1], StringComparison.Ordinal)) : [p])
+            .. selections.SelectMany(s => s.IsOfIds ? s.Ids : known.Where(s.Matches))
                 .Distinct(StringComparer.Ordinal).Take(SeriesQuery.MostSensors + 1),
         ];
         if (sensors.Count > SeriesQuery.MostSensors)
@@ -40,5 +40,8 @@ internal static class SensorPatterns
         return sensors;
     }
 
-    private static bool IsPattern(string text) => text.EndsWith('*');
+    private static SensorSelection Parse(string pattern)
+        => SensorSelection.TryParse(pattern, out var selection, out var error)
+            ? selection
+            : throw new StoreException(StoreErrorKind.Invalid, error);
 }

@@ -9,7 +9,7 @@ public sealed record SeriesQuery
 
     public const int MostSensors = 100;
 
-    /// <summary>Ids, or their beginnings followed by <c>*</c>; <c>*</c> alone is every sensor.</summary>
+    /// <summary>Ids, or their beginnings followed by <c>*</c>, each as <see cref="SensorSelection"/> has it.</summary>
     public required IReadOnlyList<string> Sensors { get; init; }
 
     /// <summary>Selects readings by their time and buckets by their start.</summary>

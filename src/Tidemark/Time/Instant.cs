@@ -165,6 +165,9 @@ public readonly record struct Instant(long Micros) : IComparable<Instant>
         return length <= Most ? text : string.Concat(text[..(decimals + Most)], text[(decimals + length)..]);
     }
 
+    /// <summary>Whole milliseconds since 1970, what is below cut off.</summary>
+    public long EpochMillis => (Micros - (((Micros % 1000) + 1000) % 1000)) / 1000;
+
     /// <summary>RFC 3339 in UTC: whole seconds without decimals, else exactly six of them.</summary>
     public override string ToString()
         => ToDateTime().ToString(

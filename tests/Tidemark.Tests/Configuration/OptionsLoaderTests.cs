@@ -42,6 +42,28 @@ public class OptionsLoaderTests
     }
 
     [Fact]
+    public void Origins_of_other_sites_are_listed_as_browsers_write_them()
+    {
+        Assert.Empty(Load("{}").Server.Cors);
+        Assert.Equal(
+            ["https://dashboard.example.org", "http://localhost:3000", "http://[::1]:3000"],
+            Load("""{ "server": { "cors": "HTTPS://Dashboard.example.org:443; http://localhost:3000;http://[::1]:3000" } }""").Server.Cors);
+    }
+
+    [Theory]
+    [InlineData("*"),
+        InlineData("null"),
+        InlineData("dashboard.example.org"),
+        InlineData("https://dashboard.example.org/"),
+        InlineData("https://dashboard.example.org/page"),
+        InlineData("https://dashboard.example.org?x=1"),
+        InlineData("https://me@dashboard.example.org"),
+        InlineData("file:///srv")]
+    public void What_is_no_origin_is_an_error(string text) => Assert.Contains(
+        $"server:cors: '{text}' is not an origin, such as https://dashboard.example.org; several with ;",
+        Assert.Throws<OptionsException>(() => Load($$"""{ "server": { "cors": "{{text}};http://localhost:3000" } }""")).Errors);
+
+    [Fact]
     public void Proxies_are_trusted_by_the_networks_named_and_by_default_none_is()
     {
         Assert.Empty(Load("{}").Server.TrustedProxies);

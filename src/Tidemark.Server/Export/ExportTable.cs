@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Tidemark.Cli.Export;
+namespace Tidemark.Server.Export;
 
 /// <summary>Rows of raw readings or of an aggregate under one view.</summary>
 /// <param name="Count">How many.</param>
@@ -15,6 +15,9 @@ internal sealed record ExportBatch(
     Func<int, int, double> Value,
     Func<int, long> ReadingCount)
 {
+    /// <summary>By row, where <see cref="ExportTable.HasFilled"/>.</summary>
+    public Func<int, bool> IsFilled { get; init; } = _ => false;
+
     public static ExportBatch Of(ReadingBatch batch)
         => new(
             batch.Count,
@@ -37,6 +40,13 @@ internal sealed record ExportTable(
 {
     public const string SensorColumn = "sensor_id";
     public const string CountColumn = "reading_count";
+    public const string FilledColumn = "filled";
+
+    /// <summary>Whether a last column tells which rows have values that no reading gave.</summary>
+    public bool HasFilled { get; init; }
+
+    /// <summary>Whether text formats tell times as epoch milliseconds instead of RFC 3339.</summary>
+    public bool EpochMillis { get; init; }
 
     public static ExportTable Of(IReadOnlyList<string> metrics, IAsyncEnumerable<ReadingBatch> batches)
         => new(TelemetrySchema.RawTable, "time", metrics, false, batches.Select(ExportBatch.Of));

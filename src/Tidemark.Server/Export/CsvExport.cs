@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Tidemark.Cli.Export;
+namespace Tidemark.Server.Export;
 
 /// <summary>
 /// CSV in UTF-8 with a header, times RFC 3339 in UTC, numbers that read back as the same, empty fields for nulls. A sensor id with blanks
@@ -13,7 +13,8 @@ internal static class CsvExport
     {
         await using var text = new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), 1 << 16, leaveOpen: true);
         string[] counts = table.HasCounts ? [ExportTable.CountColumn] : [];
-        string[] header = [table.TimeColumn, ExportTable.SensorColumn, .. table.Values, .. counts];
+        string[] filled = table.HasFilled ? [ExportTable.FilledColumn] : [];
+        string[] header = [table.TimeColumn, ExportTable.SensorColumn, .. table.Values, .. counts, .. filled];
         var line = new StringBuilder().AppendJoin(',', header).Append('\n');
         await text.WriteAsync(line, cancellationToken);
         await foreach (var batch in table.Batches.WithCancellation(cancellationToken))
@@ -28,7 +29,15 @@ internal static class CsvExport
 
     private static void Make(StringBuilder line, ExportTable table, ExportBatch batch, int row)
     {
-        line.Append(batch.Time(row)).Append(',');
+        if (table.EpochMillis)
+        {
+            line.Append(batch.Time(row).EpochMillis).Append(',');
+        }
+        else
+        {
+            line.Append(batch.Time(row)).Append(',');
+        }
+
         AppendText(line, batch.SensorId(row));
         for (var column = 0; column < table.Values.Count; column++)
         {
@@ -42,6 +51,11 @@ internal static class CsvExport
         if (table.HasCounts)
         {
             line.Append(CultureInfo.InvariantCulture, $",{batch.ReadingCount(row)}");
+        }
+
+        if (table.HasFilled)
+        {
+            line.Append(batch.IsFilled(row) ? ",true" : ",false");
         }
 
         line.Append('\n');
