@@ -5,6 +5,7 @@ using Tidemark.Cli;
 using Tidemark.Cli.Client;
 using Tidemark.Cli.Export;
 using Tidemark.Cli.Import;
+using Tidemark.Cli.Query;
 
 // Exit codes: 0 success, 1 failure, 2 wrong usage, 130 cancelled by Ctrl+C or SIGTERM.
 var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings, keeps continuous aggregates, answers over REST.")
@@ -16,6 +17,7 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
     ServeCommand.Create(),
     ClientCommand.Create(),
     ExportCommand.Create(),
+    QueryCommand.Create(),
     StatusCommand.Create(),
     HealthCommand.Create(),
     MaintainCommand.Create(),

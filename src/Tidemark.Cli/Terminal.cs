@@ -11,8 +11,15 @@ internal static class Terminal
     // Wide enough that a line of a table is never broken in a file or a pipe.
     private const int PlainWidth = 240;
 
+    private const int PageWidth = 80;
+
     private static readonly Lazy<IAnsiConsole> Output = new(() => Open(Console.Out));
     private static readonly Lazy<IAnsiConsole> Errors = new(() => Open(Console.Error));
+
+    /// <summary>How many characters a drawing may be wide: a screen's, or those of a page where there is none.</summary>
+    public static int Width => Output.Value.Profile.Out.IsTerminal ? Output.Value.Profile.Width : PageWidth;
+
+    public static bool HasUnicode => Output.Value.Profile.Capabilities.Unicode;
 
     /// <summary>One line of the result.</summary>
     public static void Line(string text) => Console.Out.WriteLine(text);
