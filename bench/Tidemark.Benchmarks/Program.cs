@@ -149,6 +149,13 @@ picture.SetAction(async (_, cancellationToken) =>
     data.Delete(recursive: true);
 });
 root.Subcommands.Add(picture);
+var series = new Command("series", "Measures answers of /api/series beside those of the plain endpoints.") { folder, markdown };
+series.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
+    new Report(SeriesAnswers.Workload, $"Machine: {Machine.Describe()}.", "series figures"),
+    arguments.GetValue(folder),
+    arguments.GetValue(markdown),
+    (data, report) => new SeriesAnswers(data, report).RunAsync(cancellationToken)));
+root.Subcommands.Add(series);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(
         arguments.GetValue(sensors),
