@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json.Nodes;
+using Tidemark.Cli.Import;
+
+namespace Tidemark.App.Tests.Fuzz;
+
+/// <summary>
+/// The process that imports broken files, by the command line's own entry: what a file does to the process is seen from outside. It prints
+/// the number of each file before it is imported, and its own memory after a tenth and after all.
+/// </summary>
+internal static class ImportFuzzer
+{
+    public const string Command = "fuzz-import";
+
+    // A real import opens a store of its own.
+    private const int Stored = 40;
+
+    private static readonly MethodInfo Entry = typeof(ImportInput).Assembly.EntryPoint!;
+
+    public static FuzzRun Run { get; } = new("import", 2_000);
+
+    public static Process Start(string folder)
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "Tidemark.App.Tests"), [Command, folder])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = folder,
+        };
+        return Process.Start(start)!;
+    }
+
+    public static async Task<int> RunAsync(string folder)
+    {
+        var files = new ImportFiles(folder);
+        var output = Console.Out;
+        for (var number = 0; number < Run.Count; number++)
+        {
+            await output.WriteLineAsync(number.ToString(CultureInfo.InvariantCulture));
+            var (name, options) = files.Write(FuzzRun.RandomOf(number));
+            var store = Path.Combine(folder, "store");
+            try
+            {
+                if (number % Stored == 0)
+                {
+                    Import(name, options, store);
+                }
+                else
+                {
+                    Check(Call(["import", name, "--dry-run", "--store", $"duckdb:{store}", .. options]));
+                }
+            }
+            catch (Exception e)
+            {
+                await output.WriteLineAsync(Run.Failed(
+                    number, $"{e.Message}; import {name} {string.Join(' ', options)}: {FuzzRun.Show(await File.ReadAllBytesAsync(name))}").Message);
+                return 1;
+            }
+
+            File.Delete(name);
+            if (number == Run.Count / 10 || number == Run.Count - 1)
+            {
+                GC.Collect();
+                await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"resident {FuzzedServer.Resident(Environment.ProcessId)}"));
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>What the import says it wrote is in the store; where it wrote nothing there is none.</summary>
+    private static void Import(string name, IReadOnlyList<string> options, string store)
+    {
+        var result = Call(["import", name, "--json", "--rejects", "rejects.csv", "--store", $"duckdb:{store}", .. options]);
+        Check(result);
+        var written = result.ExitCode == 0 ? JsonNode.Parse(result.Output)!["written"]!.GetValue<long>() : 0;
+        if (Directory.Exists(store))
+        {
+            var status = JsonNode.Parse(Call(["status", "--json", "--store", $"duckdb:{store}"]).Output)!;
+            var rows = status["hypertables"]![0]!["rows"]!.GetValue<long>();
+            Assert.True(rows == written, $"{written} written, {rows} stored");
+            Directory.Delete(store, recursive: true);
+        }
+        else
+        {
+            Assert.True(written == 0, $"{written} written and there is no store");
+        }
+
+        File.Delete("rejects.csv");
+    }
+
+    private static void Check((int ExitCode, string Output, string Error) result)
+    {
+        Assert.True(result.ExitCode is 0 or 1 or 2, $"exit code {result.ExitCode}");
+        Assert.DoesNotContain("unexpected ", result.Error, StringComparison.Ordinal);
+        Assert.InRange(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length, 0, 1);
+    }
+
+    private static (int ExitCode, string Output, string Error) Call(string[] arguments)
+    {
+        var (output, error) = (Console.Out, Console.Error);
+        using var newOutput = new StringWriter();
+        using var newError = new StringWriter();
+        try
+        {
+            Console.SetOut(newOutput);
+            Console.SetError(newError);
+            var exitCode = (int)Entry.Invoke(null, [arguments])!;
+            return (exitCode, newOutput.ToString(), newError.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(error);
+        }
+    }
+}
