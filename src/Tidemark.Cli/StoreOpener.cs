@@ -36,6 +36,14 @@ internal static class StoreOpener
         }
     }
 
+    /// <summary>Whether opening the store makes none.</summary>
+    public static async Task<bool> IsThereAsync(TidemarkOptions options, CancellationToken cancellationToken) => options.Store.Kind switch
+    {
+        StoreKind.DuckDb => DuckDbStore.Exists(options.Store.Value),
+        StoreKind.Http => true,
+        _ => (await ReadSettingsAsync(options, cancellationToken)).Settings is not null,
+    };
+
     /// <summary>Opens a store that is there already, to use it as it is.</summary>
     /// <exception cref="CommandFailedException">There is none, or what is said would change its settings.</exception>
     public static async Task<ITelemetryStore> OpenAsync(ParseResult arguments, CancellationToken cancellationToken)

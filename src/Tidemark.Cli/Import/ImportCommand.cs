@@ -92,8 +92,8 @@ internal static class ImportCommand
         var id = arguments.GetValue(ImportId) ?? (options.AppendOnly || options.Store.Kind == StoreKind.Http
             ? IdOf(arguments, file)
             : null);
-        await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
-        var metrics = new IncomingMetrics(store.Schema, options.NewMetrics, options.MaxMetrics);
+        await using var target = await ImportTarget.OpenAsync(options, cancellationToken);
+        var metrics = new IncomingMetrics(target.Schema, options.NewMetrics, options.MaxMetrics);
         var known = metrics.Names.Count;
         IReadOnlyList<string> notes = [];
         var merges = false;
@@ -101,11 +101,10 @@ internal static class ImportCommand
         {
             progress.Report(new StoreProgress($"import {name}: understanding it", double.NaN));
             var input = ImportInput.Understand(
-                file, format, settings with { Validator = () => ValidatorOf(store.Schema, options) }, metrics, cancellationToken);
+                file, format, settings with { Validator = () => ValidatorOf(target.Schema, options) }, metrics, cancellationToken);
             merges = input.Merges;
             var mode = ModeOf(arguments, format, input, options);
-            var importer = new Importer(
-                store, store.Schema, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, mode, id);
+            var importer = new Importer(target, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, mode, id);
             using var source = input.Open();
             var result = await importer.RunAsync(
                 source,
@@ -156,7 +155,8 @@ internal static class ImportCommand
             var input = ImportInput.Understand(
                 file, format, settings with { Validator = () => ValidatorOf(schema, options) }, metrics, cancellationToken);
             var importer = new Importer(
-                null, schema, options.MaxSkew, options.OldestTime, TimeProvider.System, rejects, ModeOf(arguments, format, input, options));
+                ImportTarget.Nowhere(schema), options.MaxSkew, options.OldestTime, TimeProvider.System, rejects,
+                ModeOf(arguments, format, input, options));
             using var source = input.Open();
             return (input, importer, await importer.RunAsync(source, _ => { }, cancellationToken), source.Notes);
         });

@@ -17,8 +17,7 @@ internal sealed record ImportSummary(long Rows, WriteResult Result, long Refused
 internal sealed record FirstReading(string SensorId, Instant Time, IReadOnlyList<(string Metric, double Value)> Values);
 
 /// <summary>Brings the rows of a source into a store, batch by batch; each batch is durable before the next is read.</summary>
-/// <param name="store">An import that broke off is simply run again. Null to find out what would be stored.</param>
-/// <param name="schema">The store's.</param>
+/// <param name="target">Where they go. An import that broke off is simply run again.</param>
 /// <param name="maxSkew">How far ahead of the clock a reading may be.</param>
 /// <param name="oldest">Readings before it are refused.</param>
 /// <param name="clock">What readings' times are held against.</param>
@@ -27,8 +26,7 @@ internal sealed record FirstReading(string SensorId, Instant Time, IReadOnlyList
 /// <param name="importId">Names the import, see <see cref="ReadingBatch.ImportId"/>: run again, it makes the same batches. Null for
 /// none.</param>
 internal sealed class Importer(
-    ITelemetryStore? store,
-    TelemetrySchema schema,
+    ImportTarget target,
     TimeSpan maxSkew,
     Instant oldest,
     TimeProvider clock,
@@ -47,7 +45,7 @@ internal sealed class Importer(
     // So do many metrics.
     private const long BatchValues = 4 << 20;
 
-    private readonly ReadingBatch _batch = new(schema.MetricNames) { Mode = mode };
+    private readonly ReadingBatch _batch = new(target.Schema.MetricNames) { Mode = mode };
     private readonly SourceRows _origins = new();
     private long _rows;
     private bool _isAtEnd;
@@ -90,12 +88,7 @@ internal sealed class Importer(
 
     private async Task WriteAsync(ReadingBatch batch, Func<int, int> origin, CancellationToken cancellationToken)
     {
-        if (store is null)
-        {
-            return;
-        }
-
-        var result = await store.WriteAsync(batch, cancellationToken);
+        var result = await target.WriteAsync(batch, cancellationToken);
         foreach (var refused in result.Refusals ?? [])
         {
             Reject(origin(refused.Row), refused.Error);
@@ -109,11 +102,11 @@ internal sealed class Importer(
     private async Task<ReadingValidator> CreateValidatorAsync(CancellationToken cancellationToken)
         => new(
             _batch.Metrics,
-            schema,
+            target.Schema,
             maxSkew,
             clock,
             oldest,
-            store is null ? null : await store.ReadRawHorizonAsync(cancellationToken));
+            await target.ReadRawHorizonAsync(cancellationToken));
 
     /// <returns>False at the end of the file.</returns>
     private bool Fill(ReadingSource source, ReadingValidator validator, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Tidemark.Configuration;
+using Tidemark.Server.Hosting;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Admin;
@@ -19,8 +20,10 @@ internal static class AdminWrites
         ITelemetryStore store,
         TidemarkOptions options,
         TimeProvider clock,
+        WriteRoom room,
         CancellationToken cancellationToken)
     {
+        using var whole = room.ForBody(context.Request);
         ReadingBatch? batch = null;
         ReadingValidator? validator = null;
         var (taken, refused) = (new List<int>(), new List<RefusedReading>());
@@ -29,6 +32,11 @@ internal static class AdminWrites
         using var lines = new LineReader(context.Request.BodyReader, options.Server.MaxLine);
         while (await lines.FillAsync(cancellationToken))
         {
+            if (batch?.Count * (batch?.MetricCount + 2L) * sizeof(double) > WriteRoom.Free)
+            {
+                await whole.TakeAsync(cancellationToken);
+            }
+
             while (lines.TryTake())
             {
                 if (batch is null || validator is null)

@@ -36,6 +36,12 @@ internal static class CompressedBodies
                     [$"content encoding '{encoding}' is not supported; send {Taken} or none"], StatusCodes.Status415UnsupportedMediaType);
             }
 
+            if (known.ContainsKey(encoding))
+            {
+                // It is that of what came packed: nobody knows yet how long the body is.
+                context.Request.ContentLength = null;
+            }
+
             try
             {
                 await next(context);

@@ -46,6 +46,8 @@ public static class TidemarkServer
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = options.Server.MaxBody;
+            // Of a body that waits for its turn no more than this is here.
+            kestrel.Limits.MaxRequestBufferSize = 256 << 10;
             kestrel.Limits.KeepAliveTimeout = options.Server.IdleTimeout;
             kestrel.Limits.RequestHeadersTimeout = options.Server.HeadersTimeout;
             kestrel.Limits.MinRequestBodyDataRate = kestrel.Limits
@@ -71,6 +73,7 @@ public static class TidemarkServer
         builder.Services.AddCors();
         builder.Services.AddKeys();
         builder.Services.AddHeavyReads(options.Server);
+        builder.Services.AddSingleton(new WriteRoom(options.Server));
         builder.Services.AddRequestTimeouts(options.Server);
         builder.Services.AddCompressedBodies();
         builder.Services.AddMqtt(options.Mqtt);

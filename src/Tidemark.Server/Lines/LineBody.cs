@@ -15,8 +15,16 @@ internal static class LineBody
             {
                 var result = await body.ReadAtLeastAsync(least, cancellationToken);
                 var (text, isFinal) = (result.Buffer, result.IsCompleted);
-                var taken = await TakeAsync(text, isFinal, ingestion, cancellationToken);
-                body.AdvanceTo(text.GetPosition(taken), text.End);
+                var taken = 0;
+                try
+                {
+                    taken = await TakeAsync(text, isFinal, ingestion, cancellationToken);
+                }
+                finally
+                {
+                    body.AdvanceTo(text.GetPosition(taken), text.End);
+                }
+
                 if (isFinal)
                 {
                     break;
@@ -58,10 +66,12 @@ internal static class LineBody
     private static async ValueTask<int> TakeAsync(
         ReadOnlyMemory<byte> text, bool isFinal, LineIngestion ingestion, CancellationToken cancellationToken)
     {
+        await ingestion.MakeRoomAsync(text.Length, cancellationToken);
         var taken = ingestion.Read(text.Span, isFinal);
         while (ingestion.IsFull)
         {
             await ingestion.WriteAsync(cancellationToken);
+            await ingestion.MakeRoomAsync(text.Length - taken, cancellationToken);
             taken += ingestion.Read(text.Span[taken..], isFinal);
         }
 

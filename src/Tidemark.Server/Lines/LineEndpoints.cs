@@ -37,9 +37,9 @@ internal static class LineEndpoints
 
     private static void MapWrite(this IEndpointRouteBuilder app, string path, ApiVersion version) => app
         .MapPost(path, (
-            HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, HttpIntake intake,
+            HttpContext context, ITelemetryStore store, TidemarkOptions options, TimeProvider clock, HttpIntake intake, WriteRoom room,
             CancellationToken cancellationToken)
-            => WriteAsync(context, version, store, options, clock, intake, cancellationToken))
+            => WriteAsync(context, version, store, options, clock, intake, room, cancellationToken))
         .RequireScope(Scope.Write)
         .CountsRefusals()
         .Describe("Line protocol", $"Writes lines as version {(int)version + 1} of InfluxDB takes them", "204 when all lines are durable. "
@@ -56,6 +56,7 @@ internal static class LineEndpoints
         TidemarkOptions options,
         TimeProvider clock,
         HttpIntake intake,
+        WriteRoom room,
         CancellationToken cancellationToken)
     {
         var query = context.Request.Query;
@@ -66,10 +67,11 @@ internal static class LineEndpoints
         context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout();
 
         var body = context.Request.BodyReader;
-        if (isWhole)
+        using var whole = room.ForBody(context.Request);
+        using var held = isWhole ? await HeldBody.ReadAsync(context.Request, whole, cancellationToken) : null;
+        if (held is not null)
         {
-            var bytes = await ReadAllAsync(body, cancellationToken);
-            var looked = await ReadAsync(Pipe(bytes), writes: false);
+            var looked = await ReadAsync(Pipe(held.Bytes), writes: false);
             if (looked.Refused > 0)
             {
                 intake.Note(context, 0, FirstFault(looked));
@@ -77,7 +79,7 @@ internal static class LineEndpoints
                 return;
             }
 
-            body = Pipe(bytes);
+            body = Pipe(held.Bytes);
         }
 
         var ingestion = await ReadAsync(body, writes: true);
@@ -98,7 +100,8 @@ internal static class LineEndpoints
 
         async Task<LineIngestion> ReadAsync(PipeReader text, bool writes)
         {
-            var lines = await LineIngestion.BeginAsync(store, options, clock, precision, naming, writes, cancellationToken);
+            var batches = isWhole ? null : room.ForBatches(LineIngestion.MostValues);
+            var lines = await LineIngestion.BeginAsync(store, options, clock, precision, naming, batches, writes, cancellationToken);
             await LineBody.ReadAsync(text, lines, options.Server.MaxLine, cancellationToken);
             return lines;
         }
@@ -121,11 +124,4 @@ internal static class LineEndpoints
     }
 
     private static PipeReader Pipe(ReadOnlyMemory<byte> bytes) => PipeReader.Create(new ReadOnlySequence<byte>(bytes));
-
-    private static async Task<ReadOnlyMemory<byte>> ReadAllAsync(PipeReader body, CancellationToken cancellationToken)
-    {
-        using var bytes = new MemoryStream();
-        await body.CopyToAsync(bytes, cancellationToken);
-        return bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
-    }
 }

@@ -1,6 +1,7 @@
 using Tidemark.Configuration;
 using Tidemark.Ingest;
 using Tidemark.Ingest.LineProtocol;
+using Tidemark.Server.Hosting;
 
 namespace Tidemark.Server.Lines;
 
@@ -10,21 +11,22 @@ namespace Tidemark.Server.Lines;
 /// </summary>
 internal sealed class LineIngestion
 {
+    // A batch with many metrics has fewer readings, so that memory stays bounded.
+    public const long MostValues = 1_000_000;
+
     private const int BatchSize = 10_000;
     private const int MostErrors = 100;
 
-    // A batch with many metrics has fewer readings, so that memory stays bounded.
-    private const long MostValues = 1_000_000;
-
     private readonly ITelemetryStore _store;
     private readonly LineReadings _readings;
+    private readonly RoomShare? _room;
     private readonly bool _writes;
     private readonly List<LineError> _errors = [];
     private readonly LineWorkspace _workspace;
     private Task _writing = Task.CompletedTask;
 
-    private LineIngestion(ITelemetryStore store, LineReadings readings, LineWorkspace workspace, bool writes)
-        => (_store, _readings, _workspace, _writes) = (store, readings, workspace, writes);
+    private LineIngestion(ITelemetryStore store, LineReadings readings, LineWorkspace workspace, RoomShare? room, bool writes)
+        => (_store, _readings, _workspace, _room, _writes) = (store, readings, workspace, room, writes);
 
     /// <summary>The first hundred lines that were refused, in their order.</summary>
     public IReadOnlyList<LineError> Errors => [.. _errors.OrderBy(e => e.Number)];
@@ -44,6 +46,7 @@ internal sealed class LineIngestion
     /// <param name="clock">What times are held against; lines without a time are of now.</param>
     /// <param name="precision">Of the times.</param>
     /// <param name="naming">Of sensors and metrics.</param>
+    /// <param name="room">For each batch; null where there is room for the whole body.</param>
     /// <param name="writes">Whether readings are written, or lines only looked at.</param>
     /// <param name="cancellationToken">Stops it before it has begun.</param>
     public static async Task<LineIngestion> BeginAsync(
@@ -52,6 +55,7 @@ internal sealed class LineIngestion
         TimeProvider clock,
         LinePrecision precision,
         LineNaming naming,
+        RoomShare? room,
         bool writes,
         CancellationToken cancellationToken)
     {
@@ -62,8 +66,14 @@ internal sealed class LineIngestion
         var workspace = LineWorkspace.Rent();
         var readings = new LineReadings(
             precision, naming, arrival, options.Server.MaxLine, validator, admitted, MostErrors, workspace.Buffers);
-        return new(store, readings, workspace, writes);
+        return new(store, readings, workspace, room, writes);
     }
+
+    /// <summary>Waits for room before so much text is read, if it or what is gathered is large.</summary>
+    public ValueTask MakeRoomAsync(long text, CancellationToken cancellationToken)
+        => _room is { IsTaken: false } && text + (_readings.Count * (_readings.Metrics.Count + 2L) * sizeof(double)) > WriteRoom.Free
+            ? _room.TakeAsync(cancellationToken)
+            : ValueTask.CompletedTask;
 
     /// <summary>Reads whole lines, up to a full batch.</summary>
     /// <returns>How many bytes were read; what follows them is to come again.</returns>
@@ -85,7 +95,7 @@ internal sealed class LineIngestion
             var part = _workspace.NextPart();
             part.Gather(_readings);
             await _writing;
-            _writing = WriteAsync(part, cancellationToken);
+            _writing = WriteAsync(part, _room?.Detach(), cancellationToken);
         }
 
         _readings.Clear();
@@ -94,13 +104,22 @@ internal sealed class LineIngestion
     /// <summary>Waits until all that was handed over is durable, or refused. Nothing can be read afterwards.</summary>
     public async Task FinishAsync()
     {
-        await _writing;
+        try
+        {
+            await _writing;
+        }
+        finally
+        {
+            _room?.Dispose();
+        }
+
         _readings.Clear();
         _workspace.Return();
     }
 
-    private async Task WriteAsync(LinePart part, CancellationToken cancellationToken)
+    private async Task WriteAsync(LinePart part, IDisposable? room, CancellationToken cancellationToken)
     {
+        using var held = room;
         try
         {
             await WriteBatchAsync(part, cancellationToken);

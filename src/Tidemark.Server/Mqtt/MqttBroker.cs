@@ -19,6 +19,7 @@ namespace Tidemark.Server.Mqtt;
 internal sealed class MqttBroker : IHostedService
 {
     private const int MostRetained = 10_000;
+    private const long MostRetainedBytes = 64L << 20;
     private const int MostPending = 1000;
 
     private readonly MqttListener _listener;
@@ -26,7 +27,8 @@ internal sealed class MqttBroker : IHostedService
     private readonly MessageIntake _intake;
     private readonly MessageLog _log;
     private readonly Gate _gate;
-    private readonly HashSet<string> _retained = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _retained = new(StringComparer.Ordinal);
+    private long _retainedBytes;
     private int _clients;
 
     public MqttBroker(TidemarkOptions options, MessageIntake intake, MessageLog log, Gate gate, ILoggerFactory loggers)
@@ -135,16 +137,37 @@ internal sealed class MqttBroker : IHostedService
         }
         else if (message.Retain)
         {
-            // Topics may be ever others, and retained messages stay in memory.
-            lock (_retained)
-            {
-                message.Retain = message.Payload.Length == 0
-                    ? _retained.Remove(message.Topic)
-                    : _retained.Contains(message.Topic) || (_retained.Count < MostRetained && _retained.Add(message.Topic));
-            }
+            message.Retain = Retain(message.Topic, message.Payload.Length);
         }
 
         return Task.CompletedTask;
+    }
+
+    /// <summary>Topics may be ever others, and retained messages stay in memory.</summary>
+    /// <returns>Whether the message takes the place of the topic's last one; an empty one only removes that.</returns>
+    private bool Retain(string topic, long length)
+    {
+        lock (_retained)
+        {
+            var isThere = _retained.TryGetValue(topic, out var before);
+            var bytes = length == 0 ? 0 : length + topic.Length;
+            if ((!isThere && (length == 0 || _retained.Count == MostRetained)) || _retainedBytes - before + bytes > MostRetainedBytes)
+            {
+                return false;
+            }
+
+            _retainedBytes += bytes - before;
+            if (length == 0)
+            {
+                _retained.Remove(topic);
+            }
+            else
+            {
+                _retained[topic] = bytes;
+            }
+
+            return true;
+        }
     }
 
     private Task Count(int change)

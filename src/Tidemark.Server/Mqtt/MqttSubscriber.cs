@@ -87,8 +87,7 @@ internal sealed partial class MqttSubscriber(
             var answer = await client.ConnectAsync(Connection(), timeout.Token);
             if (answer.ResultCode != MqttClientConnectResultCode.Success)
             {
-                var isOld = answer.ResultCode == MqttClientConnectResultCode.UnsupportedProtocolVersion;
-                _version = isOld ? MqttProtocolVersion.V311 : _version;
+                _version = _version == MqttProtocolVersion.V500 && IsOlder(answer.ResultCode) ? MqttProtocolVersion.V311 : _version;
                 return $"the broker refuses the connection: {answer.ResultCode} {answer.ReasonString}".TrimEnd();
             }
 
@@ -115,6 +114,10 @@ internal sealed partial class MqttSubscriber(
             await LeaveAsync(client);
         }
     }
+
+    /// <summary>Versions before 5 know no code but 1 to 5, and 1 for a version that they don't know.</summary>
+    private static bool IsOlder(MqttClientConnectResultCode code)
+        => code == MqttClientConnectResultCode.UnsupportedProtocolVersion || (int)code is >= 1 and <= 5;
 
     private async Task TakeAsync(
         IMqttClient client, MqttApplicationMessageReceivedEventArgs received, ChannelWriter<Taken> taken, CancellationToken ended)

@@ -7,6 +7,9 @@ internal sealed class TopicRules(IReadOnlyList<TopicRule> rules)
 {
     private const int MostKnown = 100_000;
 
+    // A topic may have 65,535 bytes, and no device has such ones.
+    private const int LongestKnown = 200;
+
     private static readonly Route None = new(null, null, null);
 
     private System.Collections.Concurrent.ConcurrentDictionary<string, Route> _known = new(StringComparer.Ordinal);
@@ -34,6 +37,11 @@ internal sealed class TopicRules(IReadOnlyList<TopicRule> rules)
         }
 
         route = Match(topic);
+        if (topic.Length > LongestKnown)
+        {
+            return route;
+        }
+
         // A sender may make up ever other topics.
         if (Interlocked.Increment(ref _count) > MostKnown)
         {

@@ -28,7 +28,8 @@ internal static class IngestEndpoint
 
     private static async Task<IngestAnswer> WriteAsync(
         HttpContext context, [FromQuery(Name = "import_id")] string? importId, [FromQuery(Name = "time_unit")] string? timeUnit,
-        ITelemetryStore store, TidemarkOptions options, TimeProvider clock, HttpIntake intake, CancellationToken cancellationToken)
+        ITelemetryStore store, TidemarkOptions options, TimeProvider clock, HttpIntake intake, WriteRoom room,
+        CancellationToken cancellationToken)
     {
         if (importId is { Length: 0 or > ReadingBatch.LongestImportName })
         {
@@ -48,11 +49,13 @@ internal static class IngestEndpoint
             // A device may hold its request open and send a line now and then.
             context.Features.GetRequiredFeature<IHttpMinRequestBodyDataRateFeature>().MinDataRate = null;
             context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout();
-            await NdjsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken);
+            using var batches = room.ForBatches(Ingestion.MostValues);
+            await NdjsonBody.ReadAsync(context.Request.BodyReader, ingestion, batches, options.Server.MaxLine, cancellationToken);
         }
         else
         {
-            await JsonBody.ReadAsync(context.Request.BodyReader, ingestion, options.Server.MaxLine, cancellationToken);
+            using var whole = room.ForBody(context.Request);
+            await JsonBody.ReadAsync(context.Request, ingestion, whole, options.Server.MaxLine, cancellationToken);
         }
 
         if (!ingestion.TookAny)

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Tidemark.Configuration;
 using Tidemark.Ingest;
+using Tidemark.Server.Hosting;
 
 namespace Tidemark.Server.Readings;
 
@@ -27,12 +28,12 @@ public sealed record IngestAnswer(long Written, long Replaced, long Unchanged, l
 /// <summary>The readings of one request on their way into the store: parsed, validated, gathered into batches, written.</summary>
 internal sealed class Ingestion
 {
+    // A batch with many metrics has fewer readings, so that memory stays bounded.
+    public const long MostValues = 1_000_000;
+
     private const int BatchSize = 10_000;
     private const int PartSize = 100_000;
     private const int MostRefusals = 100;
-
-    // A batch with many metrics has fewer readings, so that memory stays bounded.
-    private const long MostValues = 1_000_000;
 
     private readonly ITelemetryStore _store;
     private readonly TidemarkOptions _options;
@@ -87,6 +88,9 @@ internal sealed class Ingestion
     public bool IsFull => _importId is null
         ? _batch.Count >= BatchSize || _batch.Count * (long)_batch.MetricCount >= MostValues
         : _taken >= PartSize;
+
+    /// <summary>Whether what is gathered takes more memory than every request may have.</summary>
+    public bool IsLarge => _batch.Count * (_batch.MetricCount + 2L) * sizeof(double) > WriteRoom.Free;
 
     /// <summary>Whether what is gathered is to be written when its sender makes a pause.</summary>
     public bool WritesInPauses => _importId is null && _batch.Count > 0;

@@ -1,7 +1,9 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using Tidemark.Ingest;
+using Tidemark.Server.Hosting;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Readings;
@@ -12,12 +14,16 @@ namespace Tidemark.Server.Readings;
 /// </summary>
 internal static class JsonBody
 {
-    public static async Task ReadAsync(PipeReader body, Ingestion ingestion, int maxLine, CancellationToken cancellationToken)
+    public static async Task ReadAsync(
+        HttpRequest request, Ingestion ingestion, RoomShare room, int maxLine, CancellationToken cancellationToken)
     {
-        var bytes = await ReadAllAsync(body, cancellationToken);
+        using var body = await HeldBody.ReadAsync(request, room, cancellationToken);
+        var bytes = body.Bytes.Span.StartsWith(JsonReadingParser.ByteOrderMark)
+            ? body.Bytes[JsonReadingParser.ByteOrderMark.Length..]
+            : body.Bytes;
         if (HoldsSeveralValues(bytes.Span))
         {
-            await NdjsonBody.ReadAsync(PipeReader.Create(new ReadOnlySequence<byte>(bytes)), ingestion, maxLine, cancellationToken);
+            await NdjsonBody.ReadAsync(PipeReader.Create(new ReadOnlySequence<byte>(bytes)), ingestion, room: null, maxLine, cancellationToken);
             return;
         }
 
@@ -31,27 +37,6 @@ internal static class JsonBody
         }
 
         await ingestion.WriteAsync(cancellationToken);
-    }
-
-    private static async Task<ReadOnlyMemory<byte>> ReadAllAsync(PipeReader body, CancellationToken cancellationToken)
-    {
-        var bytes = new ArrayBufferWriter<byte>(4096);
-        while (true)
-        {
-            var result = await body.ReadAsync(cancellationToken);
-            foreach (var segment in result.Buffer)
-            {
-                bytes.Write(segment.Span);
-            }
-
-            body.AdvanceTo(result.Buffer.End);
-            if (result.IsCompleted)
-            {
-                return bytes.WrittenSpan.StartsWith(JsonReadingParser.ByteOrderMark)
-                    ? bytes.WrittenMemory[JsonReadingParser.ByteOrderMark.Length..]
-                    : bytes.WrittenMemory;
-            }
-        }
     }
 
     /// <exception cref="RequestException">The first value is malformed.</exception>

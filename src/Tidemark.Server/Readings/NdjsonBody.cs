@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Tidemark.Server.Hosting;
 using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Readings;
@@ -9,17 +10,27 @@ internal static class NdjsonBody
     // What a slow sender has sent is written at the latest after this time.
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(1);
 
-    public static async Task ReadAsync(PipeReader body, Ingestion ingestion, int maxLine, CancellationToken cancellationToken)
+    /// <param name="body">Lines in UTF-8.</param>
+    /// <param name="ingestion">Where they go.</param>
+    /// <param name="room">For each batch; null where there is room for the whole body.</param>
+    /// <param name="maxLine">The most bytes of a line.</param>
+    /// <param name="cancellationToken">What was written stays.</param>
+    public static async Task ReadAsync(
+        PipeReader body, Ingestion ingestion, RoomShare? room, int maxLine, CancellationToken cancellationToken)
     {
         using var lines = new LineReader(body, maxLine);
-        while (await FillOrWriteAsync(lines, ingestion, cancellationToken))
+        while (await FillOrWriteAsync(lines, ingestion, room, cancellationToken))
         {
             while (lines.TryTake())
             {
                 Add(lines, ingestion, maxLine);
                 if (ingestion.IsFull)
                 {
-                    await ingestion.WriteAsync(cancellationToken);
+                    await WriteAsync(ingestion, room, cancellationToken);
+                }
+                else if (room is { IsTaken: false } && ingestion.IsLarge)
+                {
+                    await room.TakeAsync(cancellationToken);
                 }
             }
         }
@@ -39,7 +50,14 @@ internal static class NdjsonBody
         }
     }
 
-    private static async ValueTask<bool> FillOrWriteAsync(LineReader lines, Ingestion ingestion, CancellationToken cancellationToken)
+    private static async Task WriteAsync(Ingestion ingestion, RoomShare? room, CancellationToken cancellationToken)
+    {
+        await ingestion.WriteAsync(cancellationToken);
+        room?.Dispose();
+    }
+
+    private static async ValueTask<bool> FillOrWriteAsync(
+        LineReader lines, Ingestion ingestion, RoomShare? room, CancellationToken cancellationToken)
     {
         var fill = lines.FillAsync(cancellationToken);
         if (fill.IsCompleted || !ingestion.WritesInPauses)
@@ -51,7 +69,7 @@ internal static class NdjsonBody
         await Task.WhenAny(task, Task.Delay(LongestHold, cancellationToken));
         if (!task.IsCompleted)
         {
-            await ingestion.WriteAsync(cancellationToken);
+            await WriteAsync(ingestion, room, cancellationToken);
         }
 
         return await task;

@@ -69,6 +69,8 @@ public static class OptionsWriter
             ["heavy_reads"] = options.Server.HeavyReads,
             ["waiting_reads"] = options.Server.WaitingReads,
             ["live_clients"] = options.Server.LiveClients,
+            ["write_memory"] = TypedText.Format(options.Server.WriteMemory),
+            ["waiting_writes"] = options.Server.WaitingWrites,
             ["request_timeout"] = Duration(options.Server.RequestTimeout),
             ["idle_timeout"] = TypedText.Format(options.Server.IdleTimeout),
             ["headers_timeout"] = TypedText.Format(options.Server.HeadersTimeout),

@@ -142,6 +142,12 @@ public sealed record ServerOptions
     /// <summary>How many clients may listen to readings at once. Default 2,000.</summary>
     public int LiveClients { get; init; } = 2000;
 
+    /// <summary>How many bytes of bodies that are not durable yet are held at once. Default 256 MiB.</summary>
+    public long WriteMemory { get; init; } = 256L << 20;
+
+    /// <summary>How many more writes may wait for that. Default 1,000.</summary>
+    public int WaitingWrites { get; init; } = 1000;
+
     /// <summary>
     /// How long a request may take, answer included; not NDJSON that is written, exports and maintenance. Default 5 minutes; null for ever.
     /// </summary>

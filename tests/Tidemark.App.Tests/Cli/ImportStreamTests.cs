@@ -98,10 +98,9 @@ public sealed class ImportStreamTests : IDisposable
         using (source)
         {
             await using var rejects = new RejectsFile(RejectsPath);
-            return await new Importer(store, store.Schema, TimeSpan.FromHours(1), Instant.MinValue, TimeProvider.System, rejects).RunAsync(
-                source,
-                _ => { },
-                CancellationToken.None);
+            var importer = new Importer(
+                ImportTarget.Of(store), TimeSpan.FromHours(1), Instant.MinValue, TimeProvider.System, rejects);
+            return await importer.RunAsync(source, _ => { }, CancellationToken.None);
         }
     }
 

@@ -54,6 +54,17 @@ public sealed class ImportTests : IDisposable
         int Int(string name) => again.GetProperty(name).GetInt32();
     }
 
+    [Theory]
+    [InlineData("in.csv", "nonsense"), InlineData("in.csv", "time,sensor_id,temperature\nyesterday,a,hot\n"), InlineData("in.json", "[{}")]
+    [InlineData("in.ndjson", "nonsense\n{}\n"), InlineData("in.lp", "nonsense"), InlineData("in.parquet", "nonsense")]
+    [InlineData("in.csv.gz", "nonsense")]
+    public async Task A_file_of_which_nothing_is_taken_leaves_no_store_behind(string name, string text)
+    {
+        _folder.Write(name, text);
+        Assert.Equal(1, (await _folder.RunAsync("import", name)).ExitCode);
+        Assert.False(Directory.Exists(_folder.Data));
+    }
+
     [Fact]
     public async Task Local_times_need_a_zone_and_take_it()
     {

@@ -36,7 +36,7 @@ public sealed class HttpFuzzTests
     public async Task Json()
     {
         using var server = await FuzzedServer.StartAsync();
-        var run = new FuzzRun("JSON", 5_000);
+        var run = new FuzzRun("JSON", 5_500);
         var acknowledged = new ConcurrentBag<int>();
         var written = 0L;
         await run.SendAsync(Workers, async (number, random) =>

@@ -99,7 +99,7 @@ public sealed class MqttFuzzTests
         var port = Mosquitto.FreePort();
         using var server = await FuzzedServer.StartAsync("--mqtt", $"mqtt://127.0.0.1:{port}");
         using var other = await MqttWire.ConnectAsync(port, MqttWire.Version311, "other");
-        var run = new FuzzRun("MQTT packets", 1_000);
+        var run = new FuzzRun("MQTT packets", 1_500);
         await run.SendAsync(Workers, async (number, random) =>
         {
             var session = new Mutator(random).Change(Any(Sessions, random), Any(Sessions, random));

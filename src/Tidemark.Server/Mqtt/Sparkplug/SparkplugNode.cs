@@ -3,7 +3,8 @@ namespace Tidemark.Server.Mqtt.Sparkplug;
 /// <summary>What the births of an edge node and its devices told. Aliases are one node's.</summary>
 internal sealed class SparkplugNode
 {
-    private const int MostMetrics = 10_000;
+    // No longer name gives a metric.
+    private const int LongestName = 256;
 
     private readonly Dictionary<ulong, string> _aliases = [];
     private readonly Dictionary<(string Sensor, string Metric), uint> _types = [];
@@ -14,6 +15,9 @@ internal sealed class SparkplugNode
 
     /// <summary>Tells which connection of the node a death is of.</summary>
     public ulong? BirthNumber { get; private set; }
+
+    /// <summary>How many metrics births told.</summary>
+    public int Metrics => _types.Count;
 
     /// <summary>When a birth was last asked for.</summary>
     public Instant? Asked { get; set; }
@@ -37,7 +41,7 @@ internal sealed class SparkplugNode
 
     public void Learn(string sensor, PayloadMetric metric)
     {
-        if (metric.HasName && _types.Count < MostMetrics)
+        if (metric.HasName && metric.Name.Length <= LongestName)
         {
             _types[(sensor, metric.Name)] = metric.Datatype;
             if (metric.HasAlias)

@@ -11,6 +11,9 @@ namespace Tidemark.Server.Mqtt.Sparkplug;
 internal sealed partial class SparkplugNodes(TimeProvider clock, ILogger logger)
 {
     private const int MostNodes = 10_000;
+
+    // Of all nodes together.
+    private const int MostMetrics = 1_000_000;
     private const string Rebirth = "Node Control/Rebirth";
     private const string BirthNumber = "bdSeq";
 
@@ -18,6 +21,7 @@ internal sealed partial class SparkplugNodes(TimeProvider clock, ILogger logger)
     private static readonly TimeSpan BetweenRequests = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<string, SparkplugNode> _nodes = new(StringComparer.Ordinal);
+    private int _metrics;
 
     private Instant Now => Instant.From(clock.GetUtcNow());
 
@@ -37,6 +41,13 @@ internal sealed partial class SparkplugNodes(TimeProvider clock, ILogger logger)
             return null;
         }
 
+        var id = $"{group}/{name}";
+        var sensor = levels.Length == 5 ? $"{id}/{levels[4]}" : id;
+        if (SensorId.Check(sensor) is { } wrong)
+        {
+            return new MessageFault(MessageFault.Name, wrong);
+        }
+
         Payload payload;
         try
         {
@@ -47,7 +58,6 @@ internal sealed partial class SparkplugNodes(TimeProvider clock, ILogger logger)
             return new MessageFault(MessageFault.Payload, $"not a payload of Sparkplug B: {e.Message}");
         }
 
-        var id = $"{group}/{name}";
         if (!_nodes.TryGetValue(id, out var node))
         {
             if (_nodes.Count == MostNodes)
@@ -58,7 +68,7 @@ internal sealed partial class SparkplugNodes(TimeProvider clock, ILogger logger)
             _nodes[id] = node = new SparkplugNode();
         }
 
-        return Read(message, payload, node, type, levels.Length == 5 ? $"{id}/{levels[4]}" : id, $"spBv1.0/{group}/NCMD/{name}", into);
+        return Read(message, payload, node, type, sensor, $"spBv1.0/{group}/NCMD/{name}", into);
     }
 
     private MessageFault? Read(
@@ -74,6 +84,7 @@ internal sealed partial class SparkplugNodes(TimeProvider clock, ILogger logger)
             return null;
         }
 
+        _metrics -= node.Metrics;
         if (type == "NBIRTH")
         {
             node.Begin(BirthNumberOf(payload), payload.Seq);
@@ -85,11 +96,13 @@ internal sealed partial class SparkplugNodes(TimeProvider clock, ILogger logger)
 
         if (type is "NBIRTH" or "DBIRTH")
         {
-            foreach (var metric in payload.Metrics)
+            foreach (var metric in payload.Metrics.TakeWhile(_ => _metrics + node.Metrics < MostMetrics))
             {
                 node.Learn(sensor, metric);
             }
         }
+
+        _metrics += node.Metrics;
 
         var fault = type == "DDEATH" ? null : ReadMetrics(payload, node, sensor, message.Arrival, into);
         if (fault?.Reason == MessageFault.Birth)

@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
+using Tidemark.App.Tests.Fuzz;
 
-namespace Tidemark.App.Tests.Fuzz;
+namespace Tidemark.App.Tests.Mqtt;
 
 /// <summary>A client of MQTT 3.1.1 and 5 that sends what no library would.</summary>
 internal sealed class MqttWire : IDisposable
