@@ -6,8 +6,8 @@ using Tidemark.Server.Wire;
 namespace Tidemark.Server.Hosting;
 
 /// <summary>
-/// Memory for what came over HTTP and is not durable yet. Little needs none, so that small writes never wait for large ones; the others wait
-/// in order, and beyond those that may wait they are answered 503.
+/// Memory for what came over HTTP and is not durable yet. Little needs none, so that small writes never wait for large ones; the others
+/// wait in order, and beyond those that may wait they are answered 503.
 /// </summary>
 internal sealed class WriteRoom(ServerOptions options) : IDisposable
 {

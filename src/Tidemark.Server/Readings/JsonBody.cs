@@ -23,7 +23,8 @@ internal static class JsonBody
             : body.Bytes;
         if (HoldsSeveralValues(bytes.Span))
         {
-            await NdjsonBody.ReadAsync(PipeReader.Create(new ReadOnlySequence<byte>(bytes)), ingestion, room: null, maxLine, cancellationToken);
+            var lines = PipeReader.Create(new ReadOnlySequence<byte>(bytes));
+            await NdjsonBody.ReadAsync(lines, ingestion, room: null, maxLine, cancellationToken);
             return;
         }
 

@@ -27,8 +27,8 @@ public sealed class HttpFuzzTests
     private static readonly byte[][] Lines = [.. new[]
     {
         "sensor_data,sensor_id=s1 temperature=21.5,humidity=40.25 1714557600000000000\n",
-        "weather,room=hall,host=pi3 temp=21.5,ok=true,note=\"dry, \\\"really\\\"\",n=7i,u=8u 1714557600123456789\n# why\n\nco2,room=2 value=612i\n",
-        "Smart\\ Meter,device=m\\,1,site=a Power\\ (W)=-7.5e2,x=f 1714557600\r\nm,sensor=a f=1 1714557600000\nm,sensor=a f=2 1714557600000000\n",
+        "weather,room=hall,host=pi3 temp=21.5,ok=true,note=\"dry, \\\"really\\\"\",n=7i,u=8u 1714557600123456789\n# why\n\n",
+        "co2,room=2 value=612i\nSmart\\ Meter,device=m\\,1,site=a Power\\ (W)=-7.5e2,x=f 1714557600\r\nm,sensor=a f=1 1714557600000\n",
         "cpu,cpu=cpu0,host=a usage=1\ncpu,cpu=cpu1,host=a usage=2\nmem s=\"one\ntwo\",v=1 -1\n",
     }.Select(Encoding.UTF8.GetBytes)];
 
@@ -41,8 +41,10 @@ public sealed class HttpFuzzTests
         var written = 0L;
         await run.SendAsync(Workers, async (number, random) =>
         {
-            var changed = number % Bombs == Bombs - 1 ? [] : new Mutator(random).Change(Any(Objects, random), Any(Objects, random));
-            var canary = Encoding.UTF8.GetBytes($$"""{"sensor_id":"json-{{number % 8}}","time":{{Hour(number) * 3_600_000L}},"v":{{number}}}""");
+            var isBomb = number % Bombs == Bombs - 1;
+            var changed = isBomb ? [] : new Mutator(random).Change(Any(Objects, random), Any(Objects, random));
+            var canary = Encoding.UTF8.GetBytes(
+                $$"""{"sensor_id":"json-{{number % 8}}","time":{{Hour(number) * 3_600_000L}},"v":{{number}}}""");
             var (type, body, hasCanary) = random.Next(3) switch
             {
                 0 => ("application/json", changed, false),
@@ -51,7 +53,7 @@ public sealed class HttpFuzzTests
             };
             type = random.Next(40) == 0 ? "text/plain" : type;
             var query = random.Next(8) switch { 0 => "?time_unit=s", 1 => "?time_unit=x", 2 => "?import_id=f", _ => "" };
-            var (encoding, bytes) = number % Bombs == Bombs - 1 ? ("gzip", Packed.Bomb((byte)" [1"[number % 3], 64 << 20)) : Packed.Any(body, random);
+            var (encoding, bytes) = isBomb ? ("gzip", Packed.Bomb((byte)" [1"[number % 3], 64 << 20)) : Packed.Any(body, random);
             var (status, text) = await PostAsync(server, $"/api/readings{query}", type, encoding, bytes, random.Next(4) == 0);
             if (status == HttpStatusCode.OK)
             {
@@ -95,7 +97,9 @@ public sealed class HttpFuzzTests
             };
             var canary = Encoding.UTF8.GetBytes($"c,sensor_id=lp-{number % 8} v={number}i {Hour(number) * units}\n");
             var naming = random.Next(10) == 0 ? "&sensor_ids={site}/{device};host&bare_measurements=c;cpu" : "&bare_measurements=c";
-            var (encoding, bytes) = isBomb ? ("gzip", Packed.Bomb((byte)"m,\n"[number % 3], 64 << 20)) : Packed.Any([.. canary, .. changed], random);
+            var (encoding, bytes) = isBomb
+                ? ("gzip", Packed.Bomb((byte)"m,\n"[number % 3], 64 << 20))
+                : Packed.Any([.. canary, .. changed], random);
             var (status, text) = await PostAsync(
                 server, $"{path}&precision={precision}{naming}", "text/plain; charset=utf-8", encoding, bytes, random.Next(4) == 0);
             if (!naming.Contains("site", StringComparison.Ordinal) && TookFirstLine(status, text))

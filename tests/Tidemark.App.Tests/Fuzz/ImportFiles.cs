@@ -9,7 +9,8 @@ internal sealed class ImportFiles
 {
     private static readonly string[] Csv =
     [
-        "time,sensor_id,temperature,humidity\n2024-05-01T10:00:00Z,s1,21.5,40\n2024-05-01T10:01:00Z,s1,21.75,\n2024-05-01T10:00:00Z,\"s,2\",-3,NA\n",
+        "time,sensor_id,temperature,humidity\n2024-05-01T10:00:00Z,s1,21.5,40\n2024-05-01T10:01:00Z,s1,21.75,\n"
+            + "2024-05-01T10:00:00Z,\"s,2\",-3,NA\n",
         "Station 7\n\nDate;Clock;Temp °C;Note\n01.05.2024;10:00;21,5;\"one\ntwo\"\n01.05.2024;10:10;1.021,75;x\n",
         "timestamp\tsensor\tmetric\tvalue\n1714557600\ta\tt\t1\n1714557600\ta\th\t2\n1714557660\tb\tt\t3\n",
         "time,a,b,c\n2024-03-31 01:59:00,1,2,3\n2024-03-31 02:30:00,4,,6\n2024-10-27 02:30:00,7,8,9\n2024-10-27 02:30:00,7,8,9\n",
@@ -18,9 +19,19 @@ internal sealed class ImportFiles
 
     private static readonly string[] Json =
     [
-        "{\"time\":\"2024-05-01T10:00:00Z\",\"sensor_id\":\"a\",\"temperature\":21.5,\"b\":{\"c\":1,\"d\":[1]}}\n{\"time\":1714557600000,\"sensor_id\":\"a\",\"x\":\"2\"}\n",
-        "[\n {\"time\": \"2024-05-01 10:00\", \"sensor_id\": 7, \"t\": true},\n {\"time\": 1714557600, \"sensor_id\": \"b\", \"t\": null}\n]",
-        "{\"at\":{\"t\":1714557600.5},\"dev\":{\"id\":\"x\"},\"m\":\"temp\",\"v\":\"1,5\"}{\"at\":{\"t\":1714557601},\"dev\":{\"id\":\"x\"},\"m\":\"hum\",\"v\":2}",
+        """
+        {"time":"2024-05-01T10:00:00Z","sensor_id":"a","temperature":21.5,"b":{"c":1,"d":[1]}}
+        {"time":1714557600000,"sensor_id":"a","x":"2"}
+        """,
+        """
+        [
+         {"time": "2024-05-01 10:00", "sensor_id": 7, "t": true},
+         {"time": 1714557600, "sensor_id": "b", "t": null}
+        ]
+        """,
+        """
+        {"at":{"t":1714557600.5},"dev":{"id":"x"},"m":"temp","v":"1,5"}{"at":{"t":1714557601},"dev":{"id":"x"},"m":"hum","v":2}
+        """,
     ];
 
     private static readonly string[] Lines =
@@ -31,8 +42,8 @@ internal sealed class ImportFiles
 
     private static readonly string[][] Options =
     [
-        [], [], [], ["--time-zone", "Europe/Berlin"], ["--time-zone", "+01:00"], ["--sensor", "x"], ["--time-unit", "s"], ["--format", "csv"],
-        ["--format", "ndjson"], ["--format", "line-protocol"], ["--format", "parquet"],
+        [], [], [], ["--time-zone", "Europe/Berlin"], ["--time-zone", "+01:00"], ["--sensor", "x"], ["--time-unit", "s"],
+        ["--format", "csv"], ["--format", "ndjson"], ["--format", "line-protocol"], ["--format", "parquet"],
         ["--delimiter", ";", "--decimal", ",", "--thousands", ".", "--map", "time=Date+Clock", "--sensor", "roof", "--time-zone", "UTC"],
         ["--map", "time=timestamp,sensor_id=sensor", "--metric-column", "metric", "--value-column", "value"],
         ["--sensors-in-columns", "--metric", "t", "--time-zone", "Europe/Berlin"], ["--encoding", "utf-16"], ["--encoding", "windows-1252"],

@@ -25,7 +25,8 @@ public sealed class ImportFuzzTests
 
             await process.WaitForExitAsync();
             Assert.True(process.ExitCode == 0, $"ended with {process.ExitCode} at {last}: {await error}");
-            TestContext.Current.TestOutputHelper?.WriteLine($"resident: {resident[0] >> 20} MiB after a tenth, {resident[1] >> 20} MiB after all");
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"resident: {resident[0] >> 20} MiB after a tenth, {resident[1] >> 20} MiB after all");
             Assert.InRange(resident[1], 1, (resident[0] * 3 / 2) + (64 << 20));
         }
         catch (TimeoutException)

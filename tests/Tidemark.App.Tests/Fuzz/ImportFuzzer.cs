@@ -54,8 +54,8 @@ internal static class ImportFuzzer
             }
             catch (Exception e)
             {
-                await output.WriteLineAsync(Run.Failed(
-                    number, $"{e.Message}; import {name} {string.Join(' ', options)}: {FuzzRun.Show(await File.ReadAllBytesAsync(name))}").Message);
+                var file = FuzzRun.Show(await File.ReadAllBytesAsync(name));
+                await output.WriteLineAsync(Run.Failed(number, $"{e.Message}; import {name} {string.Join(' ', options)}: {file}").Message);
                 return 1;
             }
 
@@ -63,7 +63,7 @@ internal static class ImportFuzzer
             if (number == Run.Count / 10 || number == Run.Count - 1)
             {
                 GC.Collect();
-                await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"resident {FuzzedServer.Resident(Environment.ProcessId)}"));
+                await output.WriteLineAsync($"resident {FuzzedServer.Resident(Environment.ProcessId)}");
             }
         }
 

@@ -1,18 +1,14 @@
-using System.IO.Compression;
-using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using System.Text.RegularExpressions;
 using Tidemark.App.Tests.Deploy;
+using Tidemark.App.Tests.Devices;
 
 namespace Tidemark.App.Tests.Http;
 
-/// <summary>The examples of docs/devices.md, as they stand there, on a server without keys.</summary>
-public sealed partial class DevicesPageTests : IAsyncLifetime
+/// <summary>The examples of docs/devices.md for requests, as they stand there, on a server without keys.</summary>
+public sealed class DevicesPageTests : IAsyncLifetime
 {
     private const string Address = "127.0.0.1:5000";
-
-    private static readonly string Page = File.ReadAllText(Repository.PathOf("docs/devices.md"));
 
     private RunningServer _server = null!;
 
@@ -26,7 +22,7 @@ public sealed partial class DevicesPageTests : IAsyncLifetime
     public async Task Its_commands_write()
     {
         Tool.Require(Tool.Find("curl") is not null, "curl");
-        var commands = Blocks("sh");
+        var commands = DevicesPage.Blocks("curl", "sh");
         Assert.Equal(2, commands.Count);
         foreach (var command in commands)
         {
@@ -42,7 +38,7 @@ public sealed partial class DevicesPageTests : IAsyncLifetime
     [Fact]
     public async Task Its_request_writes()
     {
-        var request = Assert.Single(Blocks("http")).TrimEnd('\n').Replace(Address, Authority).Replace("\n", "\r\n");
+        var request = DevicesPage.Block("A request by hand", "http").TrimEnd('\n').Replace(Address, Authority).Replace("\n", "\r\n");
         using var socket = new TcpClient();
         await socket.ConnectAsync(_server.Address.Host, _server.Address.Port);
         await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request));
@@ -51,40 +47,9 @@ public sealed partial class DevicesPageTests : IAsyncLifetime
         Assert.Equal("21.75", await ValuesAsync("esp-1a2b", "climate_temp"));
     }
 
-    /// <summary>What Telegraf sends with these settings: its v2 output adds the path and the names, and packs the body.</summary>
-    [Fact]
-    public async Task Its_settings_of_Telegraf_lead_here()
-    {
-        var settings = Assert.Single(Blocks("toml"));
-        string Setting(string name) => Regex.Match(settings, $"""^ *{name} = \[?"([^"]+)"\]?$""", RegexOptions.Multiline).Groups[1].Value;
-        using var packed = new MemoryStream();
-        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true))
-        {
-            gzip.Write("cpu,cpu=cpu-total,host=pi3 usage_idle=97.5 1763805600000000000\nmem,host=pi3 free=1024i 1763805600000000000\n"u8);
-        }
-
-        using var request = new HttpRequestMessage(
-            HttpMethod.Post,
-            $"{Setting("urls").Replace(Address, Authority)}/api/v2/write?bucket={Setting("bucket")}&org={Setting("organization")}")
-        {
-            Content = new ByteArrayContent(packed.ToArray()),
-        };
-        request.Headers.TryAddWithoutValidation("Authorization", $"Token {Setting("token")}");
-        request.Content.Headers.TryAddWithoutValidation("Content-Encoding", "gzip");
-        using var answer = await _server.Client.SendAsync(request);
-        Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
-        Assert.Equal("97.5 1024", await ValuesAsync("pi3", "cpu_usage_idle", "mem_free"));
-    }
-
-    private static List<string> Blocks(string language)
-        => [.. Block().Matches(Page).Where(b => b.Groups[1].Value == language).Select(b => b.Groups[2].Value)];
-
     private async Task<string> ValuesAsync(string sensor, params string[] metrics)
     {
         var current = await _server.GetAsync($"/api/sensors/{sensor}/current");
         return string.Join(' ', metrics.Select(m => current[m]!.ToJsonString()));
     }
-
-    [GeneratedRegex("^```([a-z]+)\\n(.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline)]
-    private static partial Regex Block();
 }

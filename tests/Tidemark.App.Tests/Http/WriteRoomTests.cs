@@ -11,8 +11,8 @@ public sealed class WriteRoomTests
     private static readonly string Readings = string.Join(',', Enumerable.Range(0, 5000).Select(i => Reading("a", i)));
 
     [Theory]
-    [InlineData("/api/readings", "application/json"), InlineData("/api/readings", "application/x-ndjson"), InlineData("/write", "text/plain")]
-    [InlineData("/api/v3/write_lp?accept_partial=false", "text/plain")]
+    [InlineData("/api/readings", "application/json"), InlineData("/api/readings", "application/x-ndjson")]
+    [InlineData("/write", "text/plain"), InlineData("/api/v3/write_lp?accept_partial=false", "text/plain")]
     public async Task Large_writes_wait_then_are_503_and_small_ones_go_on(string path, string type)
     {
         await using var server = await RunningServer.StartAsync(("server:write_memory", "1MiB"), ("server:waiting_writes", "1"));
@@ -58,7 +58,8 @@ public sealed class WriteRoomTests
     public async Task Lines_that_come_now_and_then_keep_no_room()
     {
         await using var server = await RunningServer.StartAsync(("server:write_memory", "1MiB"), ("server:waiting_writes", "1"));
-        using var slow = new SlowBody(Readings.Replace("},{", "}\n{", StringComparison.Ordinal) + "\n", Reading("b", 1), "application/x-ndjson");
+        using var slow = new SlowBody(
+            Readings.Replace("},{", "}\n{", StringComparison.Ordinal) + "\n", Reading("b", 1), "application/x-ndjson");
         var first = server.Client.PostAsync("/api/readings", slow);
         await slow.HalfIsSent;
         using var other = await server.PostAsync($"[{Readings}]");

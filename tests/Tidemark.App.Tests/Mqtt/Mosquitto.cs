@@ -72,7 +72,7 @@ internal sealed partial class Mosquitto : IDisposable
     }
 
     // Debian keeps servers where not every search path looks.
-    private static string? Find(string program)
+    public static string? Find(string program)
         => Tool.Find(program) ?? (File.Exists($"/usr/sbin/{program}") ? $"/usr/sbin/{program}" : null);
 
     [GeneratedRegex("mosquitto version .* running")]
