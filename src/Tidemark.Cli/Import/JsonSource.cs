@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Tidemark.Ingest;
@@ -11,20 +10,15 @@ namespace Tidemark.Cli.Import;
 internal sealed class JsonSource : ReadingSource
 {
     private const int LongestName = 256;
-    private const int MostLeftOut = 100;
 
     private readonly JsonValues _values;
     private readonly ImportSettings _settings;
     private readonly IncomingMetrics _metrics;
     private readonly NumberText _numbers;
     private readonly ImportTime _time;
-    private readonly string[] _timeParts;
+    private readonly JsonFields _fields;
     private readonly string[] _times;
-    private readonly Dictionary<string, Field>.AlternateLookup<ReadOnlySpan<char>> _fields
-        = new Dictionary<string, Field>(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
-
-    private readonly Dictionary<string, long> _texts = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _unmapped = new(StringComparer.Ordinal);
+    private readonly JsonLeftOut _leftOut = new();
     private readonly SensorIds _sensorIds = new();
     private readonly char[] _path = new char[LongestName];
     private double[] _row;
@@ -35,15 +29,6 @@ internal sealed class JsonSource : ReadingSource
     private double _value;
     private int _place = -1;
 
-    private enum Field
-    {
-        Time,
-        Sensor,
-        MetricName,
-        Value,
-        Metric,
-    }
-
     /// <param name="values">Disposed with the source.</param>
     /// <param name="settings">How objects are to be understood.</param>
     /// <param name="metrics">Which there are.</param>
@@ -52,34 +37,8 @@ internal sealed class JsonSource : ReadingSource
     {
         (_values, _settings, _metrics, _time) = (values, settings, metrics, time);
         _numbers = settings.Numbers;
-        var mapped = settings.Mapping.GetValueOrDefault(ColumnMap.TimeName, ColumnMap.TimeName);
-        _timeParts = mapped.Split('+', StringSplitOptions.TrimEntries);
-        _times = new string[_timeParts.Length];
-        foreach (var part in _timeParts)
-        {
-            _fields[part] = Field.Time;
-        }
-
-        if (settings.Sensor is null)
-        {
-            _fields[settings.Mapping.GetValueOrDefault(ColumnMap.SensorName, ColumnMap.SensorName)] = Field.Sensor;
-        }
-
-        if (settings.MetricColumn is not null)
-        {
-            _fields[settings.MetricColumn] = Field.MetricName;
-            _fields[settings.ValueColumn!] = Field.Value;
-        }
-
-        foreach (var (metric, path) in settings.Mapping.Where(m => m.Key is not (ColumnMap.TimeName or ColumnMap.SensorName)))
-        {
-            var place = ColumnMap.PlaceOf(metric, metrics, "--map");
-            if (!_fields.TryAdd(path, Field.Metric + place))
-            {
-                throw new CommandFailedException($"--map names {path} twice");
-            }
-        }
-
+        _fields = new JsonFields(settings, metrics);
+        _times = new string[_fields.TimeParts.Count];
         _row = new double[metrics.Names.Count];
         _seen = new bool[metrics.Names.Count];
     }
@@ -92,12 +51,7 @@ internal sealed class JsonSource : ReadingSource
 
     public override ReadOnlySpan<double> Values => _row;
 
-    public override IReadOnlyList<string> Notes =>
-    [
-        .. _texts.Count == 0 ? Array.Empty<string>()
-            : [$"texts left out: {string.Join(", ", _texts.Select(m => $"{m.Key} ({Readable.Count(m.Value)})"))}"],
-        .. _unmapped.Count == 0 ? Array.Empty<string>() : [$"left out, since --map names the metrics: {string.Join(", ", _unmapped)}"],
-    ];
+    public override IReadOnlyList<string> Notes => _leftOut.Notes;
 
     /// <summary>The time of the last row that was read, as it stands there.</summary>
     public string TimeText => _times.Contains("") ? "" : string.Join(' ', _times);
@@ -138,7 +92,7 @@ internal sealed class JsonSource : ReadingSource
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartObject)
             {
-                return $"a reading is an object, not {Describe(reader.TokenType)}";
+                return $"a reading is an object, not {JsonScalars.Describe(reader.TokenType)}";
             }
 
             var error = ReadMembers(ref reader, 0);
@@ -173,7 +127,7 @@ internal sealed class JsonSource : ReadingSource
 
             var length = prefix + reader.CopyString(_path.AsSpan(prefix));
             reader.Read();
-            if (reader.TokenType == JsonTokenType.StartObject && !_fields.ContainsKey(_path.AsSpan(0, length)))
+            if (reader.TokenType == JsonTokenType.StartObject && !_fields.Has(_path.AsSpan(0, length)))
             {
                 _path[length] = '.';
                 if (ReadMembers(ref reader, length + 1) is { } inner)
@@ -197,23 +151,21 @@ internal sealed class JsonSource : ReadingSource
 
     private string? ReadMember(ref Utf8JsonReader reader, ReadOnlySpan<char> path)
     {
-        if (!_fields.TryGetValue(path, out var field))
-        {
-            return ReadByName(ref reader, path);
-        }
-
+        var (field, place) = _fields.Find(path);
         switch (field)
         {
-            case Field.Time:
-                return ReadTime(ref reader, path);
-            case Field.Sensor:
+            case JsonField.Time:
+                return ReadTime(ref reader, path, place);
+            case JsonField.Sensor:
                 return ReadSensor(ref reader);
-            case Field.MetricName:
-                return ReadText(ref reader, path, out _metric);
-            case Field.Value:
-                return ReadValue(ref reader, path, out _value);
+            case JsonField.MetricName:
+                return JsonScalars.ReadText(ref reader, path, out _metric);
+            case JsonField.Value:
+                return JsonScalars.ReadValue(ref reader, path, _numbers, out _value);
+            case JsonField.Metric:
+                return Set(ref reader, place, path);
             default:
-                return Set(ref reader, field - Field.Metric, path);
+                return ReadByName(ref reader, path);
         }
     }
 
@@ -223,7 +175,7 @@ internal sealed class JsonSource : ReadingSource
         var isConfigured = place >= 0 && _metrics.IsConfigured(place);
         if ((_settings.MapsMetrics || _settings.MetricColumn is not null) && !isConfigured)
         {
-            LeaveOut(path);
+            _leftOut.AddUnmapped(path);
             return null;
         }
 
@@ -231,7 +183,7 @@ internal sealed class JsonSource : ReadingSource
         {
             if (reader.TokenType != JsonTokenType.Null)
             {
-                Count(path);
+                _leftOut.AddText(path);
             }
 
             return null;
@@ -251,7 +203,7 @@ internal sealed class JsonSource : ReadingSource
         }
 
         _seen[place] = true;
-        return ReadValue(ref reader, _metrics.Names[place], out _row[place]);
+        return JsonScalars.ReadValue(ref reader, _metrics.Names[place], _numbers, out _row[place]);
     }
 
     private void MakeRoom(int place)
@@ -287,15 +239,14 @@ internal sealed class JsonSource : ReadingSource
         return null;
     }
 
-    private string? ReadTime(ref Utf8JsonReader reader, ReadOnlySpan<char> path)
+    private string? ReadTime(ref Utf8JsonReader reader, ReadOnlySpan<char> path, int part)
     {
-        var part = Array.IndexOf(_timeParts, path.ToString());
         if (_times[part].Length > 0)
         {
             return $"{path} stands twice in the object";
         }
 
-        var error = ReadText(ref reader, path, out var text);
+        var error = JsonScalars.ReadText(ref reader, path, out var text);
         _times[part] = text ?? "";
         return error;
     }
@@ -308,7 +259,7 @@ internal sealed class JsonSource : ReadingSource
         }
 
         _seenSensor = true;
-        if (ReadText(ref reader, "sensor_id", out var text) is { } error)
+        if (JsonScalars.ReadText(ref reader, "sensor_id", out var text) is { } error)
         {
             return error;
         }
@@ -316,68 +267,4 @@ internal sealed class JsonSource : ReadingSource
         _sensorId = _sensorIds.Get(text);
         return null;
     }
-
-    private static string? ReadText(ref Utf8JsonReader reader, ReadOnlySpan<char> name, out string? text)
-    {
-        text = reader.TokenType switch
-        {
-            JsonTokenType.String => reader.GetString(),
-            JsonTokenType.Number => Encoding.UTF8.GetString(reader.ValueSpan),
-            _ => null,
-        };
-        return text is not null || reader.TokenType == JsonTokenType.Null
-            ? null
-            : $"{name} is {Describe(reader.TokenType)}, not a text or a number";
-    }
-
-    private string? ReadValue(ref Utf8JsonReader reader, ReadOnlySpan<char> name, out double value)
-    {
-        value = double.NaN;
-        switch (reader.TokenType)
-        {
-            case JsonTokenType.Null:
-                return null;
-            case JsonTokenType.True or JsonTokenType.False:
-                value = reader.GetBoolean() ? 1 : 0;
-                return null;
-            case JsonTokenType.Number:
-                value = double.Parse(reader.ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture);
-                return double.IsFinite(value)
-                    ? null
-                    : $"{name} {ImportTime.Shown(Encoding.UTF8.GetString(reader.ValueSpan))} is too large for a double";
-            case JsonTokenType.String:
-                var text = reader.GetString();
-                return _numbers.TryRead(text, out value) ? null : $"{name} '{ImportTime.Shown(text)}' is not a number such as -12.5";
-            default:
-                return $"{name} is {Describe(reader.TokenType)}, not a number";
-        }
-    }
-
-    private void LeaveOut(ReadOnlySpan<char> path)
-    {
-        if (_unmapped.Count < MostLeftOut)
-        {
-            _unmapped.Add(ImportTime.Shown(path));
-        }
-    }
-
-    private void Count(ReadOnlySpan<char> path)
-    {
-        var shown = ImportTime.Shown(path);
-        if (_texts.Count < MostLeftOut || _texts.ContainsKey(shown))
-        {
-            _texts[shown] = _texts.GetValueOrDefault(shown) + 1;
-        }
-    }
-
-    private static string Describe(JsonTokenType type) => type switch
-    {
-        JsonTokenType.String => "a string",
-        JsonTokenType.Number => "a number",
-        JsonTokenType.True => "true",
-        JsonTokenType.False => "false",
-        JsonTokenType.Null => "null",
-        JsonTokenType.StartArray => "an array",
-        _ => "an object",
-    };
 }

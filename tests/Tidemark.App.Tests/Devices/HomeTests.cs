@@ -75,7 +75,7 @@ public sealed partial class HomeTests
         await PublishAsync(broker, "farm@ttn", "v3/farm@ttn/devices/eui-70b3d57ed0041234/up", Uplink, "-V", "311");
         var reading = await server.ReadingAsync("eui-70b3d57ed0041234", "soil_moisture", "soil_ec", "battery");
         Assert.Equal(
-            ("2026-11-20T10:00:00.487Z", 31.5, 0.42, 3.61),
+            ("2026-11-20T10:00:00.487000Z", 31.5, 0.42, 3.61),
             (reading["time"]!.GetValue<string>(), Value("soil_moisture"), Value("soil_ec"), Value("battery")));
 
         double Value(string metric) => reading[metric]!.GetValue<double>();

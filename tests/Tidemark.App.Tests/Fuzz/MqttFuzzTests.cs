@@ -90,7 +90,7 @@ public sealed class MqttFuzzTests
         }
 
         var stored = await server.ValuesAsync("mqtt");
-        Assert.Empty(Enumerable.Range(0, run.Count).Where(number => !stored.Contains(number)));
+        Assert.Equal(Enumerable.Range(0, run.Count).Select(number => (long)number), stored.Order());
         var mqtt = (await server.GetAsync("/api/status"))["mqtt"]!;
         Assert.Equal(0, mqtt["waiting"]!.GetValue<long>());
         TestContext.Current.TestOutputHelper?.WriteLine($"{run.Count} messages: {mqtt["readings"]} readings, {mqtt["refused"]}");

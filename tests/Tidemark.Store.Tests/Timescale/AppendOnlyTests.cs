@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using Npgsql;
 using Tidemark.Configuration;
 using Tidemark.Store.Tests.Conformance;
@@ -104,7 +101,7 @@ public sealed class AppendOnlyTests : IAsyncLifetime
     [Fact]
     public async Task A_commit_whose_answer_is_lost_is_not_done_twice()
     {
-        await using var relay = new Relay(new NpgsqlConnectionStringBuilder(_database.ConnectionString));
+        await using var relay = new LosingRelay(new NpgsqlConnectionStringBuilder(_database.ConnectionString));
         var options = _fixture.Options(new StoreSettings(), relay.ConnectionString) with { AppendOnly = true };
         await using var store = await TimescaleStore.OpenAsync(options, Token);
         await store.InitializeAsync(Token);
@@ -216,45 +213,6 @@ public sealed class AppendOnlyTests : IAsyncLifetime
         Assert.All((await store.ReadStatusAsync(Token)).Chunks, chunk => Assert.True(chunk.Compressed));
     }
 
-    [Fact]
-    public async Task Over_http_every_write_answer_tells_and_a_body_with_an_import_id_is_taken_once()
-    {
-        await using var served = await ServedStore.StartAsync(
-            await TimescaleStore.OpenAsync(
-                _fixture.Options(new StoreSettings(), _database.ConnectionString) with { AppendOnly = true },
-                Token), _fixture.Clock);
-        async Task<string> PostAsync(string path, string reading = """{"sensor_id":"a","time":"2026-03-08T10:00:00Z","temperature":1}""")
-        {
-            using var body = new StringContent(reading, Encoding.UTF8, "application/json");
-            using var answer = await served.Client.PostAsync(path, body, Token);
-            return await answer.Content.ReadAsStringAsync(Token);
-        }
-
-        Assert.Equal(
-            """{"written":1,"replaced":0,"unchanged":0,"refused":0,"refusals":[],"append_only":true}""",
-            await PostAsync("/api/readings"));
-        Assert.Contains("\"written\":1,", await PostAsync("/api/readings?import_id=x"), StringComparison.Ordinal);
-        Assert.Equal(
-            """{"written":0,"replaced":0,"unchanged":1,"refused":0,"refusals":[],"append_only":true}""",
-            await PostAsync("/api/readings?import_id=x"));
-        Assert.Contains(
-            "import_id has 151 characters",
-            await PostAsync($"/api/readings?import_id={new string('x', 151)}"),
-            StringComparison.Ordinal);
-        foreach (var answer in new[] {
-            await PostAsync("/api/readings?import_id=a%00b"),
-            await PostAsync(
-                $"/api/admin/readings?import_id={new string('x', 201)}",
-                "{\"metrics\":[\"temperature\"]}\n[\"a\",1772964000000000,1]\n") })
-        {
-            Assert.Contains("\"status\":400", answer, StringComparison.Ordinal);
-            Assert.Contains("an import id has more than 200 characters or a control character", answer, StringComparison.Ordinal);
-        }
-
-        Assert.Equal("true", (await served.GetAsync("/api/status")).Body["append_only"]!.ToJsonString());
-        Assert.Equal(2, (await served.Store.RawAsync("a", TimeRange.All, Token)).Count);
-    }
-
     private static ReadingBatch RandomBatch(Random random, Instant from, int perSensor)
     {
         var batch = new ReadingBatch(TestSchema.Default.MetricNames);
@@ -330,84 +288,6 @@ public sealed class AppendOnlyTests : IAsyncLifetime
         {
             await using var command = source.CreateCommand(statement);
             await command.ExecuteNonQueryAsync(Token);
-        }
-    }
-
-    /// <summary>Between a client and the server: loses a connection after a COMMIT went through and before its answer did.</summary>
-    private sealed class Relay : IAsyncDisposable
-    {
-        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-        private readonly NpgsqlConnectionStringBuilder _server;
-        private readonly Task _accepting;
-        private int _losing;
-
-        public Relay(NpgsqlConnectionStringBuilder server)
-        {
-            _server = server;
-            _listener.Start();
-            _accepting = AcceptAsync();
-        }
-
-        public string ConnectionString => new NpgsqlConnectionStringBuilder(_server.ConnectionString)
-        {
-            Host = "127.0.0.1",
-            Port = ((IPEndPoint)_listener.LocalEndpoint).Port,
-            SslMode = SslMode.Disable,
-            GssEncryptionMode = GssEncryptionMode.Disable,
-        }.ConnectionString;
-
-        public int Lost { get; private set; }
-
-        public void LoseNextCommit() => _losing = 1;
-
-        public async ValueTask DisposeAsync()
-        {
-            _listener.Stop();
-            await _accepting;
-        }
-
-        private async Task AcceptAsync()
-        {
-            try
-            {
-                while (true)
-                {
-                    _ = ServeAsync(await _listener.AcceptTcpClientAsync());
-                }
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                // The end.
-            }
-        }
-
-        private async Task ServeAsync(TcpClient client)
-        {
-            using var server = new TcpClient();
-            using var _ = client;
-            try
-            {
-                await server.ConnectAsync(_server.Host!, _server.Port);
-                var answers = server.GetStream().CopyToAsync(client.GetStream());
-                var buffer = new byte[1 << 16];
-                while (await client.GetStream().ReadAsync(buffer) is var count and > 0)
-                {
-                    if (buffer.AsSpan(0, count).IndexOf("COMMIT\0"u8) >= 0 && Interlocked.Exchange(ref _losing, 0) == 1)
-                    {
-                        client.Client.Shutdown(SocketShutdown.Send);
-                        Lost++;
-                    }
-
-                    await server.GetStream().WriteAsync(buffer.AsMemory(0, count));
-                }
-
-                server.Client.Shutdown(SocketShutdown.Send);
-                await answers;
-            }
-            catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
-            {
-                // One side has gone: so does the other.
-            }
         }
     }
 }
