@@ -15,10 +15,6 @@ internal static partial class DuckDbSql
             + $"({string.Join(", ", columns.Select((_, i) => $"${i + 1}"))})";
     }
 
-    /// <summary>Parameters: sensor, metric, bucket, sum, count, min, max.</summary>
-    public static string InsertMapBucket(AggregateDefinition aggregate)
-        => $"INSERT INTO {MapTable(aggregate)} VALUES ($1, $2, $3, $4, $5, $6, $7)";
-
     /// <summary>Parameters: sensor, bucket.</summary>
     public static string DeleteBucket(string table) => $"DELETE FROM {table} WHERE sensor = $1 AND bucket = $2";
 

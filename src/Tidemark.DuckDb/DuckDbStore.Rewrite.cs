@@ -93,10 +93,7 @@ public sealed partial class DuckDbStore
             if (metrics.InMap.Count > 0)
             {
                 _session.ExecutePrepared(DuckDbSql.DeleteBucket(DuckDbSql.MapTable(aggregate)), sensor, bucket.ToDateTime());
-                foreach (var row in rows.ToStoredMap(sensor, metrics.InColumns.Count, metrics.InMap))
-                {
-                    _session.ExecutePrepared(DuckDbSql.InsertMapBucket(aggregate), row);
-                }
+                AppendMap(aggregate, sensor, rows.ToStoredMap(metrics.InColumns.Count, metrics.InMap));
             }
 
             written += rows.Count;
@@ -117,6 +114,20 @@ public sealed partial class DuckDbStore
             return coarser.Length;
         });
         return written;
+    }
+
+    /// <summary>A statement for each metric would take longer than all else where there are hundreds.</summary>
+    private void AppendMap(
+        AggregateDefinition aggregate,
+        int sensor,
+        IEnumerable<(short Metric, DateTime Bucket, double Sum, long Count, double Minimum, double Maximum)> partials)
+    {
+        using var rows = _session.Connection.CreateAppender("store", "internal", $"more_{aggregate.Name}");
+        foreach (var (metric, bucket, sum, count, minimum, maximum) in partials)
+        {
+            rows.CreateRow().AppendValue(sensor).AppendValue(metric).AppendValue(bucket).AppendValue(sum).AppendValue(count)
+                .AppendValue(minimum).AppendValue(maximum).EndRow();
+        }
     }
 
     /// <summary>Invalid buckets of sensors, repeated ones too, up to one more than <see cref="FewPairs"/>.</summary>

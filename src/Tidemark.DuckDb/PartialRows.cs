@@ -98,8 +98,11 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
         }
     }
 
-    /// <summary>The partials of the metrics that are in the map and have values: sensor, metric, bucket, sum, count, minimum, maximum.</summary>
-    public IEnumerable<object[]> ToStoredMap(int sensor, int columns, IReadOnlyList<StoredMetric> inMap)
+    /// <summary>The partials of the metrics that are in the map and have values.</summary>
+    /// <param name="columns">How many of the metrics have columns; they come first.</param>
+    /// <param name="inMap">The others.</param>
+    public IEnumerable<(short Metric, DateTime Bucket, double Sum, long Count, double Minimum, double Maximum)> ToStoredMap(
+        int columns, IReadOnlyList<StoredMetric> inMap)
     {
         for (var row = 0; row < _buckets.Count; row++)
         {
@@ -108,7 +111,7 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
                 var p = CollectionsMarshal.AsSpan(_values).Slice((row * Width) + (4 * m), 4);
                 if (p[1] > 0)
                 {
-                    yield return [sensor, inMap[m - columns].Id, new Instant(_buckets[row]).ToDateTime(), p[0], (long)p[1], p[2], p[3]];
+                    yield return (inMap[m - columns].Id, new Instant(_buckets[row]).ToDateTime(), p[0], (long)p[1], p[2], p[3]);
                 }
             }
         }
