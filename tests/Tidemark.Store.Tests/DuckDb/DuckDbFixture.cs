@@ -13,7 +13,8 @@ internal sealed class DuckDbFixture : IStoreFixture
 
     public bool SharesChunks => SharedReadings > 1;
 
-    public int SharedReadings { get; set; } = 20_480;
+    /// <summary>As everywhere else unless a test sets it.</summary>
+    public int SharedReadings { get; set; } = new DuckDbOptions { Folder = "", Schema = TestSchema.Default }.SharedReadings;
 
     public string Folder { get; } = Path.Combine(Path.GetTempPath(), $"tidemark-test-{Guid.NewGuid():N}");
 
