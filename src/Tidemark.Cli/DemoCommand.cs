@@ -37,8 +37,8 @@ internal static class DemoCommand
 
             var watch = Stopwatch.StartNew();
             await using var store = serve
-                ? await ServeCommand.OpenAsync(options, cancellationToken)
-                : await StoreOpener.CreateAsync(options, cancellationToken);
+                ? await ServeCommand.OpenAsync(loaded, cancellationToken)
+                : await StoreOpener.CreateAsync(loaded, cancellationToken);
             loaded.Note("changed");
             var opened = new Step("init", options.Store.ToString(), watch.ElapsedMilliseconds);
             Print([opened, .. await FillAsync(store, cancellationToken)], arguments.GetValue(GlobalOptions.Json));

@@ -97,8 +97,8 @@ internal static class GenerateCommand
             Gaps = arguments.GetValue(Gaps),
         };
         var length = TimeSpan.FromDays(arguments.GetValue(Days));
-        var options = await StoreOptions.LoadAsync(arguments, cancellationToken);
-        await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
+        var loaded = await StoreOptions.LoadAsync(arguments, cancellationToken);
+        await using var store = await StoreOpener.CreateAsync(loaded, cancellationToken);
         var report = await Terminal.ProgressAsync(
             "generate",
             progress => WriteHistoryAsync(store, plan, length, progress, cancellationToken));

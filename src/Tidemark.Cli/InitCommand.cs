@@ -25,7 +25,7 @@ internal static class InitCommand
             var loaded = await StoreOptions.LoadForSetupAsync(
                 arguments, cancellationToken, ("keep_aggregates_as", arguments.GetValue(keep)));
             var options = loaded.Options;
-            await using var store = await StoreOpener.CreateAsync(options, cancellationToken);
+            await using var store = await StoreOpener.CreateAsync(loaded, cancellationToken);
             loaded.Note("changed");
             var aggregates = store.Schema.Aggregates.Select(a => a.Name).ToList();
             if (arguments.GetValue(GlobalOptions.Json))

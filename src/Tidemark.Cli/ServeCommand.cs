@@ -39,7 +39,7 @@ internal static class ServeCommand
                 cancellationToken);
             var options = loaded.Options;
             TidemarkServer.RefuseOpenAddress(options.Server, options.Mqtt, arguments.GetValue(Insecure));
-            await using var store = await WaitForDatabaseAsync(() => OpenAsync(options, cancellationToken), cancellationToken);
+            await using var store = await WaitForDatabaseAsync(() => OpenAsync(loaded, cancellationToken), cancellationToken);
             loaded.Note("changed");
             return await RunAsync(options, store, _ => { }, cancellationToken);
         });
@@ -63,16 +63,16 @@ internal static class ServeCommand
     }
 
     /// <summary>Opens the store for a server; one that another server holds stays with that one.</summary>
-    public static async Task<ITelemetryStore> OpenAsync(TidemarkOptions options, CancellationToken cancellationToken)
+    public static async Task<ITelemetryStore> OpenAsync(StoreOptions loaded, CancellationToken cancellationToken)
     {
         try
         {
-            return await StoreOpener.OpenOwnAsync(options, cancellationToken);
+            return await StoreOpener.OpenOwnAsync(loaded, cancellationToken);
         }
-        catch (StoreException e) when (e.Kind == StoreErrorKind.InUse && ServerFile.Find(options.Store.Value) is { } server)
+        catch (StoreException e) when (e.Kind == StoreErrorKind.InUse && ServerFile.Find(loaded.Options.Store.Value) is { } server)
         {
             throw new CommandFailedException(
-                $"{options.Store} is served already on {server.Url} by process {server.Pid}: use that one, or stop it first");
+                $"{loaded.Options.Store} is served already on {server.Url} by process {server.Pid}: use that one, or stop it first");
         }
     }
 

@@ -21,7 +21,7 @@ internal static class StoreOpener
         switch (options.Store.Kind)
         {
             case StoreKind.Http:
-                return (await HttpTelemetryStore.ReadSettingsAsync(new Uri(store), options.Key, cancellationToken), store);
+                return (await SettingsOfAsync(store, options.Key, cancellationToken), store);
             case StoreKind.Timescale:
                 return (await TimescaleStore.ReadSettingsAsync(store, cancellationToken), null);
         }
@@ -32,7 +32,7 @@ internal static class StoreOpener
         }
         catch (StoreException e) when (e.Kind == StoreErrorKind.InUse && ServerFile.Find(store) is { } server)
         {
-            return (await HttpTelemetryStore.ReadSettingsAsync(new Uri(server.Url), server.Key, cancellationToken), server.Url);
+            return (await SettingsOfAsync(server.Url, server.Key, cancellationToken), server.Url);
         }
     }
 
@@ -44,32 +44,38 @@ internal static class StoreOpener
         _ => (await ReadSettingsAsync(options, cancellationToken)).Settings is not null,
     };
 
+    private static async Task<string?> SettingsOfAsync(string server, string? key, CancellationToken cancellationToken)
+    {
+        await using var store = await HttpTelemetryStore.ConnectAsync(new Uri(server), key, cancellationToken);
+        return store.Settings;
+    }
+
     /// <summary>Opens a store that is there already, to use it as it is.</summary>
     /// <exception cref="CommandFailedException">There is none, or what is said would change its settings.</exception>
     public static async Task<ITelemetryStore> OpenAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        var options = await StoreOptions.LoadAsync(arguments, cancellationToken);
-        if (options.Store is { Kind: StoreKind.DuckDb, Value: var folder } && !DuckDbStore.Exists(folder))
+        var loaded = await StoreOptions.LoadAsync(arguments, cancellationToken);
+        if (loaded.Options.Store is { Kind: StoreKind.DuckDb, Value: var folder } && !DuckDbStore.Exists(folder))
         {
             throw new CommandFailedException(
                 $"there is no store in {folder}: run 'tidemark init' or 'tidemark demo', or name another with --store");
         }
 
-        return await CreateAsync(options, cancellationToken);
+        return await CreateAsync(loaded, cancellationToken);
     }
 
     /// <summary>Opens a store and creates or upgrades it: for the commands that bring data in.</summary>
-    public static async Task<ITelemetryStore> CreateAsync(TidemarkOptions options, CancellationToken cancellationToken)
+    public static async Task<ITelemetryStore> CreateAsync(StoreOptions loaded, CancellationToken cancellationToken)
     {
         try
         {
-            return await OpenOwnAsync(options, cancellationToken);
+            return await OpenOwnAsync(loaded, cancellationToken);
         }
         catch (StoreException e) when (e.Kind == StoreErrorKind.InUse)
         {
-            if (ServerFile.Find(options.Store.Value) is { } server)
+            if (ServerFile.Find(loaded.Options.Store.Value) is { } server)
             {
-                return await HttpTelemetryStore.ConnectAsync(new Uri(server.Url), server.Key, cancellationToken);
+                return await ConnectAsync(loaded, server.Url, server.Key, cancellationToken);
             }
 
             throw;
@@ -78,15 +84,29 @@ internal static class StoreOpener
 
     /// <summary>The same, but never through a server that holds an embedded store: for the server itself.</summary>
     public static Task<ITelemetryStore> OpenOwnAsync(
-        TidemarkOptions options,
-        CancellationToken cancellationToken) => options.Store.Kind switch
+        StoreOptions loaded,
+        CancellationToken cancellationToken) => loaded.Options.Store.Kind switch
         {
-            StoreKind.DuckDb => OpenDuckDbAsync(options, cancellationToken),
-            StoreKind.Http => HttpTelemetryStore.ConnectAsync(new Uri(options.Store.Value), options.Key, cancellationToken),
-            _ => OpenTimescaleAsync(options, cancellationToken),
+            StoreKind.DuckDb => OpenDuckDbAsync(loaded.Options, loaded.Stored, cancellationToken),
+            StoreKind.Http => ConnectAsync(loaded, loaded.Options.Store.Value, loaded.Options.Key, cancellationToken),
+            _ => OpenTimescaleAsync(loaded.Options, loaded.Stored, cancellationToken),
         };
 
-    private static async Task<ITelemetryStore> OpenTimescaleAsync(TidemarkOptions options, CancellationToken cancellationToken)
+    private static async Task<ITelemetryStore> ConnectAsync(
+        StoreOptions loaded, string server, string? key, CancellationToken cancellationToken)
+    {
+        var store = await HttpTelemetryStore.ConnectAsync(new Uri(server), key, cancellationToken);
+        if (store.Settings is { } settings && StoredConfiguration.Compare(settings, loaded.Options).Count > 0)
+        {
+            await store.DisposeAsync();
+            throw StoreException.OtherSettings($"the store {loaded.Options.Store}");
+        }
+
+        return store;
+    }
+
+    private static async Task<ITelemetryStore> OpenTimescaleAsync(
+        TidemarkOptions options, string? stored, CancellationToken cancellationToken)
         => await InitializedAsync(
             await TimescaleStore.OpenAsync(
                 new TimescaleOptions
@@ -104,11 +124,13 @@ internal static class StoreOpener
                     AppendOnly = options.AppendOnly,
                     KeepAggregatesAs = options.KeepAggregatesAs,
                     Settings = StoredConfiguration.Of(options),
+                    SettingsBefore = stored,
                 },
                 cancellationToken),
             cancellationToken);
 
-    private static async Task<ITelemetryStore> OpenDuckDbAsync(TidemarkOptions options, CancellationToken cancellationToken)
+    private static async Task<ITelemetryStore> OpenDuckDbAsync(
+        TidemarkOptions options, string? stored, CancellationToken cancellationToken)
         => await InitializedAsync(
             await DuckDbStore.OpenAsync(
                 new DuckDbOptions
@@ -123,6 +145,7 @@ internal static class StoreOpener
                     MaxMetrics = options.MaxMetrics,
                     RealTime = options.RealTime,
                     Settings = StoredConfiguration.Of(options),
+                    SettingsBefore = stored,
                 },
                 cancellationToken),
             cancellationToken);

@@ -8,15 +8,17 @@ namespace Tidemark.Cli;
 /// </summary>
 /// <param name="Options">What holds.</param>
 /// <param name="Changes">What of it is not as the store has it, each with the name of its setting.</param>
+/// <param name="Stored">The store's own settings, of which they are made; null when it had none.</param>
 /// <param name="Server">The server that has the store open.</param>
-internal sealed record StoreOptions(TidemarkOptions Options, IReadOnlyList<(string Setting, string Change)> Changes, string? Server)
+internal sealed record StoreOptions(
+    TidemarkOptions Options, IReadOnlyList<(string Setting, string Change)> Changes, string? Stored, string? Server)
 {
     /// <summary>For a command that uses the store as it is.</summary>
     /// <exception cref="CommandFailedException">What is said would change the store's settings.</exception>
-    public static async Task<TidemarkOptions> LoadAsync(ParseResult arguments, CancellationToken cancellationToken)
+    public static async Task<StoreOptions> LoadAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
         var loaded = await CompareAsync(arguments, cancellationToken);
-        return loaded.Changes.Count == 0 ? loaded.Options : throw loaded.Refusal(arguments);
+        return loaded.Changes.Count == 0 ? loaded : throw loaded.Refusal(arguments);
     }
 
     /// <summary>For a command that sets the store up: what is said holds from then on.</summary>
@@ -35,11 +37,11 @@ internal sealed record StoreOptions(TidemarkOptions Options, IReadOnlyList<(stri
         var (stored, server) = await StoreOpener.ReadSettingsAsync(said, cancellationToken);
         if (stored is null)
         {
-            return new StoreOptions(said, [], server);
+            return new StoreOptions(said, [], null, server);
         }
 
         var options = GlobalOptions.Load(arguments, stored, overrides);
-        return new StoreOptions(options, StoredConfiguration.Compare(stored, options), server);
+        return new StoreOptions(options, StoredConfiguration.Compare(stored, options), stored, server);
     }
 
     /// <summary>Tells, beside the result, what the command has changed or would.</summary>

@@ -22,17 +22,13 @@ public sealed partial class DuckDbStore
             Transaction(_ =>
             {
                 _session.Execute(DuckDbSql.CreateTables);
+                NoteSettings();
                 ReconcileSettings();
                 var stored = StoredAggregates();
                 Schema = StoredDefinition.KeepSources(Schema, stored);
                 _kept = StoredDefinition.Complete(Schema, stored);
                 var metrics = ReconcileMetrics();
                 _session.Execute(DuckDbSql.CreateRaw("internal.latest", metrics, metrics.HasMap));
-                if (_options.Settings is { } settings)
-                {
-                    SetSetting(SettingsName, settings);
-                }
-
                 var state = ReconcileAggregates(LoadChunks(), metrics, RawHorizonSetting());
                 if (metrics.HasMap)
                 {
@@ -108,6 +104,21 @@ public sealed partial class DuckDbStore
         }
 
         SetSetting("chunk_interval_micros", interval);
+    }
+
+    private void NoteSettings()
+    {
+        if (_options.Settings is not { } settings)
+        {
+            return;
+        }
+
+        if (Setting(SettingsName) is { } stored && stored != settings && stored != _options.SettingsBefore)
+        {
+            throw StoreException.OtherSettings($"the store in {_folder}");
+        }
+
+        SetSetting(SettingsName, settings);
     }
 
     private StoreState ReconcileAggregates(ImmutableArray<Chunk> chunks, MetricCatalog metrics, Instant? rawHorizon)

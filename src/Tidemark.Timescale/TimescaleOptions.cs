@@ -48,6 +48,12 @@ public sealed record TimescaleOptions
     /// <summary>What Initialize notes for <see cref="TimescaleStore.ReadSettingsAsync"/>; null leaves what is noted.</summary>
     public string? Settings { get; init; }
 
+    /// <summary>
+    /// What was noted when these options were made of it. Initialize refuses a store that has neither these nor <see cref="Settings"/>:
+    /// another process has changed them since.
+    /// </summary>
+    public string? SettingsBefore { get; init; }
+
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 
     /// <summary>Whether the server takes COPY: builds of PostgreSQL inside other programs may not.</summary>

@@ -132,6 +132,7 @@ public sealed partial class TimescaleStore
             await ExecuteAsync(connection, script, cancellationToken);
         }
 
+        await NoteSettingsAsync(connection, cancellationToken);
         await ReconcileSettingsAsync(connection, cancellationToken);
         await LoadCatalogAsync(connection, cancellationToken);
         await LoadKeptAsync(connection, cancellationToken);
@@ -143,11 +144,22 @@ public sealed partial class TimescaleStore
         await ExecuteAsync(connection, Sql.CreateNoteSensors(_catalog.Metrics.Names), cancellationToken);
         await ReconcileJobsAsync(connection, cancellationToken);
         await SetCompressedBatchAsync(connection, cancellationToken);
-        if (_options.Settings is { } settings)
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    private async Task NoteSettingsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (_options.Settings is not { } settings)
         {
-            await SetSettingAsync(connection, SettingsName, settings, cancellationToken);
+            return;
         }
 
-        await transaction.CommitAsync(cancellationToken);
+        var stored = await SettingAsync(connection, SettingsName, cancellationToken);
+        if (stored is not null && stored != settings && stored != _options.SettingsBefore)
+        {
+            throw StoreException.OtherSettings($"the store {_database.Location}");
+        }
+
+        await SetSettingAsync(connection, SettingsName, settings, cancellationToken);
     }
 }

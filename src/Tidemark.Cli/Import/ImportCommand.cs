@@ -67,7 +67,8 @@ internal static class ImportCommand
 
     private static async Task<int> RunAsync(ParseResult arguments, CancellationToken cancellationToken)
     {
-        var options = await StoreOptions.LoadAsync(arguments, cancellationToken);
+        var loaded = await StoreOptions.LoadAsync(arguments, cancellationToken);
+        var options = loaded.Options;
         var name = arguments.GetRequiredValue(File);
         var said = arguments.GetValue(ImportOptions.Format) ?? (name == "-" ? null : ImportInput.FormatOf(name));
         var settings = said is null ? null : ImportOptions.Read(arguments, said, options);
@@ -92,7 +93,7 @@ internal static class ImportCommand
         var id = arguments.GetValue(ImportId) ?? (options.AppendOnly || options.Store.Kind == StoreKind.Http
             ? IdOf(arguments, file)
             : null);
-        await using var target = await ImportTarget.OpenAsync(options, cancellationToken);
+        await using var target = await ImportTarget.OpenAsync(loaded, cancellationToken);
         var metrics = new IncomingMetrics(target.Schema, options.NewMetrics, options.MaxMetrics);
         var known = metrics.Names.Count;
         IReadOnlyList<string> notes = [];

@@ -1,5 +1,3 @@
-using Tidemark.Configuration;
-
 namespace Tidemark.Cli.Import;
 
 /// <summary>
@@ -22,10 +20,10 @@ internal sealed class ImportTarget : IAsyncDisposable
 
     public static ImportTarget Nowhere(TelemetrySchema schema) => new(schema, null, null);
 
-    public static async Task<ImportTarget> OpenAsync(TidemarkOptions options, CancellationToken cancellationToken)
-        => await StoreOpener.IsThereAsync(options, cancellationToken)
-            ? Of(await StoreOpener.CreateAsync(options, cancellationToken))
-            : new(options.Schema, null, token => StoreOpener.CreateAsync(options, token));
+    public static async Task<ImportTarget> OpenAsync(StoreOptions loaded, CancellationToken cancellationToken)
+        => await StoreOpener.IsThereAsync(loaded.Options, cancellationToken)
+            ? Of(await StoreOpener.CreateAsync(loaded, cancellationToken))
+            : new(loaded.Options.Schema, null, token => StoreOpener.CreateAsync(loaded, token));
 
     public async Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)
         => _store is null ? null : await _store.ReadRawHorizonAsync(cancellationToken);

@@ -16,13 +16,14 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
 
     private readonly RemoteServer _server;
 
-    private readonly string? _settings;
-
     private HttpTelemetryStore(RemoteServer server, StoreDescription description)
-        => (_server, Schema, _settings) = (server, description.ToSchema(), description.Settings?.GetRawText());
+        => (_server, Schema, Settings) = (server, description.ToSchema(), description.Settings?.GetRawText());
 
     /// <summary>The metrics are those of the last time that this program asked for them, or wrote others.</summary>
     public TelemetrySchema Schema { get; private set; }
+
+    /// <summary>Those that the server has its store open with; null from a server of an earlier version.</summary>
+    public string? Settings { get; }
 
     /// <summary>Connects and takes over the server's telemetry schema.</summary>
     /// <param name="baseAddress">Such as <c>http://127.0.0.1:5000</c>.</param>
@@ -32,18 +33,7 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
     /// <see cref="StoreErrorKind.Unavailable"/> when nobody answers, <see cref="StoreErrorKind.NotAStore"/> when it isn't a Tidemark
     /// server.
     /// </exception>
-    public static async Task<ITelemetryStore> ConnectAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
-        => await OpenAsync(baseAddress, key, cancellationToken);
-
-    /// <summary>As <see cref="ConnectAsync"/>, for the settings alone that the server has its store open with.</summary>
-    /// <returns>Null from a server of an earlier version.</returns>
-    public static async Task<string?> ReadSettingsAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
-    {
-        await using var store = await OpenAsync(baseAddress, key, cancellationToken);
-        return store._settings;
-    }
-
-    private static async Task<HttpTelemetryStore> OpenAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
+    public static async Task<HttpTelemetryStore> ConnectAsync(Uri baseAddress, string? key, CancellationToken cancellationToken)
     {
         // Operations take as long as they take, and each has a token of its own.
         var client = new HttpClient(

@@ -47,6 +47,10 @@ public sealed class StoreException(StoreErrorKind kind, string message, Exceptio
     public static StoreException UnknownMetric(string name, TelemetrySchema schema)
         => new(StoreErrorKind.Invalid, $"there is no metric '{name}'; there are {string.Join(", ", schema.Metrics.Select(m => m.Name))}");
 
+    /// <param name="store">For people.</param>
+    public static StoreException OtherSettings(string store)
+        => new(StoreErrorKind.SchemaMismatch, $"another process has opened {store} with other settings meanwhile: run this again");
+
     public static StoreException OlderThanRetention(Instant time, Instant horizon)
         => new(StoreErrorKind.OlderThanRetention, $"time {time} is older than retention, which reaches back to {horizon}");
 }
