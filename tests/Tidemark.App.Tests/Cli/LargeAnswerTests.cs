@@ -21,11 +21,11 @@ public sealed class LargeAnswerTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData("raw", true), InlineData("minutes", true), InlineData("minutes", false)]
-    public async Task Many_at_once_need_little_memory_and_who_hangs_up_leaves_none(string what, bool isRefreshed)
+    [InlineData("raw", true, 60), InlineData("raw", false, 1), InlineData("minutes", true, 60), InlineData("minutes", false, 60)]
+    public async Task Many_at_once_need_little_memory_and_who_hangs_up_leaves_none(string what, bool isRefreshed, int seconds)
     {
         TestLength.SkipUnlessShare();
-        await FillAsync(isRefreshed);
+        await FillAsync(isRefreshed, TimeSpan.FromSeconds(seconds));
         var server = _folder.Start(
             [
                 ("DOTNET_GCHeapHardLimit", HeapLimit),
@@ -60,8 +60,8 @@ public sealed class LargeAnswerTests : IDisposable
         return end;
     }
 
-    /// <summary>A reading a minute from 2025 on.</summary>
-    private async Task FillAsync(bool isRefreshed)
+    /// <summary>From 2025 on: those of all chunks, or of one.</summary>
+    private async Task FillAsync(bool isRefreshed, TimeSpan step)
     {
         var settings = Minutes.Select(m => KeyValuePair.Create(m.Key, (string?)m.Value));
         var schema = OptionsLoader.Load(new ConfigurationBuilder().AddInMemoryCollection(settings).Build()).Schema;
@@ -72,7 +72,7 @@ public sealed class LargeAnswerTests : IDisposable
         var start = Instant.Utc(2025, 1, 1);
         for (var i = 0; i < Readings; i++)
         {
-            batch.Add("a", start + TimeSpan.FromMinutes(i), [20 + (i % 7 / 3.0), 50, double.NaN]);
+            batch.Add("a", start + (i * step), [20 + (i % 7 / 3.0), 50, double.NaN]);
         }
 
         await store.WriteAsync(batch, CancellationToken.None);
