@@ -26,6 +26,7 @@ var root = new RootCommand("Tidemark, a telemetry store for IoT: writes readings
     DemoCommand.Create(),
     KeyCommand.Create(),
     MetricCommand.Create(),
+    AlertCommand.Create(),
 };
 GlobalOptions.AddTo(root);
 root.SetAction(_ =>

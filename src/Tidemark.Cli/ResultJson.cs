@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace Tidemark.Cli;
 
-/// <summary>Results for programs: snake_case, times RFC 3339 UTC, ranges as <c>from</c> and <c>to</c>.</summary>
+/// <summary>Results for programs: snake_case, times RFC 3339 UTC, ranges as <c>from</c> and <c>to</c>, as a server answers.</summary>
 internal static class ResultJson
 {
     private static readonly JsonSerializerOptions Options = new()
@@ -12,7 +12,10 @@ internal static class ResultJson
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         WriteIndented = true,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new InstantConverter(), new TimeRangeConverter() },
+        Converters =
+        {
+            new InstantConverter(), new TimeRangeConverter(), new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower),
+        },
     };
 
     public static string Serialize<T>(T result) => JsonSerializer.Serialize(result, Options);

@@ -15,6 +15,7 @@ internal static class StatusCommand
         {
             await using var store = await StoreOpener.OpenAsync(arguments, cancellationToken);
             var status = await store.ReadStatusAsync(cancellationToken);
+            var firing = status.Alerts is null ? await AlertCommand.ReadFiringAsync(store, cancellationToken) : [];
             if (arguments.GetValue(GlobalOptions.Json))
             {
                 Terminal.Json(status);
@@ -22,6 +23,11 @@ internal static class StatusCommand
             else
             {
                 Print(status);
+                if (firing.Count > 0)
+                {
+                    Terminal.Line("");
+                    AlertCommand.Show(firing);
+                }
             }
 
             return ExitCode.Success;
@@ -72,6 +78,43 @@ internal static class StatusCommand
         if (status.Mqtt is { } mqtt)
         {
             PrintMqtt(mqtt);
+        }
+
+        if (status.Alerts is { } alerts)
+        {
+            PrintAlerts(alerts);
+        }
+    }
+
+    private static void PrintAlerts(AlertStatus alerts)
+    {
+        Terminal.Line("");
+        Terminal.Line($"Alerts: {Readable.Count(alerts.Rules, "rule")}, {Readable.Count(alerts.Firing)} firing, "
+            + $"{Readable.Count(alerts.Pending)} pending; since the server's start {Readable.Count(alerts.Fired)} fired, "
+            + $"{Readable.Count(alerts.Resolved)} resolved, {Readable.Count(alerts.Late, "late reading")}, "
+            + $"{Readable.Count(alerts.Missed)} missed");
+        if (!alerts.Evaluating)
+        {
+            Terminal.Line(alerts.Error is null ? "another server evaluates the rules" : $"nothing is evaluated now: {alerts.Error}");
+        }
+
+        if (alerts.NotEvaluated > 0)
+        {
+            Terminal.Line($"{Readable.Count(alerts.NotEvaluated)} pairs of a rule and a sensor are not evaluated: raise "
+                + "alerts:max_instances");
+        }
+
+        foreach (var receiver in alerts.Receivers)
+        {
+            Terminal.Line($"{receiver.Name} ({receiver.Address}): {Readable.Count(receiver.Delivered)} delivered, "
+                + $"{Readable.Count(receiver.Waiting)} waiting, {Readable.Count(receiver.GivenUp)} given up, "
+                + $"{Readable.Count(receiver.Dropped)} dropped{(receiver.Error is null ? "" : $"; last error: {receiver.Error}")}");
+        }
+
+        if (alerts.Alerts.Count > 0)
+        {
+            Terminal.Line("");
+            AlertCommand.Show(alerts.Alerts);
         }
     }
 

@@ -5,8 +5,11 @@ namespace Tidemark.Timescale;
 /// <summary>Statements that create what a store is made of.</summary>
 internal sealed partial class TimescaleSql
 {
-    public static readonly string[] CreateCatalog
-        = [Resource("0001_catalog.sql"), Resource("0002_jobs.sql"), Resource("0003_metrics.sql"), Resource("0004_commits.sql")];
+    public static readonly string[] CreateCatalog =
+    [
+        Resource("0001_catalog.sql"), Resource("0002_jobs.sql"), Resource("0003_metrics.sql"), Resource("0004_commits.sql"),
+        Resource("0005_documents.sql"),
+    ];
 
     /// <remarks>
     /// The key (sensor_id, time) gives identity and serves reads of a sensor; in an append-only store, where TimescaleDB compresses bulk

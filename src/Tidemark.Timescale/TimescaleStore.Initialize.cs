@@ -92,7 +92,7 @@ public sealed partial class TimescaleStore
     /// </summary>
     private string Fingerprint() => string.Join('\n',
         [
-            FormatVersion, "commits", TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', _options.Schema.MetricNames),
+            FormatVersion, "commits documents", TimescaleSql.Micros(_options.ChunkInterval), string.Join(',', _options.Schema.MetricNames),
             $"{_options.RealTime} {_options.AppendOnly} {_options.Maintenance} {_options.CompressAfter} {_options.Retention} "
                 + $"{CompressedBatch}",
             .. _options.Schema.Aggregates.Select(a => $"{a.Name} {a.Table} {a.BucketColumn} {a.Retention} {StoredDefinition.Of(a)}"),

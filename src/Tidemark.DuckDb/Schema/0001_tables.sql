@@ -44,3 +44,6 @@ CREATE TABLE IF NOT EXISTS internal.commits (
     last BIGINT NOT NULL,
     readings BIGINT NOT NULL
 );
+
+-- What a server keeps with the store beside readings.
+CREATE TABLE IF NOT EXISTS internal.documents (name VARCHAR NOT NULL, text VARCHAR NOT NULL);

@@ -47,6 +47,10 @@ internal static class AdminEndpoints
             return await MetricsAnswer.OfAsync(store, cancellationToken);
         })
             .Describe("Admin", "Takes a metric away", "All its values go; readings stay. A configured metric is refused.");
+        group.MapPost("/documents", async (DocumentsRequest request, ITelemetryStore store, CancellationToken cancellationToken)
+                => new DocumentsAnswer(await store.WriteDocumentsAsync(request.Documents, request.Expected, cancellationToken)))
+            .Describe("Admin", "Writes documents", "Small texts that are kept beside readings: all of them, or none when another one is "
+                + "not as expected.");
         group.MapPost("/plan", (RefreshRequest request, ITelemetryStore store, CancellationToken cancellationToken)
                 => store.PlanRefreshAsync(request.Aggregate, request.Range, cancellationToken))
             .Describe("Admin", "What a refresh would do", "Sources first.");

@@ -17,6 +17,8 @@ internal static class AdminReads
     private const string RowsDescription = "Rows as NDJSON, readings after a line that names their metrics: arrays of sensor id, "
         + "microseconds since the epoch, ";
 
+    private const int MostDocuments = 10_000;
+
     public static void MapAdminReads(this RouteGroupBuilder group)
     {
         group.MapGet("/configuration", (ITelemetryStore store, TidemarkOptions options) => StoreDescription.Of(store.Schema, options))
@@ -30,6 +32,10 @@ internal static class AdminReads
         group.MapGet("/jobs", async (ITelemetryStore store, Scheduler scheduler, CancellationToken cancellationToken)
                 => (IReadOnlyList<JobStatus>)[.. await store.ReadJobsAsync(cancellationToken), .. scheduler.Jobs])
             .Describe("Admin", "Scheduled maintenance", "How each job last went, as in the status, without the rest of it.");
+        group.MapGet("/documents", (string? prefix, string? after, int limit, ITelemetryStore store, CancellationToken cancellationToken)
+                => store.ReadDocumentsAsync(prefix ?? "", after ?? "", Math.Clamp(limit, 1, MostDocuments), cancellationToken))
+            .Describe("Admin", "Reads documents", "Small texts that are kept beside readings, in the order of their names.")
+            .TakesQuery("prefix", "after", "limit");
         group.MapGet("/current", ReadCurrentAsync)
             .Describe("Admin", "A sensor's last reading as a row", RowsDescription + "and the values.")
             .TakesQuery("sensor_id")

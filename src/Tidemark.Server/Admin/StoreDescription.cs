@@ -69,6 +69,13 @@ public sealed record RefreshRequest([property: JsonRequired] string Aggregate, T
 /// <param name="Names">Of metrics.</param>
 public sealed record MetricsRequest([property: JsonRequired] IReadOnlyList<string> Names);
 
+/// <param name="Documents">Those without a text are taken away.</param>
+/// <param name="Expected">Nothing is written unless it is as told; null for no condition.</param>
+public sealed record DocumentsRequest([property: JsonRequired] IReadOnlyList<StoredDocument> Documents, StoredDocument? Expected);
+
+/// <param name="Written">Whether what was expected was so.</param>
+public sealed record DocumentsAnswer(bool Written);
+
 /// <param name="Aggregate">What to verify; null for all.</param>
 public sealed record VerifyRequest(string? Aggregate);
 

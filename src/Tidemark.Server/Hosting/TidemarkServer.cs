@@ -11,6 +11,7 @@ using Microsoft.Extensions.Hosting;
 using Tidemark.Configuration;
 using Tidemark.Server.Admin;
 using Tidemark.Server.Aggregates;
+using Tidemark.Server.Alerts;
 using Tidemark.Server.Export;
 using Tidemark.Server.Keys;
 using Tidemark.Server.Lines;
@@ -81,6 +82,7 @@ public static class TidemarkServer
         builder.Services.AddSingleton<Cadence>();
         builder.Services.AddLive();
         builder.Services.AddSingleton<HttpIntake>();
+        builder.Services.AddAlerts();
 
         var app = builder.Build();
         // A file of keys that can't be read is told now, not to the first client.
@@ -114,6 +116,7 @@ public static class TidemarkServer
         app.MapCompatible();
         app.MapPerformance();
         app.MapStatus();
+        app.MapAlerts();
         app.MapAdmin();
         app.MapApiDocument();
         return app;

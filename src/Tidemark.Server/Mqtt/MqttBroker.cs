@@ -56,6 +56,10 @@ internal sealed class MqttBroker : IHostedService
         _server.Dispose();
     }
 
+    /// <summary>Publishes a message of the server's own.</summary>
+    public Task PublishAsync(MqttApplicationMessage message)
+        => _server.InjectApplicationMessage(new InjectedMqttApplicationMessage(message) { SenderClientId = "tidemark" });
+
     private ValueTask<Task> TakeAsync(MqttConnection connection, MqttPublishPacket packet, CancellationToken cancellationToken)
         => connection.MayWrite
             ? _intake.TakeAsync(
@@ -63,10 +67,7 @@ internal sealed class MqttBroker : IHostedService
             : ValueTask.FromResult(Task.CompletedTask);
 
     private Task ReplyAsync(string topic, byte[] payload)
-    {
-        var message = new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(payload).Build();
-        return _server.InjectApplicationMessage(new InjectedMqttApplicationMessage(message) { SenderClientId = "tidemark" });
-    }
+        => PublishAsync(new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(payload).Build());
 
     private Task LetIn(ValidatingConnectionEventArgs client)
     {

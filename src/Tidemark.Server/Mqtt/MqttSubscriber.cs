@@ -30,10 +30,13 @@ internal sealed partial class MqttSubscriber(
 
     private readonly string _address = options.Address.GetLeftPart(UriPartial.Authority);
     private MqttProtocolVersion _version = MqttProtocolVersion.V500;
+    private volatile IMqttClient? _connected;
     private volatile MqttBrokerStatus _status = new(
         options.Address.GetLeftPart(UriPartial.Authority), false, Instant.From(clock.GetUtcNow()), 0, null);
 
     public MqttBrokerStatus Status => _status;
+
+    public Uri Address => options.Address;
 
     /// <summary>A message, and when it may be acknowledged.</summary>
     private readonly record struct Taken(MqttApplicationMessageReceivedEventArgs Message, Task Durable);
@@ -63,6 +66,27 @@ internal sealed partial class MqttSubscriber(
             await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), cancellationToken)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    /// <summary>Publishes a message of the server's own.</summary>
+    /// <returns>Null once the broker has taken it, else why it hasn't.</returns>
+    public async Task<string?> PublishAsync(MqttApplicationMessage message, CancellationToken cancellationToken)
+    {
+        if (_connected is not { } client)
+        {
+            return $"not connected to {_address}";
+        }
+
+        try
+        {
+            var result = await client.PublishAsync(message, cancellationToken);
+            return result.IsSuccess ? null : $"the broker refuses the message: {result.ReasonCode} {result.ReasonString}".TrimEnd();
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is MqttCommunicationException
+            or MqttProtocolViolationException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+        {
+            return Describe(e);
         }
     }
 
@@ -96,6 +120,7 @@ internal sealed partial class MqttSubscriber(
             LogConnected(
                 _address, answer.IsSessionPresent ? "the session it kept" : "a new session", granted ?? "all topics granted");
             acknowledging = AcknowledgeAsync(taken.Reader, ended.Token);
+            _connected = client;
             await Task.Delay(System.Threading.Timeout.Infinite, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return why;
         }
@@ -109,6 +134,7 @@ internal sealed partial class MqttSubscriber(
         }
         finally
         {
+            _connected = null;
             await ended.CancelAsync();
             await acknowledging;
             await LeaveAsync(client);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -140,6 +141,23 @@ public sealed partial class HttpTelemetryStore : ITelemetryStore
 
     public async Task<Instant?> ReadRawHorizonAsync(CancellationToken cancellationToken)
         => (await _server.GetAsync<Horizon>("api/admin/horizon", cancellationToken)).RawHorizon;
+
+    public async Task<IReadOnlyList<StoredDocument>> ReadDocumentsAsync(
+        string prefix, string after, int limit, CancellationToken cancellationToken) => await _server.GetAsync<List<StoredDocument>>(
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"api/admin/documents?prefix={Uri.EscapeDataString(prefix)}&after={Uri.EscapeDataString(after)}&limit={limit}"),
+        cancellationToken);
+
+    public async Task<bool> WriteDocumentsAsync(
+        IReadOnlyList<StoredDocument> documents, StoredDocument? expected, CancellationToken cancellationToken)
+    {
+        var answer = await _server.PostAsync<DocumentsAnswer>(
+            "api/admin/documents",
+            JsonContent.Create(new DocumentsRequest(documents, expected), options: WireJson.Options),
+            cancellationToken);
+        return answer.Written;
+    }
 
     public Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken)
         => _server.GetAsync<StoreStatus>("api/status", cancellationToken);

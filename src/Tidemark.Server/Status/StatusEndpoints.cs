@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Net.Http.Headers;
+using Tidemark.Server.Alerts;
 using Tidemark.Server.Hosting;
 using Tidemark.Server.Mqtt;
 using Tidemark.Server.OpenApi;
@@ -66,8 +67,8 @@ internal static class StatusEndpoints
             .Describe(
                 "Status",
                 "What the store holds",
-                "Hypertables, chunks, aggregates with their watermarks, sizes, how the scheduled jobs last went, and what became of "
-                    + "readings that came over HTTP and by MQTT.");
+                "Hypertables, chunks, aggregates with their watermarks, sizes, how the scheduled jobs last went, what became of "
+                    + "readings that came over HTTP and by MQTT, and alerts.");
 
     private static Task ReadIndexAsync(HttpContext context, ITelemetryStore store)
     {
@@ -81,7 +82,7 @@ internal static class StatusEndpoints
         Service,
         Version,
         [
-            "/docs", "/openapi/v1.json", "/api/health", "/api/status", "/api/sensors", "/api/sensors/{id}/current",
+            "/docs", "/openapi/v1.json", "/api/health", "/api/status", "/api/alerts", "/api/sensors", "/api/sensors/{id}/current",
             "/api/sensors/{id}/raw?period=1d",
             .. store.Schema.Aggregates.Select(a => $"/api/sensors/{{id}}/{a}?period={Wire.RangeQuery.DefaultPeriod(a)}"),
             $"/api/fleet/{store.Schema.Finest}?metric={store.Schema.Metrics[0].Name}&period=30d", "/api/stats/performance?sensor_id={id}",
@@ -160,10 +161,16 @@ internal static class StatusEndpoints
     }
 
     private static async Task<StoreStatus> ReadAsync(
-        ITelemetryStore store, Scheduler scheduler, HttpIntake http, MqttReport mqtt, CancellationToken cancellationToken)
+        ITelemetryStore store, Scheduler scheduler, HttpIntake http, MqttReport mqtt, AlertReport alerts, CancellationToken cancellationToken)
     {
         var status = await store.ReadStatusAsync(cancellationToken);
         var jobs = status.Jobs.Select(j => scheduler.StandsInFor(j) ? j with { LastOutcome = j.LastOutcome + StandsIn } : j);
-        return status with { Jobs = [.. jobs, .. scheduler.Jobs], Http = http.Status, Mqtt = mqtt.Status };
+        return status with
+        {
+            Jobs = [.. jobs, .. scheduler.Jobs],
+            Http = http.Status,
+            Mqtt = mqtt.Status,
+            Alerts = await alerts.ReadAsync(cancellationToken),
+        };
     }
 }

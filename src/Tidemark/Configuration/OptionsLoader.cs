@@ -73,6 +73,7 @@ public sealed partial class OptionsLoader
         var metrics = BindMetrics();
         var chunkInterval = Duration("chunk_interval") ?? TimeSpan.FromDays(7);
         var store = BindStore();
+        var mqtt = BindMqtt();
         var options = new TidemarkOptions
         {
             Store = store,
@@ -119,7 +120,8 @@ public sealed partial class OptionsLoader
                 HeadersTimeout = Duration("server:headers_timeout") ?? new ServerOptions().HeadersTimeout,
                 MinRate = Whole("server:min_rate", new ServerOptions().MinRate),
             },
-            Mqtt = BindMqtt(),
+            Mqtt = mqtt,
+            Alerts = BindAlerts(mqtt),
         };
         CheckRetention(options);
         return options;
@@ -327,6 +329,9 @@ public sealed partial class OptionsLoader
         "mqtt:brokers", "mqtt:brokers:#", "mqtt:brokers:#:address", "mqtt:brokers:#:ca", "mqtt:brokers:#:user", "mqtt:brokers:#:password",
         "mqtt:brokers:#:password_file", "mqtt:brokers:#:client_id", "mqtt:brokers:#:persistent", "mqtt:brokers:#:qos",
         "mqtt:brokers:#:share",
+        "alerts", "alerts:max_instances", "alerts:rules", "alerts:rules:#", .. AlertRuleBinder.Members.Select(m => $"alerts:rules:#:{m}"),
+        "alerts:webhooks", "alerts:webhooks:#", "alerts:webhooks:#:name", "alerts:webhooks:#:url", "alerts:webhooks:#:secret",
+        "alerts:webhooks:#:secret_file", "alerts:mqtt", "alerts:mqtt:topic", "alerts:mqtt:broker", "alerts:mqtt:retain",
         "metrics", "metrics:#", "metrics:#:name", "metrics:#:unit", "metrics:#:min", "metrics:#:max", "metrics:#:shape",
         "metrics:#:shape:low", "metrics:#:shape:high", "metrics:#:shape:daily", "metrics:#:shape:yearly", "metrics:#:shape:drift",
         "metrics:#:shape:noise",

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Tidemark.Alerts;
 using Tidemark.Ingest.Messages;
 
 namespace Tidemark.Configuration;
@@ -77,6 +78,7 @@ public static class OptionsWriter
             ["min_rate"] = options.Server.MinRate,
         },
         ["mqtt"] = Mqtt(options.Mqtt),
+        ["alerts"] = Alerts(options.Alerts),
         ["metrics"] = new JsonArray([.. options.Schema.Metrics.Select(Metric)]),
         ["aggregates"] = new JsonArray([.. options.Schema.Aggregates.Select(Aggregate)]),
     };
@@ -111,6 +113,42 @@ public static class OptionsWriter
         ("persistent", broker.Persistent),
         ("qos", broker.Qos),
         ("share", broker.Share));
+
+    private static JsonNode Alerts(AlertOptions alerts) => Compact(
+        ("max_instances", alerts.MaxInstances),
+        ("rules", alerts.Rules.Count == 0 ? null : new JsonArray([.. alerts.Rules.Select(Rule)])),
+        ("webhooks", alerts.Webhooks.Count == 0 ? null : new JsonArray([.. alerts.Webhooks.Select(Webhook)])),
+        ("mqtt", alerts.Mqtt is null ? null : Compact(
+            ("topic", alerts.Mqtt.Topic),
+            ("broker", alerts.Mqtt.Broker is { } broker ? Address(broker) : null),
+            ("retain", alerts.Mqtt.Retain))));
+
+    private static JsonNode Webhook(WebhookOptions webhook) => Compact(
+        ("name", webhook.Name),
+        ("url", webhook.Url.OriginalString),
+        ("secret_file", webhook.SecretFile));
+
+    /// <summary>A rule as the configuration and the API have it.</summary>
+    public static JsonObject Rule(AlertRule rule) => Compact(
+        ("name", rule.Name),
+        ("sensors", rule.Sensors.ToString()),
+        ("except", rule.Except?.ToString()),
+        ("metric", rule.Metric),
+        ("above", rule.Condition == AlertCondition.Above ? rule.Threshold : null),
+        ("below", rule.Condition == AlertCondition.Below ? rule.Threshold : null),
+        ("rate_above", rule.Condition == AlertCondition.RateAbove ? rule.Threshold : null),
+        ("rate_below", rule.Condition == AlertCondition.RateBelow ? rule.Threshold : null),
+        ("silent", Duration(rule.Silent)),
+        ("clear", rule.Clear == rule.Threshold ? null : rule.Clear),
+        ("per", Duration(rule.Per)),
+        ("over", Duration(rule.Over)),
+        ("for", Duration(rule.For)),
+        ("keep_firing_for", Duration(rule.KeepFiringFor)),
+        ("severity", rule.Severity.ToString().ToLowerInvariant()),
+        ("summary", rule.Summary.Length == 0 ? null : rule.Summary),
+        ("notify", rule.Notify is { } notify ? notify.Count == 0 ? "none" : string.Join(';', notify) : null));
+
+    private static string? Duration(TimeSpan duration) => duration == TimeSpan.Zero ? null : TypedText.Format(duration);
 
     private static string Address(Uri address) => address.GetLeftPart(UriPartial.Authority);
 

@@ -79,6 +79,8 @@ public sealed record TidemarkOptions
     public required ServerOptions Server { get; init; }
 
     public MqttOptions Mqtt { get; init; } = new();
+
+    public AlertOptions Alerts { get; init; } = new();
 }
 
 /// <summary>The one that runs maintenance by itself; whoever it is, commands still do it when asked.</summary>

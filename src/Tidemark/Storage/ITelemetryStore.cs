@@ -113,6 +113,20 @@ public interface ITelemetryStore : IAsyncDisposable
     /// configured.</exception>
     Task RemoveMetricAsync(string name, CancellationToken cancellationToken);
 
+    /// <summary>Small texts that are kept beside readings, in the order of their names (<see cref="SensorId.Order"/>).</summary>
+    /// <param name="prefix">What their names begin with.</param>
+    /// <param name="after">Names behind it; empty for the first.</param>
+    /// <param name="limit">How many at most.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
+    Task<IReadOnlyList<StoredDocument>> ReadDocumentsAsync(string prefix, string after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Writes texts and takes away those without one, all of it or nothing; durable when it returns.</summary>
+    /// <param name="documents">Of those of one name the last counts.</param>
+    /// <param name="expected">Nothing is written unless this document is as told; null for no condition.</param>
+    /// <param name="cancellationToken">Gives it up.</param>
+    /// <returns>Whether it was as expected.</returns>
+    Task<bool> WriteDocumentsAsync(IReadOnlyList<StoredDocument> documents, StoredDocument? expected, CancellationToken cancellationToken);
+
     Task<StoreStatus> ReadStatusAsync(CancellationToken cancellationToken);
 
     /// <summary>

@@ -31,6 +31,9 @@ public sealed record StoreStatus(
 
     /// <summary>How messages come by MQTT; null where none do. Told by a server alone.</summary>
     public MqttStatus? Mqtt { get; init; }
+
+    /// <summary>Alerts; null where there are no rules. Told by a server alone.</summary>
+    public AlertStatus? Alerts { get; init; }
 }
 
 /// <param name="Name">The table.</param>

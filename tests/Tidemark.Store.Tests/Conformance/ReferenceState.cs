@@ -31,8 +31,11 @@ internal sealed class ReferenceState
     /// <summary>By sensor the metrics that it ever sent.</summary>
     public Dictionary<string, HashSet<string>> Sent { get; private init; } = [];
 
+    public Dictionary<string, string> Documents { get; private init; } = new(StringComparer.Ordinal);
+
     public ReferenceState Clone() => new()
     {
+        Documents = new(Documents, StringComparer.Ordinal),
         Schema = Schema,
         Definitions = Definitions,
         ChunkInterval = ChunkInterval,

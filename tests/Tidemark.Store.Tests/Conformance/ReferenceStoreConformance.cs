@@ -21,6 +21,8 @@ public sealed class ReferenceSchema() : SchemaSuite(new ReferenceFixture());
 
 public sealed class ReferenceMetrics() : MetricSuite(new ReferenceFixture());
 
+public sealed class ReferenceDocuments() : DocumentSuite(new ReferenceFixture());
+
 public sealed class ReferenceMerge() : MergeSuite(new ReferenceFixture());
 
 public sealed class ReferenceLive() : LiveSuite(new ReferenceFixture());

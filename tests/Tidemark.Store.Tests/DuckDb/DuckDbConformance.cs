@@ -52,6 +52,8 @@ public sealed class DuckDbSchema() : SchemaSuite(new DuckDbFixture());
 
 public sealed class DuckDbMetrics() : MetricSuite(new DuckDbFixture());
 
+public sealed class DuckDbDocuments() : DocumentSuite(new DuckDbFixture());
+
 public sealed class DuckDbMerge() : MergeSuite(new DuckDbFixture());
 
 public sealed class DuckDbLive() : LiveSuite(new DuckDbFixture());

@@ -22,6 +22,8 @@ public sealed class HttpSchema() : SchemaSuite(new HttpFixture());
 
 public sealed class HttpMetrics() : MetricSuite(new HttpFixture());
 
+public sealed class HttpDocuments() : DocumentSuite(new HttpFixture());
+
 public sealed class HttpMerge() : MergeSuite(new HttpFixture());
 
 public sealed class HttpLive() : LiveSuite(new HttpFixture());

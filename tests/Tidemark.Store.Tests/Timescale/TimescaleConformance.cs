@@ -20,6 +20,8 @@ public sealed class TimescaleCompression() : CompressionSuite(new TimescaleFixtu
 
 public sealed class TimescaleSchema() : SchemaSuite(new TimescaleFixture());
 
+public sealed class TimescaleDocuments() : DocumentSuite(new TimescaleFixture());
+
 public sealed class TimescaleMerge() : MergeSuite(new TimescaleFixture());
 
 public sealed class TimescaleLive() : LiveSuite(new TimescaleFixture());
