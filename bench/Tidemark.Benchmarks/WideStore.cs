@@ -29,7 +29,8 @@ internal sealed class WideStore(string folder, Report report)
         var settings = Enumerable.Range(0, Metrics).Select(m => KeyValuePair.Create($"metrics:{m}:name", (string?)$"m{m}"))
             .Concat(Widths.SelectMany((width, i) => new[]
             {
-                KeyValuePair.Create($"aggregates:{i}:name", (string?)$"a{i}"), KeyValuePair.Create($"aggregates:{i}:bucket", (string?)width),
+                KeyValuePair.Create($"aggregates:{i}:name", (string?)$"a{i}"),
+                KeyValuePair.Create($"aggregates:{i}:bucket", (string?)width),
             }));
         var schema = OptionsLoader.Load(new ConfigurationBuilder().AddInMemoryCollection(settings).Build()).Schema;
         var options = new DuckDbOptions { Folder = folder, Schema = schema };

@@ -46,7 +46,13 @@ internal static class RawEndpoint
             await WriteThinnedAsync(
                 store,
                 series,
-                thinned with { Sensors = [$"{SensorSelection.Of(id)}"], Metrics = metrics, Bucket = SeriesBucket.Raw, Downsampling = Downsampling.Lttb },
+                thinned with
+                {
+                    Sensors = [$"{SensorSelection.Of(id)}"],
+                    Metrics = metrics,
+                    Bucket = SeriesBucket.Raw,
+                    Downsampling = Downsampling.Lttb,
+                },
                 cancellationToken);
             await series.EndRawAsync(store, query.Range, cancellationToken);
             return;

@@ -161,7 +161,12 @@ internal static class StatusEndpoints
     }
 
     private static async Task<StoreStatus> ReadAsync(
-        ITelemetryStore store, Scheduler scheduler, HttpIntake http, MqttReport mqtt, AlertReport alerts, CancellationToken cancellationToken)
+        ITelemetryStore store,
+        Scheduler scheduler,
+        HttpIntake http,
+        MqttReport mqtt,
+        AlertReport alerts,
+        CancellationToken cancellationToken)
     {
         var status = await store.ReadStatusAsync(cancellationToken);
         var jobs = status.Jobs.Select(j => scheduler.StandsInFor(j) ? j with { LastOutcome = j.LastOutcome + StandsIn } : j);

@@ -56,8 +56,8 @@ public sealed class AlertMqttTests
         await broker.StopAsync();
         await Until.TrueAsync(() => !TidemarkServer.ReadMqtt(server.App)!.Brokers[0].Connected);
         await server.WriteAsync("a", "09:01:00", 20);
-        await Until.TrueAsync(async ()
-            => $"{(await server.StatusAsync())["receivers"]![0]!["error"]}".StartsWith("not connected to mqtt://", StringComparison.Ordinal));
+        await Until.TrueAsync(async () =>
+            $"{(await server.StatusAsync())["receivers"]![0]!["error"]}".StartsWith("not connected to mqtt://", StringComparison.Ordinal));
         await broker.StartAgainAsync();
         await client.ConnectAsync();
         await Until.TrueAsync(() => TidemarkServer.ReadMqtt(server.App)!.Brokers[0].Connected);

@@ -1,10 +1,11 @@
 using System.Globalization;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Fuzz;
 
 /// <summary>
-/// Bodies by number: number N of a seed is the same in each run. All ways in together get 20,000, a million where
-/// <c>TIDEMARK_TEST_LENGTH</c> is <c>full</c>; <c>TIDEMARK_TEST_SEED</c> names another seed than 1.
+/// Bodies by number: number N of a seed is the same in each run. All ways in together get 20,000 for a share and a million in full;
+/// <c>TIDEMARK_TEST_SEED</c> names another seed than 1.
 /// </summary>
 /// <param name="way">Of the bodies, for whoever reads of a failure.</param>
 /// <param name="share">How many of the 20,000.</param>
@@ -15,7 +16,7 @@ internal sealed class FuzzRun(string way, int share)
     private static readonly int Seed = int.TryParse(
         Environment.GetEnvironmentVariable("TIDEMARK_TEST_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : 1;
 
-    public int Count { get; } = Environment.GetEnvironmentVariable("TIDEMARK_TEST_LENGTH") == "full" ? Full * share : share;
+    public int Count { get; } = TestLength.Of(share / 10, share, Full * share);
 
     /// <summary>Sends all bodies, several at once.</summary>
     /// <param name="workers">How many at once.</param>
