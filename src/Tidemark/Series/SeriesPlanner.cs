@@ -125,11 +125,41 @@ internal sealed class SeriesPlanner(ITelemetryStore store, SeriesQuery query)
             return readings;
         }
 
-        return isFew && WidthWithinPoints.Approximate < plan.Width.Value.Approximate
-            && await IsRawWholeAsync(cancellationToken)
-            && await _bounds.HaveAtMostAsync(SeriesBounds.MostChosen, sensorIds, cancellationToken)
-                ? await OpenFirstAsync([new SeriesPlan(null, WidthWithinPoints)], sensorIds, cancellationToken)
-                : (plan, first);
+        return isFew && await TryBetweenAsync(plan.Width.Value, sensorIds, cancellationToken) is { } between ? between : (plan, first);
+    }
+
+    /// <returns>Buckets of a usual width finer than another, where what they are made of is whole and not too much; else null.</returns>
+    private async Task<(SeriesPlan Plan, SensorSeries First)?> TryBetweenAsync(
+        BucketWidth coarse,
+        IReadOnlyList<string> sensorIds,
+        CancellationToken cancellationToken)
+    {
+        var width = WidthWithinPoints;
+        if (width.Approximate >= coarse.Approximate)
+        {
+            return null;
+        }
+
+        var plans = PlansOf(width).Where(p => p.Source is { } source && CountOf(source.Bucket) <= SeriesBounds.MostChosen).ToList();
+        if (plans.Count == 0 && await IsRawWholeAsync(cancellationToken)
+            && await _bounds.HaveAtMostAsync(SeriesBounds.MostChosen, sensorIds, cancellationToken))
+        {
+            plans.Add(new SeriesPlan(null, width));
+        }
+
+        if (plans.Count == 0)
+        {
+            return null;
+        }
+
+        var (plan, first) = await OpenFirstAsync(plans, sensorIds, cancellationToken);
+        if (first.Complete)
+        {
+            return (plan, first);
+        }
+
+        await first.DisposeAsync();
+        return null;
     }
 
     /// <returns>The readings where no sensor has more than the points; else null.</returns>

@@ -57,6 +57,7 @@ public abstract partial class SeriesSuite(IStoreFixture fixture) : StoreSuite(fi
         Assert.Equal("hourly, 1 hour", await Source("2026-03-03", "2026-03-10", 168));
         Assert.Equal("daily, 1 day", await Source("2026-03-03", "2026-03-10", 100));
         Assert.Equal("monthly, 1 month", await Source("2026-01-01", "2026-03-10", 10));
+        Assert.Equal("daily, 2 days", await Source("2026-02-01", "2026-03-10", 30));
         Assert.Equal("raw, 2 minutes", await Source("2026-03-09T06:00Z", "2026-03-09T18:00Z", 500, "b"));
         Assert.Equal("hourly, 1 hour", await Source("2026-03-09", "2026-03-10", 144, "*"));
         Assert.Equal("monthly, 1 year", await Source("1970-01-01", "2026-03-10", 60));
