@@ -2,7 +2,8 @@ namespace Tidemark.Series;
 
 /// <summary>
 /// Largest Triangle Three Buckets, by Sveinn Steinarsson, "Downsampling Time Series for Visual Representation", University of Iceland,
-/// 2013, section 4.2: of each bucket the point that makes the largest triangle with the one chosen before and the next bucket's average.
+/// 2013 (https://skemman.is/handle/1946/15343): of each bucket the point that makes the largest triangle with the one chosen before and the
+/// next bucket's average.
 /// </summary>
 public static class Lttb
 {

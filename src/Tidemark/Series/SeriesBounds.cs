@@ -14,8 +14,8 @@ internal sealed class SeriesBounds(ITelemetryStore store, SeriesQuery query)
     /// <summary>Values of a sensor that are in memory at once: those of lines whose other end isn't known yet, or of a chart.</summary>
     public const int MostValues = 2_000_000;
 
-    /// <summary>Values of readings that are thinned out.</summary>
-    public const int MostThinned = 500_000;
+    /// <summary>Values of readings that are downsampled.</summary>
+    public const int MostDownsampled = 500_000;
 
     private long? _readings;
 

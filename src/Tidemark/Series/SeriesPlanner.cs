@@ -172,15 +172,15 @@ internal sealed class SeriesPlanner(ITelemetryStore store, SeriesQuery query)
             return null;
         }
 
-        var isThinned = query.Downsampling != Downsampling.None;
-        var most = isThinned ? SeriesBounds.MostChosen : query.Points;
-        if (!await _bounds.HaveAtMostAsync(most, isThinned ? sensorIds : [.. sensorIds.Skip(1)], cancellationToken))
+        var isDownsampled = query.Downsampling != Downsampling.None;
+        var most = isDownsampled ? SeriesBounds.MostChosen : query.Points;
+        if (!await _bounds.HaveAtMostAsync(most, isDownsampled ? sensorIds : [.. sensorIds.Skip(1)], cancellationToken))
         {
             return null;
         }
 
         var first = await _source.OpenAsync(SeriesPlan.Readings, sensorIds[0], cancellationToken);
-        return (isThinned ? first : await first.BufferAsync(most, cancellationToken)) is { } few ? (SeriesPlan.Readings, few) : null;
+        return (isDownsampled ? first : await first.BufferAsync(most, cancellationToken)) is { } few ? (SeriesPlan.Readings, few) : null;
     }
 
     private async Task<bool> IsRawWholeAsync(CancellationToken cancellationToken)

@@ -95,7 +95,7 @@ public enum SeriesFill
     Linear,
 }
 
-/// <summary>How more readings than points are thinned out; both keep spikes.</summary>
+/// <summary>How more readings than points become fewer; both keep spikes.</summary>
 public enum Downsampling
 {
     None,

@@ -12,7 +12,7 @@ internal sealed class SeriesSource(ITelemetryStore store, SeriesQuery query)
         { Width: { } width } => OpenFromReadingsAsync(sensorId, width, cancellationToken),
     };
 
-    /// <summary>The readings themselves, thinned out if that is asked for.</summary>
+    /// <summary>The readings themselves, downsampled if that is asked for.</summary>
     private async Task<SensorSeries> OpenReadingsAsync(string sensorId, CancellationToken cancellationToken)
     {
         var current = await store.ReadCurrentAsync(sensorId, cancellationToken);
@@ -23,7 +23,7 @@ internal sealed class SeriesSource(ITelemetryStore store, SeriesQuery query)
             => new SeriesBatch(b.Count, b.Times, [.. Enumerable.Range(0, b.MetricCount).Select(b.Values)], null, null));
         if (query.Downsampling != Downsampling.None)
         {
-            points = Thinner.ThinAsync(query, metrics.Count, new Instant(current.TimesMicros[0]), points, cancellationToken);
+            points = Downsampler.DownsampleAsync(query, metrics.Count, new Instant(current.TimesMicros[0]), points, cancellationToken);
         }
 
         return new SensorSeries(sensorId, [.. metrics.Select(m => new SeriesColumn(m, null))], points, raw.DisposeAsync)
@@ -38,7 +38,7 @@ internal sealed class SeriesSource(ITelemetryStore store, SeriesQuery query)
         var metrics = query.Metrics ?? (await store.ReadCurrentAsync(sensorId, cancellationToken)).Metrics;
         var horizon = selection.WholeFrom(await store.ReadRawHorizonAsync(cancellationToken));
         var range = selection.ReadFrom(horizon);
-        var maker = new BucketMaker(selection.Buckets, range, query.Now, metrics.Count, query.Functions);
+        var aggregator = new BucketAggregator(selection.Buckets, range, query.Now, metrics.Count, query.Functions);
         if (query.Functions.Any(f => f.LooksBack) && range.From > Instant.MinValue)
         {
             var lookback = new TimeRange(range.From - selection.Lookback, range.From);
@@ -46,13 +46,13 @@ internal sealed class SeriesSource(ITelemetryStore store, SeriesQuery query)
             {
                 if (last is { } value)
                 {
-                    maker.Begin(m, value.Time, value.Value);
+                    aggregator.Begin(m, value.Time, value.Value);
                 }
             }
         }
 
         var raw = await OpenRawAsync(sensorId, metrics, range, cancellationToken);
-        var rows = MakeAsync(raw.ReadAsync(cancellationToken), maker.Add, maker.End, cancellationToken);
+        var rows = MakeAsync(raw.ReadAsync(cancellationToken), aggregator.Add, aggregator.End, cancellationToken);
         return Series(sensorId, metrics, selection, rows, raw.DisposeAsync, horizon, null, pending: false, cancellationToken);
     }
 
@@ -69,10 +69,10 @@ internal sealed class SeriesSource(ITelemetryStore store, SeriesQuery query)
         string[] metrics = [.. reader.Columns.Where((_, c) => c % (isOwn ? 3 : 4) == 0).Select(c => c[4..])];
         var horizon = selection.WholeFrom(reader.Horizon);
         var range = selection.ReadFrom(horizon);
-        var maker = new BucketMaker(selection.Buckets, range, query.Now, metrics.Length, query.Functions);
+        var aggregator = new BucketAggregator(selection.Buckets, range, query.Now, metrics.Length, query.Functions);
         var rows = isOwn
             ? OwnRows(reader, metrics.Length)
-            : MakeAsync(reader.Rows, maker.Add, maker.End, cancellationToken);
+            : MakeAsync(reader.Rows, aggregator.Add, aggregator.End, cancellationToken);
         return Series(
             sensorId, metrics, selection, rows, reader.DisposeAsync, horizon, reader.Watermark, reader.Pending, cancellationToken);
     }
@@ -91,7 +91,7 @@ internal sealed class SeriesSource(ITelemetryStore store, SeriesQuery query)
         SeriesColumn[] columns = [.. metrics.SelectMany(m => query.Functions.Select(f => new SeriesColumn(m, f)))];
         if (query.Fill != SeriesFill.None)
         {
-            var filler = new SeriesFiller(query, selection.Buckets, [.. columns.Select(c => c.Function!.Value)]);
+            var filler = new GapFiller(query, selection.Buckets, [.. columns.Select(c => c.Function!.Value)]);
             rows = filler.FillAsync(rows, cancellationToken);
         }
 

@@ -6,7 +6,7 @@ namespace Tidemark.Series;
 /// <param name="query">The question.</param>
 /// <param name="buckets">Where they begin and end.</param>
 /// <param name="functions">Of each column.</param>
-internal sealed class SeriesFiller(SeriesQuery query, LocalBuckets buckets, IReadOnlyList<SeriesFunction> functions)
+internal sealed class GapFiller(SeriesQuery query, LocalBuckets buckets, IReadOnlyList<SeriesFunction> functions)
 {
     private readonly SeriesRows _rows = new(functions.Count);
 

@@ -6,7 +6,7 @@ namespace Tidemark.Series;
 /// <param name="now">Up to when a value lasts that no other follows.</param>
 /// <param name="metrics">How many.</param>
 /// <param name="functions">The columns of each metric.</param>
-internal sealed class BucketMaker(
+internal sealed class BucketAggregator(
     LocalBuckets buckets,
     TimeRange range,
     Instant now,

@@ -6,7 +6,7 @@ public abstract partial class SeriesSuite
 {
     [Theory]
     [InlineData(Downsampling.Lttb), InlineData(Downsampling.MinMax)]
-    public async Task Thinning_out_leaves_as_many_readings_as_points_and_every_spike(Downsampling kind)
+    public async Task Downsampling_leaves_as_many_readings_as_points_and_every_spike(Downsampling kind)
     {
         var random = new Random(5);
         double Temperature(int i) => i is 1234 ? 50 : i is 2345 ? -50 : Math.Sin(i / 300.0) + random.NextDouble();

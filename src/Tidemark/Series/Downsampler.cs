@@ -3,12 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Tidemark.Series;
 
 /// <summary>
-/// Thins out one sensor's readings, ascending by time, to as many as points are asked for. Whole readings are kept: of each metric the
+/// Downsamples one sensor's readings, ascending by time, to as many as points are asked for. Whole readings are kept: of each metric the
 /// least and the greatest value in each of equal stretches of time. <see cref="Downsampling.Lttb"/> chooses from four times as many of
-/// those, a preselection that keeps what <see cref="Lttb"/> looks for (Van Der Donckt and others, "MinMaxLTTB", 2023). Memory is bounded by
-/// the points.
+/// those, a preselection that keeps what <see cref="Lttb"/> looks for (Van Der Donckt and others, "MinMaxLTTB", 2023,
+/// https://arxiv.org/abs/2305.00332). Memory is bounded by the points.
 /// </summary>
-internal sealed class Thinner
+internal sealed class Downsampler
 {
     private const int Preselection = 4;
 
@@ -29,7 +29,7 @@ internal sealed class Thinner
     /// <param name="last">When the sensor's last reading was.</param>
     /// <param name="batches">Its readings.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static async IAsyncEnumerable<SeriesBatch> ThinAsync(
+    public static async IAsyncEnumerable<SeriesBatch> DownsampleAsync(
         SeriesQuery query,
         int metrics,
         Instant last,
@@ -37,7 +37,7 @@ internal sealed class Thinner
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (few, count) = (new List<SeriesBatch>(), 0);
-        Thinner? thinner = null;
+        Downsampler? downsampler = null;
         await foreach (var batch in batches.WithCancellation(cancellationToken))
         {
             count += batch.Count;
@@ -47,13 +47,13 @@ internal sealed class Thinner
                 continue;
             }
 
-            var points = Math.Min(query.Points, SeriesBounds.MostThinned / Math.Max(1, metrics));
-            thinner ??= new Thinner(query.Downsampling, points, metrics, SpanOf(few, query.Range, last));
-            few.ForEach(thinner.Add);
+            var points = Math.Min(query.Points, SeriesBounds.MostDownsampled / Math.Max(1, metrics));
+            downsampler ??= new Downsampler(query.Downsampling, points, metrics, SpanOf(few, query.Range, last));
+            few.ForEach(downsampler.Add);
             few.Clear();
         }
 
-        foreach (var batch in thinner is null ? few : [thinner.Take()])
+        foreach (var batch in downsampler is null ? few : [downsampler.Take()])
         {
             yield return batch;
         }
@@ -63,7 +63,7 @@ internal sealed class Thinner
     /// <param name="points">So many readings are left at most, or two of each metric, the first and the last.</param>
     /// <param name="metrics">How many a reading has.</param>
     /// <param name="span">From the first reading to behind the last.</param>
-    public Thinner(Downsampling kind, int points, int metrics, TimeRange span)
+    public Downsampler(Downsampling kind, int points, int metrics, TimeRange span)
     {
         (_points, _byTriangles, _from) = (points, kind == Downsampling.Lttb, span.From.Micros);
         var stretches = Math.Max(1, (_byTriangles ? Preselection : 1) * (points - 2) / (2 * Math.Max(1, metrics)));
