@@ -36,7 +36,9 @@ class Fleet {
     this.sparks = new Sparks({
       signal: visit.signal, now: () => this.now(), onDrawn: sensors => sensors.forEach(sensor => this.rows.refreshOne(sensor)),
     });
-    this.live = new Live(visit.signal, reading => this.take(reading));
+    this.live = new Live({
+      signal: visit.signal, onReading: reading => this.take(reading), onOpen: () => SHARE * this.took < POLL && this.reload(),
+    });
   }
 
   /** The server's time: ages don't depend on the clock of who looks. */
@@ -56,6 +58,15 @@ class Fleet {
       return Object.assign(one, { time: Date.parse(sensor.time), staleAfter: sensor.stale_after_s * 1000, values: sensor.values });
     });
     this.took = performance.now() - begin;
+  }
+
+  async reload() {
+    try {
+      await this.load();
+      this.arrange();
+    } catch (error) {
+      this.visit.fail(error);
+    }
   }
 
   elements() {
@@ -202,14 +213,11 @@ class Fleet {
     let poll;
     const again = () => {
       poll = setTimeout(async () => {
-        try {
-          if (!document.hidden) {
-            await this.load();
-            this.arrange();
-          }
+        if (!document.hidden) {
+          await this.reload();
+        }
+        if (!this.visit.signal.aborted) {
           again();
-        } catch (error) {
-          this.visit.fail(error);
         }
       }, Math.max(POLL, SHARE * this.took));
     };

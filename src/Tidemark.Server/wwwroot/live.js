@@ -9,9 +9,12 @@ export class Live {
   #timer;
   #watched = '';
 
-  /** @param onReading called with each reading: sensor_id, time, and values by their metric's name. */
-  constructor(signal, onReading) {
-    this.onReading = onReading;
+  /**
+   * @param onReading called with each reading: sensor_id, time, and values by their metric's name.
+   * @param onOpen called when readings begin to come: what was committed just before is not among them.
+   */
+  constructor({ signal, onReading, onOpen }) {
+    Object.assign(this, { onReading, onOpen });
     signal.addEventListener('abort', () => {
       clearTimeout(this.#timer);
       this.#source?.close();
@@ -33,6 +36,7 @@ export class Live {
     this.#watched = sensors;
     if (sensors !== '') {
       this.#source = new EventSource(address('/api/live', { sensors }));
+      this.#source.addEventListener('open', () => this.onOpen());
       this.#source.addEventListener('reading', event => this.onReading(JSON.parse(event.data)));
     }
   }
