@@ -10,6 +10,7 @@ import { switchZone, zoneName } from './format.js';
 
 const views = {
   '': () => import('./fleet.js'),
+  alerts: () => import('./alerts.js'),
   store: () => import('./store.js'),
 };
 

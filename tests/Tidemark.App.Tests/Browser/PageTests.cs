@@ -19,7 +19,7 @@ public sealed class PageTests : IAsyncLifetime
     public static TheoryData<string, ColorScheme, int> Views()
     {
         var data = new TheoryData<string, ColorScheme, int>();
-        foreach (var view in (string[])["", "store", "nothing"])
+        foreach (var view in (string[])["", "alerts", "store", "nothing"])
         {
             foreach (var theme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
             {
