@@ -20,8 +20,8 @@ internal sealed class AnswerWriter : IAsyncDisposable
 
     /// <param name="response">Where it goes.</param>
     /// <param name="contentType">What it is.</param>
-    /// <param name="hold">So many bytes are kept before the first is sent, for what has to be known about all of them.</param>
-    public AnswerWriter(HttpResponse response, string contentType = "application/json; charset=utf-8", int hold = Piece)
+    /// <param name="hold">So many bytes are kept, flushed or not, before the first is sent: for what has to be known about all of them.</param>
+    public AnswerWriter(HttpResponse response, string contentType = "application/json; charset=utf-8", int hold = 0)
         : this(response.Body)
     {
         (_response, _hold) = (response, hold);
@@ -31,7 +31,7 @@ internal sealed class AnswerWriter : IAsyncDisposable
     /// <summary>For what is no answer over HTTP.</summary>
     public AnswerWriter(Stream body)
     {
-        (_body, _hold) = (body, Piece);
+        _body = body;
         Json = new Utf8JsonWriter(_buffer, WireJson.Fast);
     }
 
@@ -87,7 +87,7 @@ internal sealed class AnswerWriter : IAsyncDisposable
     public ValueTask CompleteAsync(CancellationToken cancellationToken)
     {
         Json.Flush();
-        if (!IsSent && _response is not null)
+        if (_response is { HasStarted: false })
         {
             _response.ContentLength = _buffer.Length;
         }
