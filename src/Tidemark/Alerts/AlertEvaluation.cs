@@ -46,6 +46,7 @@ public sealed class AlertEvaluation(int maxInstances)
             _sensors[sensor] = after;
             foreach (var instance in before.Except(after))
             {
+                _touched.Remove(instance);
                 Drop(instance.Alert, now);
             }
         }
@@ -69,6 +70,10 @@ public sealed class AlertEvaluation(int maxInstances)
             instance.Restore(alert);
             _counts[(int)instance.State]++;
             Wait(instance);
+            if (instance.Alert != alert)
+            {
+                _touched.Add(instance);
+            }
         }
 
         return TakeChanges();
@@ -215,6 +220,11 @@ public sealed class AlertEvaluation(int maxInstances)
 
             var instance = before.FirstOrDefault(i => i.Rule.Name == rule.Name && i.Rule.Expression == rule.Expression)
                 ?? new AlertInstance(rule, sensorId);
+            if (instance.State != AlertState.Inactive && (instance.Rule.Severity, instance.Rule.Summary) != (rule.Severity, rule.Summary))
+            {
+                _touched.Add(instance);
+            }
+
             instance.Rule = rule;
             instance.Waits = false;
             _counts[(int)instance.State]++;

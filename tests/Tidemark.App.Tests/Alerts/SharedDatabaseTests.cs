@@ -53,6 +53,10 @@ public sealed class SharedDatabaseTests : IAsyncLifetime
         await WriteAsync(second, "09:01:00", 20);
         Assert.Equal(["alert.firing too_hot a", "alert.resolved too_hot a"], await webhook.TakenAsync(2));
 
+        // What it hasn't noted as delivered would come again, under its id.
+        await Until.TrueAsync(async ()
+            => (await second.Store.ReadDocumentsAsync("alerts/outbox/", "", 1, CancellationToken.None)).Count == 0);
+
         // One that is gone without a word has its right for half a minute.
         await second.Store.DisposeAsync();
         var third = await StartAsync(webhook);

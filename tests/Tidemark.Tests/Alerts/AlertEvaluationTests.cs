@@ -60,7 +60,10 @@ public sealed class AlertEvaluationTests
         var evaluation = Begin(Hot, other);
         evaluation.Observe(Batch(("a", 1, 31), ("b", 1, 31)), Start);
         Assert.Equal((4, 4), (evaluation.Instances, evaluation.Firing));
+        evaluation.TakeStates();
         Assert.Equal("", Text(evaluation.SetRules([other, Hot with { Summary = "x", Severity = AlertSeverity.Critical }], Start)));
+        Assert.Equal(
+            ["a Critical x", "b Critical x"], evaluation.TakeStates().Select(a => $"{a.SensorId} {a.Severity} {a.Summary}").Order());
         Assert.Equal("hot b Inactive at 2 " + AlertEvaluation.RuleRemoved, Text(evaluation.SetRules(
             [other, Hot with { Except = SensorSelection.Of("b") }], Start + TimeSpan.FromSeconds(2))));
         Assert.Equal("hot a Inactive at 3 " + AlertEvaluation.RuleChanged, Text(evaluation.SetRules(
@@ -69,6 +72,8 @@ public sealed class AlertEvaluationTests
             $"other a Inactive at 4 {AlertEvaluation.RuleRemoved}; other b Inactive at 4 {AlertEvaluation.RuleRemoved}",
             Text(evaluation.SetRules([], Start + TimeSpan.FromSeconds(4)).OrderBy(c => c.Alert.SensorId)));
         Assert.Equal((0, 0), (evaluation.Instances, evaluation.Firing));
+
+        // What changed before the rules did in the same turn is gone too.
         Assert.All(evaluation.TakeStates(), alert => Assert.Equal(AlertState.Inactive, alert.State));
     }
 
