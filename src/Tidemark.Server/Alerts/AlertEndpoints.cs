@@ -121,13 +121,7 @@ internal static class AlertEndpoints
         CancellationToken cancellationToken)
     {
         RefuseConfigured(name, options);
-        var json = await ReadAsync(context.Request, cancellationToken);
-        if (json["name"] is { } said && said.ToString() != name)
-        {
-            throw new RequestException([$"name: '{said}' is not the name in the address, {name}"]);
-        }
-
-        json["name"] = name;
+        var json = await ReadAsync(context.Request, name, cancellationToken);
         var errors = new List<string>();
         var rule = new AlertRuleBinder(options.Alerts.Receivers, errors).Read(json.ToJsonString());
         RequestException.ThrowIfAny(errors);
@@ -146,7 +140,7 @@ internal static class AlertEndpoints
         string name, ITelemetryStore store, TidemarkOptions options, AlertEvaluator evaluator, CancellationToken cancellationToken)
     {
         RefuseConfigured(name, options);
-        if (!await AlertDocuments.RemoveRuleAsync(store, name, cancellationToken))
+        if (!Identifier.IsValid(name) || !await AlertDocuments.RemoveRuleAsync(store, name, cancellationToken))
         {
             throw new RequestException([$"there is no rule '{name}'"], StatusCodes.Status404NotFound);
         }
@@ -178,7 +172,7 @@ internal static class AlertEndpoints
     }
 
     /// <exception cref="RequestException">It is no JSON object; 415 when it isn't sent as JSON, as pages of other sites can't.</exception>
-    private static async Task<JsonObject> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    private static async Task<JsonObject> ReadAsync(HttpRequest request, string name, CancellationToken cancellationToken)
     {
         if (Ndjson.MediaType(request.ContentType) != "application/json")
         {
@@ -189,11 +183,19 @@ internal static class AlertEndpoints
 
         try
         {
-            return await JsonNode.ParseAsync(request.Body, null, Strict, cancellationToken) as JsonObject
+            var json = await JsonNode.ParseAsync(request.Body, null, Strict, cancellationToken) as JsonObject
                 ?? throw new RequestException(["the rule is not a JSON object"]);
+            if (json["name"] is { } said && said.ToString() != name)
+            {
+                throw new RequestException([$"name: '{said}' is not the name in the address, {name}"]);
+            }
+
+            json["name"] = name;
+            return json;
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The latter are halves of characters.
             throw new RequestException([$"the rule is not a JSON object: {e.Message.ReplaceLineEndings(" ")}"]);
         }
     }

@@ -94,7 +94,7 @@ public sealed class AlertEvaluation(int maxInstances)
                 {
                     Hear(instance, time, now);
                 }
-                else if (ColumnOf(metric, readings) is var column and >= 0 && !double.IsNaN(readings.Metric(column)[row]))
+                else if (ColumnOf(metric, readings) is var column and >= 0 && double.IsFinite(readings.Metric(column)[row]))
                 {
                     Look(instance, time, readings.Metric(column)[row]);
                 }

@@ -93,7 +93,9 @@ internal sealed class AlertInstance(AlertRule rule, string sensorId)
 
         if (!double.IsNaN(_baseValue))
         {
-            Value = (value - _baseValue) * (Rule.Per / (time - _baseTime));
+            // Values at the ends of what doubles hold are further apart than that.
+            var rate = (value - _baseValue) * (Rule.Per / (time - _baseTime));
+            Value = Math.Clamp(rate, double.MinValue, double.MaxValue);
             Step(time, Rule.IsMet(Value, State == AlertState.Firing));
         }
 

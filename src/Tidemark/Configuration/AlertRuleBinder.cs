@@ -37,7 +37,7 @@ public sealed class AlertRuleBinder(IReadOnlyList<string>? receivers, List<strin
         {
             configuration = new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build();
         }
-        catch (Exception e) when (e is FormatException or JsonException or InvalidDataException)
+        catch (Exception e) when (e is FormatException or JsonException or InvalidDataException or InvalidOperationException)
         {
             errors.Add($"the rule is not a JSON object: {(e.InnerException ?? e).Message.ReplaceLineEndings(" ")}");
             return null;

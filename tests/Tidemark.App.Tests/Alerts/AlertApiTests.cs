@@ -74,6 +74,9 @@ public sealed class AlertApiTests : IDisposable
     [InlineData("a", """{"silent":"1h","silent":"2h"}""", "the rule is not a JSON object: ")]
     [InlineData("a", """{"silent":""", "the rule is not a JSON object: ")]
     [InlineData("a", "[1]", "the rule is not a JSON object")]
+    [InlineData("a", """{"silent":"1h","summary":"\ud800"}""", "the rule is not a JSON object: ")]
+    [InlineData("a", """{"silent":"1h","name":"\ud800"}""", "the rule is not a JSON object: ")]
+    [InlineData("a", """{"silent":"1h","summary":"\u0000"}""", "summary: it is longer than 500 characters, or has control characters")]
     [InlineData("a", """{"silent":"1h","sensors":{"x":1}}""", "sensors:x: there is no such member of a rule")]
     [InlineData("a", """{"silent":"1h","notify":"http://x"}""", "notify: there is no receiver 'http://x'; there are ops, none")]
     [InlineData("marker", """{"silent":"1h"}""", "the rule 'marker' is configured: change it there")]
@@ -104,8 +107,12 @@ public sealed class AlertApiTests : IDisposable
 
         using var plain = await server.Client.PutAsync("/api/alerts/rules/a", new StringContent("{\"silent\":\"1h\"}"));
         await RunningServer.ProblemAsync(HttpStatusCode.UnsupportedMediaType, plain);
-        using var none = await server.Client.DeleteAsync("/api/alerts/rules/none");
-        await RunningServer.ProblemAsync(HttpStatusCode.NotFound, none);
+        foreach (var name in (string[])["none", "%00", "%2F"])
+        {
+            using var none = await server.Client.DeleteAsync($"/api/alerts/rules/{name}");
+            await RunningServer.ProblemAsync(HttpStatusCode.NotFound, none);
+        }
+
         using var nobody = await server.Client.PostAsJsonAsync("/api/alerts/test", new { receiver = "ops" });
         Assert.Equal(
             "there is no receiver 'ops'; the configuration has none",

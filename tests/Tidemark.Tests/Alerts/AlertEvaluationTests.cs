@@ -42,6 +42,16 @@ public sealed class AlertEvaluationTests
     }
 
     [Fact]
+    public void Values_at_the_ends_of_what_a_double_holds_have_a_rate()
+    {
+        var evaluation = Begin(
+            new AlertRule { Name = "r", Condition = AlertCondition.RateAbove, Metric = "t", Threshold = 1, Per = TimeSpan.FromDays(1) });
+        Assert.Equal("", Text(evaluation.Observe(Batch(("a", 0, -1e308), ("a", 1, double.PositiveInfinity)), Start)));
+        Assert.Equal("r a Firing at 2", Text(evaluation.Observe(Batch(("a", 2, 1e308)), Start)));
+        Assert.Equal(double.MaxValue, evaluation.TakeStates().Single().Value);
+    }
+
+    [Fact]
     public void The_same_again_changes_nothing_and_another_value_of_that_time_does()
     {
         var evaluation = Begin(Hot);
