@@ -35,18 +35,19 @@ internal sealed class LiveListening(string folder, Report report)
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var (alone, listened) = (new List<double>(), new List<double>());
-        var beside = "";
+        var (besideAlone, beside) = ("", "");
         for (var round = 0; round < Rounds; round++)
         {
             Report.Note($"live: round {round + 1} of {Rounds}");
-            alone.Add((await MeasureAsync($"alone-{round}", listeners: 0, cancellationToken)).PerSecond);
-            (var perSecond, beside) = await MeasureAsync($"heard-{round}", Sensors, cancellationToken);
+            (var perSecond, besideAlone) = await MeasureAsync($"alone-{round}", listeners: 0, cancellationToken);
+            alone.Add(perSecond);
+            (perSecond, beside) = await MeasureAsync($"heard-{round}", Sensors, cancellationToken);
             listened.Add(perSecond);
         }
 
         var (without, with, delays) = (new Samples(alone).Median, new Samples(listened).Median, new Samples(_delays));
         report.Add(
-            Figure.Free("written with nobody listening", without, "readings/s", Range(alone)),
+            Figure.Free("written with nobody listening", without, "readings/s", $"{Range(alone)}; {besideAlone}"),
             Figure.Free("written with 1,000 clients", with, "readings/s", $"{Range(listened)}; {beside}"),
             Figure.AtLeast("the second of the first", with / without, Bound, "×", $"medians of {Rounds} rounds"),
             Figure.Free("delay under that load, median", delays.Median, "ms", "from the write's answer to the reading's arrival"),
@@ -75,8 +76,9 @@ internal sealed class LiveListening(string folder, Report report)
         var perSecond = (Interlocked.Read(ref _written) - written) / seconds;
         var beside = string.Create(
             CultureInfo.InvariantCulture,
-            $"{(Interlocked.Read(ref _heard) - heard) / seconds:F0} came to clients; the server used "
-                + $"{(server.ProcessorTime - processor).TotalSeconds / seconds:F2} processors");
+            $"in the last {(Interlocked.Read(ref _heard) - heard) / seconds:F0}/s came to clients and the server used "
+                + $"{(server.ProcessorTime - processor).TotalSeconds / seconds:F2} processors, "
+                + $"{(server.ProcessorTime - processor).TotalMicroseconds / (perSecond * seconds):F1} µs a reading");
         await end.CancelAsync();
         await Task.WhenAll(tasks).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return tasks.FirstOrDefault(t => t.IsFaulted) is { } failed

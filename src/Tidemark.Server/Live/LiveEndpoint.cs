@@ -28,7 +28,7 @@ internal static class LiveEndpoint
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
 
     // Commits that come closer together are sent together: a packet for each would cost more than what is in it.
-    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(150);
 
     // After a restart all clients come back at once.
     private static readonly SemaphoreSlim CatchingUp = new(4);
