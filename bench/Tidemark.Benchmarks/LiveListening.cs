@@ -135,7 +135,8 @@ internal sealed class LiveListening(string folder, Report report)
         using var answer = await client.GetAsync(
             "/api/live?sensors=probe", HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         var parser = SseParser.Create(await answer.Content.ReadAsStreamAsync(cancellationToken));
-        await using var events = parser.EnumerateAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        // Not disposed: at the end it waits for an event, and the answer's end is its own.
+        var events = parser.EnumerateAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
         for (var number = 0; !cancellationToken.IsCancellationRequested; number++)
         {
             var next = ArrivalAsync(events, number);
