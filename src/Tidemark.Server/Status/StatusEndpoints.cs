@@ -85,6 +85,7 @@ internal static class StatusEndpoints
             "/docs", "/openapi/v1.json", "/api/health", "/api/status", "/api/alerts", "/api/sensors", "/api/sensors/{id}/current",
             "/api/sensors/{id}/raw?period=1d",
             .. store.Schema.Aggregates.Select(a => $"/api/sensors/{{id}}/{a}?period={Wire.RangeQuery.DefaultPeriod(a)}"),
+            "/api/series?sensors={id}&period=1w",
             $"/api/fleet/{store.Schema.Finest}?metric={store.Schema.Metrics[0].Name}&period=30d", "/api/stats/performance?sensor_id={id}",
         ]);
 
