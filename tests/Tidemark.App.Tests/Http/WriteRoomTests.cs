@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using Tidemark.App.Tests.Cli;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Http;
 
@@ -73,6 +74,7 @@ public sealed class WriteRoomTests
     [InlineData(false), InlineData(true)]
     public async Task Memory_stays_whoever_sends(bool isChunked)
     {
+        TestLength.SkipUnlessShare();
         using var folder = new CliFolder();
         folder.Write("tidemark.json", """{ "server": { "write_memory": "64MiB" } }""");
         var server = await folder.ServeAsync();

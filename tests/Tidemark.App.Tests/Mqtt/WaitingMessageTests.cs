@@ -4,6 +4,7 @@ using Tidemark.App.Tests.Fuzz;
 using Tidemark.App.Tests.Http;
 using Tidemark.Server.Hosting;
 using Tidemark.Storage;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Mqtt;
 
@@ -52,6 +53,7 @@ public sealed class WaitingMessageTests
     [Fact]
     public async Task Long_topics_and_retained_messages_fill_no_memory()
     {
+        TestLength.SkipUnlessShare();
         var port = Mosquitto.FreePort();
         using var server = await FuzzedServer.StartAsync("--mqtt", $"mqtt://127.0.0.1:{port}");
         using var wire = await MqttWire.ConnectAsync(port, MqttWire.Version311, "c");
