@@ -12,8 +12,8 @@ internal static class Packed
         // Several members, empty ones too.
         3 when body.Length > 1 => ("gzip", [.. Gzip(body[..1]), .. Gzip([]), .. Gzip(body[1..])]),
         4 => ("deflate", Deflate(body)),
-        5 => ("gzip", Gzip(body) is var whole ? whole[..random.Next(1, whole.Length)] : []),
-        6 => ("gzip", new Mutator(random).Change(Gzip(body), Gzip([1, 2, 3]))),
+        5 when body.Length > 0 => ("gzip", Gzip(body) is var whole ? whole[..random.Next(1, whole.Length)] : []),
+        6 => ("gzip", new Mutator(random).Change(Gzip(body), [0x1F, 0x8B, 8])),
         7 => (random.Next(4) switch { 0 => "deflate", 1 => "br", 2 => "gzip, gzip", _ => "gzip" }, body),
         _ => (null, body),
     };
