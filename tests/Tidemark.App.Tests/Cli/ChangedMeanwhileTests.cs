@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Npgsql;
 using Tidemark.App.Tests.Deploy;
+using Tidemark.Store.Tests;
 using Tidemark.Store.Tests.Timescale;
 
 namespace Tidemark.App.Tests.Cli;
@@ -39,6 +40,7 @@ public sealed class ChangedMeanwhileTests : IDisposable
     [Fact]
     public async Task What_init_changes_in_a_database_stays()
     {
+        TestLength.SkipUnlessShare();
         await using var database = await TimescaleDatabase.CreateAsync();
         var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString);
         var location = $"{settings.Host}:{settings.Port}/{settings.Database}";
