@@ -149,7 +149,7 @@ var picture = new Command("picture", "Makes the picture of the page for the READ
 picture.SetAction(async (_, cancellationToken) =>
 {
     var data = Directory.CreateTempSubdirectory("tidemark-picture-");
-    await PagePicture.TakeAsync(data.FullName, Path.Combine("docs", "page.png"), "", cancellationToken);
+    await PagePicture.TakeAsync(data.FullName, Path.Combine("docs", "page.png"), "sensor/sensor_001?period=1w", cancellationToken);
     data.Delete(recursive: true);
 });
 root.Subcommands.Add(picture);
