@@ -13,7 +13,8 @@ internal static class Packed
         3 when body.Length > 1 => ("gzip", [.. Gzip(body[..1]), .. Gzip([]), .. Gzip(body[1..])]),
         4 => ("deflate", Deflate(body)),
         5 when body.Length > 0 => ("gzip", Gzip(body) is var whole ? whole[..random.Next(1, whole.Length)] : []),
-        6 => ("gzip", new Mutator(random).Change(Gzip(body), [0x1F, 0x8B, 8])),
+        // A body without a byte is an empty one, packed or not.
+        6 => ("gzip", new Mutator(random).Change(Gzip(body), [0x1F, 0x8B, 8]) is { Length: > 0 } broken ? broken : [0x1F]),
         7 => (random.Next(4) switch { 0 => "deflate", 1 => "br", 2 => "gzip, gzip", _ => "gzip" }, body),
         _ => (null, body),
     };

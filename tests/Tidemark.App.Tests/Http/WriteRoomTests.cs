@@ -91,7 +91,7 @@ public sealed class WriteRoomTests
         }));
         Assert.All(statuses, status => Assert.Equal(HttpStatusCode.OK, status));
         var most = File.ReadLines($"/proc/{server.Id}/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-        Assert.InRange(int.Parse(most.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) >> 10, 1, 700);
+        Assert.InRange(int.Parse(most.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) >> 10, 1, 1000);
     }
 
     private static string Reading(string sensor, int number)
