@@ -138,12 +138,16 @@ live.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     (data, report) => new LiveListening(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(live);
-var page = new Command("page", "Measures the page in Chromium, from the browser's start.") { folder, markdown };
+var page = new Command("page", "Measures the page in Chromium: from the browser's start, and as charts are zoomed.") { folder, markdown };
 page.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     new Report(PageLoad.Workload, $"Machine: {Machine.Describe()}.", "page figures"),
     arguments.GetValue(folder),
     arguments.GetValue(markdown),
-    (data, report) => new PageLoad(data, report).RunAsync(cancellationToken)));
+    async (data, report) =>
+    {
+        await new PageLoad(data, report).RunAsync(cancellationToken);
+        await new PageZoom(data, report).RunAsync(cancellationToken);
+    }));
 root.Subcommands.Add(page);
 var picture = new Command("picture", "Makes the picture of the page for the README, docs/page.png.");
 picture.SetAction(async (_, cancellationToken) =>

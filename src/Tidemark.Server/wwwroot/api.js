@@ -18,8 +18,8 @@ export async function get(path, params = {}, signal = undefined) {
   return (await send(address(path, params), { signal })).json();
 }
 
-/** Sensors as a parameter names them: one with a comma or a quote in quotes. */
-export const list = ids => ids.map(id => /[,"]/.test(id) ? `"${id.replaceAll('"', '""')}"` : id).join();
+/** Sensors as a parameter names them: a backslash takes a comma or an asterisk as it is. */
+export const list = ids => ids.map(id => id.replaceAll(/[\\,*]/g, '\\$&')).join();
 
 /** An address with a query. */
 export function address(path, params) {

@@ -10,6 +10,8 @@ import { switchZone, zoneName } from './format.js';
 
 const views = {
   '': () => import('./fleet.js'),
+  sensor: () => import('./sensor.js'),
+  compare: () => import('./compare.js'),
   alerts: () => import('./alerts.js'),
   store: () => import('./store.js'),
 };

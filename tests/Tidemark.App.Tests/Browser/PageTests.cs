@@ -19,7 +19,8 @@ public sealed class PageTests : IAsyncLifetime
     public static TheoryData<string, ColorScheme, int> Views()
     {
         var data = new TheoryData<string, ColorScheme, int>();
-        foreach (var view in (string[])["", "alerts", "store", "nothing"])
+        foreach (var view in (string[])[
+            "", "alerts", "store", "nothing", "sensor/sensor_0001?period=1h", "compare?sensor=sensor_0001&sensor=sensor_0002&period=1h"])
         {
             foreach (var theme in (ColorScheme[])[ColorScheme.Light, ColorScheme.Dark])
             {
@@ -35,7 +36,9 @@ public sealed class PageTests : IAsyncLifetime
     public async Task Nothing_stands_in_anybodys_way(string view, ColorScheme theme, int width)
     {
         await using var visit = await Visit.OpenAsync(_server, view, theme, width);
-        await visit.PictureAsync($"{(view == "" ? "fleet" : view)}-{theme}-{width}");
+        // Charts come after the frame.
+        await Assertions.Expect(visit.Page.Locator("[aria-busy=true]")).ToHaveCountAsync(0);
+        await visit.PictureAsync($"{(view == "" ? "fleet" : view.Split('/', '?')[0])}-{theme}-{width}");
         await visit.ExpectAccessibleAsync();
         // Wide tables scroll by themselves.
         Assert.Equal(
@@ -47,6 +50,8 @@ public sealed class PageTests : IAsyncLifetime
     public async Task The_smallest_phone_needs_no_sideways_scrolling()
     {
         await using var visit = await Visit.OpenAsync(_server, "store", width: 360);
+        Assert.Equal(360, await visit.Page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
+        await visit.GoAsync("sensor/sensor_0001");
         Assert.Equal(360, await visit.Page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
         await visit.GoAsync("");
         Assert.Equal(360, await visit.Page.EvaluateAsync<int>("document.documentElement.scrollWidth"));
