@@ -32,7 +32,10 @@ internal sealed class Database : IAsyncDisposable
             connection => Settings(connection).ExecuteNonQueryAsync());
         var alone = new NpgsqlDataSourceBuilder(new NpgsqlConnectionStringBuilder(settings.ConnectionString)
         {
-            MinPoolSize = 0, MaxPoolSize = 1, KeepAlive = 10, Multiplexing = false,
+            MinPoolSize = 0,
+            MaxPoolSize = 1,
+            KeepAlive = 10,
+            Multiplexing = false,
         }.ConnectionString);
         _listener = _several ? alone.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary) : alone.Build();
         if (_several)

@@ -105,8 +105,13 @@ internal sealed class AlertServer : IAsyncDisposable
         var value = _markers++ % 2 == 0 ? 1 : 0;
         await PostAsync(
             "/api/readings",
-            new JsonObject { ["sensor_id"] = "marker", ["time"] = (Instant.From(Clock.GetUtcNow()) - TimeSpan.FromHours(1)
-                + TimeSpan.FromMilliseconds(_markers)).ToString(), ["marker"] = value });
+            new JsonObject
+            {
+                ["sensor_id"] = "marker",
+                ["time"] = (Instant.From(Clock.GetUtcNow()) - TimeSpan.FromHours(1)
+                + TimeSpan.FromMilliseconds(_markers)).ToString(),
+                ["marker"] = value
+            });
         await Until.TrueAsync(async () => (await AlertsAsync("rule=marker")).Length == value);
     }
 
