@@ -37,7 +37,7 @@ export class Explorer {
    */
   constructor(visit, view) {
     Object.assign(this, { visit, view, range: readRange(visit.query), answer: NOTHING });
-    this.live = new Live(visit.signal, reading => this.#take(reading));
+    this.live = new Live({ signal: visit.signal, onReading: reading => this.#take(reading) });
   }
 
   /** Puts the charts into the page, below some elements of the view. */
