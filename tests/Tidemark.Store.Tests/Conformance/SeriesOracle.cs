@@ -4,13 +4,15 @@ namespace Tidemark.Store.Tests.Conformance;
 
 /// <summary>
 /// Answers questions about buckets literally, from all readings of a sensor. Buckets of local time are found by looking at a clock each
-/// minute.
+/// minute, or each bucket where that is less.
 /// </summary>
 /// <param name="readings">Of one sensor, ascending.</param>
 /// <param name="query">The question, whose bucket is a width.</param>
 internal sealed class SeriesOracle(IReadOnlyList<Reading> readings, SeriesQuery query)
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    private TimeSpan Step => Width.Approximate < Minute ? Width.Approximate : Minute;
 
     private BucketWidth Width => query.Bucket.Width!.Value;
 
@@ -140,9 +142,10 @@ internal sealed class SeriesOracle(IReadOnlyList<Reading> readings, SeriesQuery 
         }
 
         var isShort = Width.Months == 0 && Width.Approximate < TimeSpan.FromDays(1);
-        var before = Local(from - Minute);
+        from = BucketWidth.Fixed(Step).Floor(from);
+        var before = Local(from - Step);
         var reached = before;
-        for (var time = new Instant(from.Micros / 60_000_000 * 60_000_000); time < to; time += Minute, before = Local(time - Minute))
+        for (var time = from; time < to; time += Step, before = Local(time - Step))
         {
             var local = Local(time);
             if (isShort ? Width.Floor(local) == local || Width.Floor(local) > before : Width.Floor(local) > reached)
