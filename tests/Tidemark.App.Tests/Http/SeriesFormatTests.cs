@@ -153,6 +153,68 @@ public sealed class SeriesFormatTests : IAsyncLifetime
         double? Number(int column) => reader.IsDBNull(column) ? null : reader.GetDouble(column);
     }
 
+    /// <summary>An hour with values, one without readings, and one whose reading has no value.</summary>
+    [Theory]
+    [InlineData("rows"), InlineData("ndjson"), InlineData("csv"), InlineData("arrow"), InlineData("parquet")]
+    public async Task What_is_filled_is_marked_in_every_format(string format)
+    {
+        var body = await _server.Client.GetByteArrayAsync(
+            "/api/series?sensors=plain&metrics=temperature&bucket=hourly&fn=max&fill=previous"
+                + $"&from=2026-11-20T00:00:00Z&to=2026-11-20T03:00:00Z&format={format}");
+        Assert.Equal([(20.5, 2, false), (20.5, 0, true), (20.5, 1, true)], await FilledAsync(format, body));
+    }
+
+    private static async Task<List<(double Max, long Count, bool IsFilled)>> FilledAsync(string format, byte[] body)
+    {
+        var text = System.Text.Encoding.UTF8.GetString(body);
+        switch (format)
+        {
+            case "rows":
+                return [.. JsonNode.Parse(body)!.AsArray().Select(r => OfFilled(r!))];
+            case "ndjson":
+                return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => OfFilled(JsonNode.Parse(l)!))];
+            case "csv":
+                Assert.StartsWith("time,sensor_id,max_temperature,reading_count,filled\n", text, StringComparison.Ordinal);
+                return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..].Select(l => l.Split(',')).Select(f => (
+                    double.Parse(f[2], CultureInfo.InvariantCulture),
+                    long.Parse(f[3], CultureInfo.InvariantCulture),
+                    bool.Parse(f[4])))];
+            case "arrow":
+                using (var arrow = new ArrowStreamReader(new MemoryStream(body)))
+                {
+                    var batch = (await arrow.ReadNextRecordBatchAsync())!;
+                    return [.. Enumerable.Range(0, batch.Length).Select(row => (
+                        ((DoubleArray)batch.Column("max_temperature")).GetValue(row)!.Value,
+                        ((Int64Array)batch.Column("reading_count")).GetValue(row)!.Value,
+                        ((BooleanArray)batch.Column("filled")).GetValue(row)!.Value))];
+                }
+
+            default:
+                var file = System.IO.Path.GetTempFileName();
+                await File.WriteAllBytesAsync(file, body);
+                await using (var connection = new DuckDBConnection("DataSource=:memory:"))
+                {
+                    await connection.OpenAsync();
+                    await using var command = connection.CreateCommand();
+                    command.CommandText = $"SELECT max_temperature, reading_count, filled FROM read_parquet('{file}')";
+                    await using var reader = await command.ExecuteReaderAsync();
+                    var rows = new List<(double, long, bool)>();
+                    while (await reader.ReadAsync())
+                    {
+                        rows.Add((reader.GetDouble(0), reader.GetInt64(1), reader.GetBoolean(2)));
+                    }
+
+                    File.Delete(file);
+                    return rows;
+                }
+        }
+    }
+
+    private static (double Max, long Count, bool IsFilled) OfFilled(JsonNode row) => (
+        row["max_temperature"]!.GetValue<double>(),
+        row["reading_count"]!.GetValue<long>(),
+        row["filled"]!.GetValue<bool>());
+
     [Theory]
     [InlineData("text/csv", "text/csv"),
         InlineData("application/x-ndjson", "application/x-ndjson"),

@@ -111,7 +111,7 @@ public sealed class SeriesTests(ReadServer fixture) : IClassFixture<ReadServer>
             "bucket 'fortnight' is not auto, raw, an aggregate's name,",
             "points '0' is not a whole number from 1 to 100000",
             "fn 'median' is not avg, min,",
-            "tz 'Mars/Olympus' is not a time zone's name",
+            "tz 'Mars/Olympus' is not a time zone",
             "fill 'zero' is not none, null, previous or linear",
             "lookback '1m' is not a whole number and s, min, h, d or w",
             "downsample 'all' is not none, lttb or minmax",
