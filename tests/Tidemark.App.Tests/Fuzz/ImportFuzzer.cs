@@ -91,7 +91,9 @@ internal static class ImportFuzzer
     {
         Assert.True(result.ExitCode is 0 or 1 or 2, $"exit code {result.ExitCode}");
         Assert.DoesNotContain("unexpected ", result.Error, StringComparison.Ordinal);
-        Assert.InRange(result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length, 0, 1);
+        // A slow machine tells besides how far it is.
+        var lines = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.InRange(lines.Count(line => !line.StartsWith("import in", StringComparison.Ordinal)), 0, 1);
     }
 
     private static (int ExitCode, string Output, string Error) Call(string[] arguments)
