@@ -123,7 +123,7 @@ internal static class AlertEndpoints
         RefuseConfigured(name, options);
         var json = await ReadAsync(context.Request, name, cancellationToken);
         var errors = new List<string>();
-        var rule = new AlertRuleBinder(options.Alerts.Receivers, errors).Read(json.ToJsonString());
+        var rule = new AlertRuleBinder(options.Alerts.Receivers, errors).Read(json);
         RequestException.ThrowIfAny(errors);
         var others = await AlertDocuments.ReadAllRulesAsync(options.Alerts, store, cancellationToken);
         if (others.Count >= MostRules && others.All(r => r.Name != name))
@@ -172,7 +172,7 @@ internal static class AlertEndpoints
     }
 
     /// <exception cref="RequestException">It is no JSON object; 415 when it isn't sent as JSON, as pages of other sites can't.</exception>
-    private static async Task<JsonObject> ReadAsync(HttpRequest request, string name, CancellationToken cancellationToken)
+    private static async Task<string> ReadAsync(HttpRequest request, string name, CancellationToken cancellationToken)
     {
         if (Ndjson.MediaType(request.ContentType) != "application/json")
         {
@@ -191,7 +191,7 @@ internal static class AlertEndpoints
             }
 
             json["name"] = name;
-            return json;
+            return json.ToJsonString();
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
