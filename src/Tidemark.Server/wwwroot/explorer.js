@@ -37,7 +37,7 @@ export class Explorer {
    */
   constructor(visit, view) {
     Object.assign(this, { visit, view, range: readRange(visit.query), answer: NOTHING });
-    this.live = new Live({ signal: visit.signal, onReading: reading => this.#take(reading) });
+    this.live = new Live({ signal: visit.signal, onReading: reading => this.#take(reading), onOpen: () => { this.#isStale = true; } });
   }
 
   /** Puts the charts into the page, below some elements of the view. */
@@ -85,7 +85,6 @@ export class Explorer {
   /** Another range: at once with what is there, then with what belongs there. */
   #change(range) {
     performance.mark('tidemark-change');
-    this.stage.setAttribute('aria-busy', 'true');
     this.range = range;
     this.toolbar.mark(range.period);
     this.remember();
@@ -111,6 +110,7 @@ export class Explorer {
   async #ask() {
     const { view, visit } = this;
     this.#asks = true;
+    this.stage.setAttribute('aria-busy', 'true');
     try {
       do {
         this.#again = false;
@@ -120,8 +120,8 @@ export class Explorer {
         this.draw();
         this.#answered = performance.now();
         this.#took = this.#answered - begin;
-        this.stage.setAttribute('aria-busy', this.#again);
       } while (this.#again);
+      this.stage.setAttribute('aria-busy', 'false');
     } finally {
       this.#asks = false;
     }
@@ -210,7 +210,7 @@ export class Explorer {
     this.selection = h('div', { class: 'selection', hidden: true });
     this.empty = h('p', { class: 'empty quiet', hidden: true });
     this.stage = h('div', {
-      class: 'stage', tabindex: 0, role: 'application', 'aria-label': 'Charts', 'aria-describedby': 'chart-help', 'aria-busy': 'true',
+      class: 'stage', tabindex: 0, role: 'application', 'aria-label': 'Charts', 'aria-describedby': 'chart-help',
     }, this.canvas, this.selection, this.empty);
     this.notes = new Notes();
     this.values = new Values();

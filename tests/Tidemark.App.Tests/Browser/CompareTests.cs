@@ -38,7 +38,7 @@ public sealed class CompareTests : IAsyncLifetime
         await visit.Page.RunAndWaitForResponseAsync(
             () => visit.Page.GetByLabel("Metric").SelectOptionAsync("humidity"),
             r => r.Url.Contains("metrics=humidity", StringComparison.Ordinal));
-        await visit.AskedAsync(() => visit.Button("Zoom in").ClickAsync());
+        await visit.AskAsync(() => visit.Button("Zoom in").ClickAsync());
         var question = Charts.Query(await visit.CsvAsync());
         Assert.Equal(("s02,s04", "humidity"), (question["sensors"], question["metrics"]));
         await using var other = await Visit.OpenAsync(_server, visit.Address());

