@@ -107,7 +107,7 @@ public sealed class AlertApiTests : IDisposable
 
         using var plain = await server.Client.PutAsync("/api/alerts/rules/a", new StringContent("{\"silent\":\"1h\"}"));
         await RunningServer.ProblemAsync(HttpStatusCode.UnsupportedMediaType, plain);
-        foreach (var name in (string[])["none", "%00", "%2F"])
+        foreach (var name in (string[])["none", "%2F"])
         {
             using var none = await server.Client.DeleteAsync($"/api/alerts/rules/{name}");
             await RunningServer.ProblemAsync(HttpStatusCode.NotFound, none);

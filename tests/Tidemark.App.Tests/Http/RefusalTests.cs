@@ -90,10 +90,11 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
     }
 
     [Theory]
-    [InlineData("sensors/a/raw"), InlineData("sensors/a/hourly")]
-    public async Task A_mistyped_name_in_a_query_is_400(string view)
+    [InlineData("sensors/a/raw", "metrics, points, period, from, to")]
+    [InlineData("sensors/a/hourly", "metrics, tz, fill, period, from, to")]
+    public async Task A_mistyped_name_in_a_query_is_400(string view, string names)
         => Assert.Equal(
-            "there is no query parameter 'perod'; there are metrics, period, from, to",
+            $"there is no query parameter 'perod'; there are {names}",
             await _server.RefusedAsync(HttpStatusCode.BadRequest, $"/api/{view}?perod=1w"));
 
     [Theory]
@@ -109,7 +110,7 @@ public sealed class RefusalTests(RefusalServer fixture) : IClassFixture<RefusalS
         "there is no query parameter 'x'; this address takes none; there is no query parameter 'y'; this address takes none")]
     [InlineData(
         "/api/admin/raw?until=1&from=0&to=1",
-        "there is no query parameter 'until'; there are sensor_id, from, to, from_raw, metrics")]
+        "there is no query parameter 'until'; there are sensor_id, from, to, from_raw, metrics, partials")]
     [InlineData("/api/admin/configuration?x=1", "there is no query parameter 'x'; this address takes none")]
     public async Task An_unknown_name_in_a_query_is_400(string path, string line)
         => Assert.Equal(line, await _server.RefusedAsync(HttpStatusCode.BadRequest, path));
