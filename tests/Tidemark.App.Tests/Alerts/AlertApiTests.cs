@@ -61,6 +61,7 @@ public sealed class AlertApiTests : IDisposable
             AlertServer.Settings(webhook, "name=too_hot sensors=a metric=temperature above=30"));
         await server.WriteAsync("a", "09:00:00", 31);
         await webhook.TakenAsync(1);
+        await server.DeliveredAsync();
         await server.StopAsync();
         await server.StartAgainAsync(AlertServer.Settings(webhook));
         Assert.Equal(["alert.firing too_hot a", "alert.resolved too_hot a"], await webhook.TakenAsync(2));

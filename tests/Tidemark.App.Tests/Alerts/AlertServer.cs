@@ -73,6 +73,10 @@ internal sealed class AlertServer : IAsyncDisposable
         Client = new HttpClient { BaseAddress = new Uri(_app.Urls.Single()) };
     }
 
+    /// <summary>Waits until what was sent is noted as delivered: until then it would come again, under its id.</summary>
+    public Task DeliveredAsync() => Until.TrueAsync(async ()
+        => (await Store.ReadDocumentsAsync("alerts/outbox/", "", 1, CancellationToken.None)).Count == 0);
+
     public async Task StopAsync()
     {
         if (_app is not null)
