@@ -20,7 +20,9 @@ internal sealed class AnswerWriter : IAsyncDisposable
 
     /// <param name="response">Where it goes.</param>
     /// <param name="contentType">What it is.</param>
-    /// <param name="hold">So many bytes are kept, flushed or not, before the first is sent: for what has to be known about all of them.</param>
+    /// <param name="hold">
+    /// So many bytes are kept, flushed or not, before the first is sent: for what has to be known about all of them.
+    /// </param>
     public AnswerWriter(HttpResponse response, string contentType = "application/json; charset=utf-8", int hold = 0)
         : this(response.Body)
     {

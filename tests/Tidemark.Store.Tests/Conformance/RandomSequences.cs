@@ -4,7 +4,8 @@ namespace Tidemark.Store.Tests.Conformance;
 
 /// <summary>
 /// Seeded random sequences of writes, refreshes, compression, retention, passing time and reopening: after each step an
-/// engine answers every read as the reference does. How many of them run, <see cref="TestLength"/> tells. <c>TIDEMARK_TEST_SEED</c> is the first seed, <c>TIDEMARK_TEST_SEQUENCES</c> how many follow.
+/// engine answers every read as the reference does. How many of them run, <see cref="TestLength"/> tells.
+/// <c>TIDEMARK_TEST_SEED</c> is the first seed, <c>TIDEMARK_TEST_SEQUENCES</c> how many follow.
 /// </summary>
 public abstract class RandomSequences(Func<IStoreFixture> engine, int share, int all)
 {
