@@ -159,7 +159,8 @@ internal sealed class Devices(string folder, Report report)
     private static string Range(Samples samples)
         => string.Create(
             CultureInfo.InvariantCulture,
-            $"median of {samples.Count}, {samples.Percentile(0):F2} to {samples.Max:F2}, {Readings / samples.Median / 1e3:F0} k readings/s");
+            $"median of {samples.Count}, {samples.Percentile(0):F2} to {samples.Max:F2}, "
+                + $"{Readings / samples.Median / 1e3:F0} k readings/s");
 
     private List<byte[]> Bodies(string prefix, Func<string, Instant, double[], string> form)
     {

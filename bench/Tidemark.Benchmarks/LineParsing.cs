@@ -54,7 +54,8 @@ internal static class LineParsing
         var samples = new Samples(rates);
         var beside = string.Create(
             CultureInfo.InvariantCulture,
-            $"median of {Rounds} bodies, {samples.Percentile(0):F2} to {samples.Max:F2}; {bytes / (double)Lines:F2} bytes allocated a line");
+            $"median of {Rounds} bodies, {samples.Percentile(0):F2} to {samples.Max:F2}; "
+                + $"{bytes / (double)Lines:F2} bytes allocated a line");
         return bound is { } least
             ? Figure.AtLeast(name, samples.Median, least, "M lines/s", beside)
             : Figure.Free(name, samples.Median, "M lines/s", beside);

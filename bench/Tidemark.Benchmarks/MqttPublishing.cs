@@ -8,7 +8,7 @@ using System.Text.Json;
 
 namespace Tidemark.Benchmarks;
 
-/// <summary>How many messages a second become durable readings, published with QoS 1 by a hundred connections on the same machine.</summary>
+/// <summary>How many messages a second become durable readings, published with QoS 1 by a hundred connections here.</summary>
 internal sealed class MqttPublishing(string folder, Report report)
 {
     public const string Workload
@@ -63,7 +63,8 @@ internal sealed class MqttPublishing(string folder, Report report)
         await CheckAsync(server, publishers.Sum(p => p.Acknowledged), cancellationToken);
         var beside = string.Create(
             CultureInfo.InvariantCulture,
-            $"{Length.TotalSeconds:F0} s; the server used {ofServer:F2} processors and at most {memory} MiB, the clients {ofClients:F2} processors");
+            $"{Length.TotalSeconds:F0} s; the server used {ofServer:F2} processors and at most {memory} MiB, "
+                + $"the clients {ofClients:F2} processors");
         var name = $"{Connections} connections with {window} unacknowledged {(window == 1 ? "message" : "messages")} each";
         report.Add(window == 1
             ? Figure.Free(name, messages / seconds, "messages/s", beside)

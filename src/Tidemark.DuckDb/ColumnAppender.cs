@@ -20,7 +20,7 @@ internal sealed unsafe class ColumnAppender : IDisposable
     /// <param name="session">In a transaction.</param>
     /// <param name="catalog"><c>store</c> or <c>temp</c>.</param>
     /// <param name="schema">The table's schema.</param>
-    /// <param name="table">A raw table: sensor, minute, micros, then one double per metric with columns, then the map if it has one.</param>
+    /// <param name="table">A raw table: sensor, minute, micros, one double per metric with columns, the map if it has one.</param>
     /// <param name="metrics">How many have columns.</param>
     /// <param name="hasMap">Whether there is a map.</param>
     /// <exception cref="StoreException">The table isn't there or has other columns.</exception>

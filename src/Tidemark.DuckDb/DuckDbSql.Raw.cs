@@ -5,7 +5,7 @@ namespace Tidemark.DuckDb;
 /// <remarks>Raw readings.</remarks>
 internal static partial class DuckDbSql
 {
-    /// <summary>The last reading of each sensor in a raw table: sensor, micros, metrics with columns, and the map if there is one.</summary>
+    /// <summary>The last reading of each sensor in a raw table: sensor, micros, metrics with columns, the map if there is one.</summary>
     public static string LatestIn(string table, MetricCatalog metrics, bool hasMap)
         => $"SELECT sensor, {RawMicros}, {string.Join(", ", Columns(metrics).Append(hasMap ? Map : NoMap))} FROM ({LatestRowsIn(table)})";
 
@@ -35,7 +35,7 @@ internal static partial class DuckDbSql
         => $"SELECT c.sensor, c.minute::BIGINT * 60000000 + c.micros, {SameValues(metrics, chunk)} {JoinLate(chunk, range)}";
 
     /// <summary>
-    /// What a chunk holds of the identities in <c>late</c>: sensor, micros, metrics with columns, and the map if there is one.
+    /// What a chunk holds of the identities in <c>late</c>: sensor, micros, metrics with columns, the map if there is one.
     /// </summary>
     public static string StoredIn(MetricCatalog metrics, Chunk chunk, TimeRange range)
     {

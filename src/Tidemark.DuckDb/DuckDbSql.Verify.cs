@@ -36,7 +36,7 @@ internal static partial class DuckDbSql
             """;
     }
 
-    /// <summary>The same of metrics in the map, a row each: bucket micros, sensor, metric, then stored and raw average, min and max.</summary>
+    /// <summary>The same of metrics in the map, a row each: bucket micros, sensor, metric, stored and raw average, min, max.</summary>
     public static string CompareMap(StoreState state, AggregateDefinition aggregate, TimeRange range) => $"""
         SELECT epoch_us(coalesce(a.bucket, r.bucket)), coalesce(a.sensor, r.sensor), coalesce(a.metric, r.metric),
             a.sum / a.count, a.min, a.max, r.sum / r.count, r.min, r.max

@@ -133,7 +133,10 @@ public sealed partial class DuckDbStore
         {
             Create(state.Metrics, chunk);
             _readings[chunk.Id] = _session.Execute(
-                $"INSERT INTO {chunk.Table} SELECT {DuckDbSql.RawColumns(state.Metrics, hasMap, chunk.HasMap)} FROM moving WHERE {DuckDbSql.WithinTime(chunk.Range)} ORDER BY sensor, minute, micros");
+                $"""
+                INSERT INTO {chunk.Table} SELECT {DuckDbSql.RawColumns(state.Metrics, hasMap, chunk.HasMap)} FROM moving
+                WHERE {DuckDbSql.WithinTime(chunk.Range)} ORDER BY sensor, minute, micros
+                """);
             state = state.With(chunk);
         }
 

@@ -7,8 +7,8 @@ namespace Tidemark.DuckDb;
 internal sealed record LatestReading(long TimeMicros, short[] Metrics, double[] Values);
 
 /// <summary>
-/// Sensor ids, their integer keys, last readings and the metrics that they ever sent, in memory. One thread writes, any read: keys are dense, from 0, and only added;
-/// entries appear whole.
+/// Sensor ids, their integer keys, last readings and the metrics that they ever sent, in memory. One thread writes, any read: keys are
+/// dense, from 0, and only added; entries appear whole.
 /// </summary>
 internal sealed class SensorTable
 {

@@ -22,9 +22,9 @@ public sealed partial class DuckDbStore
         public void Begin(StoreState state) => _state = state;
 
         /// <summary>
-        /// 1. Find the metrics, and add those that are new. 2. Order the rows by (sensor, time), the last of equal ones only. 3. Look up
-        /// the rows that may exist already. 4. Take out the unchanged and delete what is replaced. 5. Append the rest chunk by chunk. 6. Note
-        /// invalid buckets, last readings and what sensors sent.
+        /// 1. Find the metrics, and add those that are new. 2. Order the rows by (sensor, time), the last of equal ones only. 3. Look
+        /// up the rows that may exist already. 4. Take out the unchanged and delete what is replaced. 5. Append the rest chunk by chunk. 6.
+        /// Note invalid buckets, last readings and what sensors sent.
         /// </summary>
         public WriteResult Add(ReadingBatch batch)
         {

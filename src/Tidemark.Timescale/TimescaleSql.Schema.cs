@@ -134,8 +134,8 @@ internal sealed partial class TimescaleSql
     }
 
     /// <summary>
-    /// Notes which metrics sensors sent, where nothing is noted of that yet: those of last readings, of readings from the instant on, and of
-    /// what an aggregate has materialised before it.
+    /// Notes which metrics sensors sent, where nothing is noted of that yet: those of last readings, of readings from the instant on, and
+    /// of what an aggregate has materialised before it.
     /// </summary>
     /// <param name="metrics">By position.</param>
     /// <param name="watermark">Where the aggregate ends.</param>
@@ -172,8 +172,8 @@ internal sealed partial class TimescaleSql
     }
 
     /// <summary>
-    /// The columns of a metric: average, minimum, maximum, sum and count. The average is made of the two last, which are computed anyway, and
-    /// a count of nothing is null: of many metrics most buckets have a few.
+    /// The columns of a metric: average, minimum, maximum, sum and count. The average is made of the two last, which are computed anyway,
+    /// and a count of nothing is null: of many metrics most buckets have a few.
     /// </summary>
     private static ViewColumn[] ColumnsOf(string metric, bool rolledUp)
     {

@@ -23,8 +23,8 @@ public sealed partial class TimescaleStore
     private sealed record Judgement(SortedDictionary<int, RefusedReading> Refused, IReadOnlyList<string> New, StoreException? Failure);
 
     /// <summary>
-    /// What becomes of batches, one after the other: which readings are refused, and which metrics the others bring. A batch that is refused
-    /// whole, or readings of sensors that have no place, bring none.
+    /// What becomes of batches, one after the other: which readings are refused, and which metrics the others bring. A batch that is
+    /// refused whole, or readings of sensors that have no place, bring none.
     /// </summary>
     private async Task<List<Judgement>> JudgeAsync(NpgsqlConnection connection, List<GrowJob> jobs)
     {

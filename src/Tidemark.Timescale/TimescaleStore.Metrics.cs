@@ -68,7 +68,8 @@ public sealed partial class TimescaleStore
                 {
                     throw new StoreException(
                         StoreErrorKind.Invalid,
-                        $"the metric '{name}' is used by the aggregates' column '{column.Name}', which the store keeps: it can't be removed");
+                        $"the metric '{name}' is used by the aggregates' column '{column.Name}', "
+                            + "which the store keeps: it can't be removed");
                 }
 
                 await LockAsync(connection, catalog.Sql, aggregates, cancellationToken);

@@ -17,7 +17,8 @@ public sealed partial class TimescaleStore
         await AlterAsync(connection, $"DROP MATERIALIZED VIEW IF EXISTS {TimescaleSql.FleetView}", cancellationToken);
         await ExecuteAsync(
             connection,
-            "UPDATE tidemark.aggregates a SET fleet = NULL, watermark = (SELECT w.watermark FROM tidemark.watermarks w WHERE w.name = a.name)",
+            "UPDATE tidemark.aggregates a SET fleet = NULL, "
+                + "watermark = (SELECT w.watermark FROM tidemark.watermarks w WHERE w.name = a.name)",
             cancellationToken);
         foreach (var aggregate in aggregates.Reverse())
         {

@@ -89,7 +89,8 @@ public sealed partial class TimescaleStore
 
         private const string AddedToLast = """
             CASE WHEN excluded.time > l.time THEN excluded.metrics ELSE ARRAY(
-                SELECT coalesce(added, stored) FROM unnest(excluded.metrics, l.metrics) WITH ORDINALITY m (added, stored, place) ORDER BY place)
+                SELECT coalesce(added, stored)
+                FROM unnest(excluded.metrics, l.metrics) WITH ORDINALITY m (added, stored, place) ORDER BY place)
             END
             """;
 

@@ -45,7 +45,7 @@ public sealed partial class TimescaleStore
         private StoredMetric[] _metrics = [];
         private StoredMetric[] _others = [];
 
-        /// <summary>Whether readings add to those that are stored. They are given what is stored, in a copy that lasts for an attempt.</summary>
+        /// <summary>Whether readings add to those that are stored. They get a copy of what is stored, for one attempt.</summary>
         private bool IsMerge => batches[0].Mode is WriteMode.Merge && !store._options.AppendOnly;
 
         public async Task<WriteResult[]> RunAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

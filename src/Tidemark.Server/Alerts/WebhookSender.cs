@@ -7,8 +7,8 @@ using Tidemark.Configuration;
 namespace Tidemark.Server.Alerts;
 
 /// <summary>
-/// Posts messages to a webhook by the rules of Standard Webhooks 1.0.0: <see cref="WebhookSignature"/> names its source. Addresses come from
-/// the configuration alone, and no redirect is followed.
+/// Posts messages to a webhook by the rules of Standard Webhooks 1.0.0: <see cref="WebhookSignature"/> names its source. Addresses come
+/// from the configuration alone, and no redirect is followed.
 /// </summary>
 internal sealed class WebhookSender(WebhookOptions options, HttpMessageInvoker client, TimeProvider clock)
 {

@@ -163,8 +163,8 @@ public static class TidemarkServer
             if (!insecure && !MqttListener.Hosts(address).All(IPAddress.IsLoopback) && new KeyFile(options.Keys).IsEmpty)
             {
                 throw new AddressException(
-                    $"{address.GetLeftPart(UriPartial.Authority)} can be reached from other machines and nothing would guard it: make a key "
-                        + $"with tidemark key add, use {address.Scheme}://127.0.0.1:{address.Port}, or --insecure if that is meant");
+                    $"{address.GetLeftPart(UriPartial.Authority)} can be reached from other machines and nothing would guard it: make a "
+                        + $"key with tidemark key add, use {address.Scheme}://127.0.0.1:{address.Port}, or --insecure if that is meant");
             }
         }
     }

@@ -51,7 +51,7 @@ internal static class LiveEndpoint
         HttpContext context, ITelemetryStore store, LiveHub hub, IHostApplicationLifetime lifetime, CancellationToken cancellationToken)
     {
         var errors = new List<string>();
-        var sensors = ReadSensors(context.Request.Query, errors);
+        var sensors = SensorsQuery.Read(context.Request.Query, errors);
         var metrics = MetricsQuery.Read(context.Request.Query, errors);
         RequestException.ThrowIfAny(errors);
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
@@ -87,21 +87,6 @@ internal static class LiveEndpoint
         {
             await hub.LeaveAsync(listener);
         }
-    }
-
-    private static SensorSelection ReadSensors(IQueryCollection query, List<string> errors)
-    {
-        if (RangeQuery.Single(query, "sensors", errors) is not { } text)
-        {
-            return SensorSelection.All;
-        }
-
-        if (!SensorSelection.TryParse(text, out var sensors, out var error))
-        {
-            errors.Add(error);
-        }
-
-        return sensors;
     }
 
     private static void Begin(HttpResponse response)

@@ -63,8 +63,8 @@ internal sealed class MqttListener(
         {
             await app.DisposeAsync();
             throw new AddressException(
-                $"can't listen on {string.Join(", ", options.Listen.Select(a => a.GetLeftPart(UriPartial.Authority)))}: {(e.InnerException ?? e).Message}; "
-                    + "choose another address with --mqtt");
+                $"can't listen on {string.Join(", ", options.Listen.Select(a => a.GetLeftPart(UriPartial.Authority)))}: "
+                    + $"{(e.InnerException ?? e).Message}; choose another address with --mqtt");
         }
 
         _app = app;
@@ -91,7 +91,8 @@ internal sealed class MqttListener(
         "localhost" => [IPAddress.Loopback],
         var host when IPAddress.TryParse(host.Trim('[', ']'), out var ip) => [ip],
         _ => throw new AddressException(
-            $"'{address.GetLeftPart(UriPartial.Authority)}' is not an address to listen on, such as {address.Scheme}://127.0.0.1:{address.Port}"),
+            $"'{address.GetLeftPart(UriPartial.Authority)}' is not an address to listen on, "
+                + $"such as {address.Scheme}://127.0.0.1:{address.Port}"),
     };
 
     private void Accept(ListenOptions endpoint, bool isSecure)

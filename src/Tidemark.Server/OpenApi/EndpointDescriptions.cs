@@ -63,9 +63,9 @@ internal static class EndpointDescriptions
 
     public static RouteHandlerBuilder TakesSensors(this RouteHandlerBuilder endpoint) => endpoint
         .Refuses(StatusCodes.Status400BadRequest)
-        .TakesQuery("sensors")
+        .TakesQuery(SensorsQuery.Name)
         .Parameter(_ => Query(
-            "sensors",
+            SensorsQuery.Name,
             "Ids and beginnings of ids, such as kitchen,hall-*; all when missing. A backslash takes a comma or an asterisk as it is."));
 
     public static RouteHandlerBuilder TakesFleet(this RouteHandlerBuilder endpoint) => endpoint

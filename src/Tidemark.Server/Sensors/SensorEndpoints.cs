@@ -25,6 +25,7 @@ internal static class SensorEndpoints
                 "Sensors",
                 "The last readings of all sensors",
                 "Ordered by id, each with the values that it has and after which silence the sensor is stale.")
+            .TakesSensors()
             .Answers(ApiSchemas.AllCurrent);
         app.MapGet("/api/sensors/{id}/current", ReadCurrentAsync)
             .Describe("Sensors", "A sensor's last reading", "The last by event time, whether or not retention has dropped it since.")
@@ -61,6 +62,9 @@ internal static class SensorEndpoints
     private static async Task ReadAllCurrentAsync(
         HttpContext context, ITelemetryStore store, Cadence cadence, TimeProvider clock, CancellationToken cancellationToken)
     {
+        var errors = new List<string>();
+        var sensors = SensorsQuery.Read(context.Request.Query, errors);
+        RequestException.ThrowIfAny(errors);
         var staleAfter = await cadence.ReadAsync(cancellationToken);
         await using var answer = new AnswerWriter(context.Response);
         answer.Json.WriteStartObject();
@@ -73,14 +77,19 @@ internal static class SensorEndpoints
             var names = Names.Encode(batch.Metrics);
             for (var row = 0; row < batch.Count; row++)
             {
-                WriteCurrent(answer.Json, batch, row, names, staleAfter(batch.SensorIds[row]));
+                var id = batch.SensorIds[row];
+                if (!sensors.Matches(id))
+                {
+                    continue;
+                }
+
+                count++;
+                WriteCurrent(answer.Json, batch, row, names, staleAfter(id));
                 if (answer.IsFull)
                 {
                     await answer.FlushAsync(cancellationToken);
                 }
             }
-
-            count += batch.Count;
         }
 
         answer.Json.WriteEndArray();

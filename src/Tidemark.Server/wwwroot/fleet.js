@@ -37,7 +37,7 @@ class Fleet {
       signal: visit.signal, now: () => this.now(), onDrawn: sensors => sensors.forEach(sensor => this.rows.refreshOne(sensor)),
     });
     this.live = new Live({
-      signal: visit.signal, onReading: reading => this.take(reading), onOpen: () => SHARE * this.took < POLL && this.reload(),
+      signal: visit.signal, onReading: reading => this.take(reading), onOpen: sensors => this.catchUp(sensors),
     });
   }
 
@@ -64,6 +64,16 @@ class Fleet {
     try {
       await this.load();
       this.arrange();
+    } catch (error) {
+      this.visit.fail(error);
+    }
+  }
+
+  /** What these sensors wrote before their readings came by themselves. */
+  async catchUp(sensors) {
+    try {
+      const answer = await get('/api/sensors/current', { sensors }, this.visit.signal);
+      answer.sensors.forEach(({ sensor_id, time, values }) => this.take({ sensor_id, time, ...values }));
     } catch (error) {
       this.visit.fail(error);
     }

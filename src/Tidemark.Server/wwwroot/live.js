@@ -11,7 +11,8 @@ export class Live {
 
   /**
    * @param onReading called with each reading: sensor_id, time, and values by their metric's name.
-   * @param onOpen called, where it is given, when readings begin to come: what was committed just before is not among them.
+   * @param onOpen called with the sensors as a parameter names them when readings begin to come: what was committed just before
+   * is not among them.
    */
   constructor({ signal, onReading, onOpen }) {
     Object.assign(this, { onReading, onOpen });
@@ -36,7 +37,7 @@ export class Live {
     this.#watched = sensors;
     if (sensors !== '') {
       this.#source = new EventSource(address('/api/live', { sensors }));
-      this.#source.addEventListener('open', () => this.onOpen?.());
+      this.#source.addEventListener('open', () => this.onOpen(sensors));
       this.#source.addEventListener('reading', event => this.onReading(JSON.parse(event.data)));
     }
   }

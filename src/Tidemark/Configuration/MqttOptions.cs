@@ -44,7 +44,7 @@ public sealed record MqttBrokerOptions
     /// <summary><c>mqtt://HOST:PORT</c> or <c>mqtts://HOST:PORT</c>.</summary>
     public required Uri Address { get; init; }
 
-    /// <summary>The file of the authority, in PEM, that signed the broker's certificate. Default null: this machine's authorities.</summary>
+    /// <summary>The file of the authority, in PEM, that signed the broker's certificate. Null: this machine's authorities.</summary>
     public string? Authority { get; init; }
 
     public string? User { get; init; }

@@ -58,7 +58,8 @@ public sealed class AlertTests
         var status = await server.StatusAsync();
         Assert.Equal(
             "2 rules, 1 firing, true, 3 delivered",
-            $"{status["rules"]} rules, {status["firing"]} firing, {status["evaluating"]}, {status["receivers"]![0]!["delivered"]} delivered");
+            $"{status["rules"]} rules, {status["firing"]} firing, {status["evaluating"]}, "
+                + $"{status["receivers"]![0]!["delivered"]} delivered");
         Assert.Equal("hall-1", status["alerts"]!.AsArray().Single(a => $"{a!["rule"]}" == "too_hot")!["sensor_id"]!.GetValue<string>());
     }
 

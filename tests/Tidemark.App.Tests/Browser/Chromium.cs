@@ -13,6 +13,8 @@ internal static class Chromium
 
     private static readonly Lazy<Task<IBrowser>> Started = new(async () =>
     {
+        // A page on a busy machine takes its time; what is never right still fails.
+        Assertions.SetDefaultExpectTimeout(30_000);
         var playwright = await Playwright.CreateAsync();
         return await playwright.Chromium.LaunchAsync(Options());
     });

@@ -40,6 +40,28 @@ public sealed class FleetTests
         await Assertions.Expect(row.Locator(".age")).ToContainTextAsync("0\u00a0s");
     }
 
+    /// <summary>The fleet was long in coming, so it isn't asked for again soon.</summary>
+    [Fact]
+    public async Task What_is_written_before_readings_come_by_themselves_shows_too()
+    {
+        await using var server = await RunningServer.StartAsync();
+        await Fleet.FillAsync(server, 2);
+        await using var visit = await Visit.OpenAsync(server, "store");
+        await visit.Page.RouteAsync("**/api/sensors/current", async route =>
+        {
+            await Task.Delay(2000);
+            await route.ContinueAsync();
+        });
+        await visit.Page.RouteAsync("**/api/live?*", async route =>
+        {
+            await server.WriteAsync("""{"sensor_id":"sensor_0001","time":"2026-11-22T10:30:00Z","temperature":-7.5}""");
+            await route.ContinueAsync();
+        });
+        await visit.GoAsync("");
+        var cell = visit.Page.Locator(Rows).First.GetByRole(AriaRole.Cell).Nth(0);
+        await Assertions.Expect(cell).ToHaveTextAsync("-7.5\u00a0°C", new() { Timeout = 20_000 });
+    }
+
     [Fact]
     public async Task The_last_day_is_a_line_of_the_chosen_metric()
     {

@@ -27,6 +27,9 @@ public sealed class AllCurrentTests
         Assert.Equal("""{"power_w":3}""", sensors[0]!["values"]!.ToJsonString());
         Assert.Equal("""{"temperature":4}""", sensors[1]!["values"]!.ToJsonString());
         Assert.Equal("2026-11-22T10:01:00Z", sensors[1]!["time"]!.GetValue<string>());
+        answer = await server.GetAsync("/api/sensors/current?sensors=a*,c");
+        Assert.Equal(1, answer["count"]!.GetValue<int>());
+        Assert.Equal("a/b", Assert.Single(answer["sensors"]!.AsArray())!["sensor_id"]!.GetValue<string>());
     }
 
     /// <summary>Of a minute, an hour, a day, a week; and of who wrote long ago.</summary>

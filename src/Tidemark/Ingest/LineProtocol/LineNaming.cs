@@ -3,8 +3,8 @@ using System.Text;
 namespace Tidemark.Ingest.LineProtocol;
 
 /// <summary>How lines name sensors and metrics.</summary>
-/// <param name="SensorIds">The first whose tags a line has makes its sensor id. Without one it is the measurement and the values of the tags in
-/// the order of their keys, with <c>/</c> between them.</param>
+/// <param name="SensorIds">The first whose tags a line has makes its sensor id. Without one it is the measurement and the values of the
+/// tags in the order of their keys, with <c>/</c> between them.</param>
 /// <param name="BareMeasurements">Their fields are metrics by their own names; of others the measurement stands before.</param>
 public sealed record LineNaming(IReadOnlyList<SensorIdSource> SensorIds, IReadOnlyList<string> BareMeasurements)
 {

@@ -5,8 +5,8 @@ namespace Tidemark.Ingest.LineProtocol;
 /// pieces, cut anywhere. Nothing is allocated for a line without a fault. Not thread-safe.
 /// </summary>
 /// <param name="precision">Of the times.</param>
-/// <param name="maxLine">Longer lines are refused, in bytes with their end. A piece that holds no whole line is kept by the caller until more
-/// has come: never more than this.</param>
+/// <param name="maxLine">Longer lines are refused, in bytes with their end. A piece that holds no whole line is kept by the caller until
+/// more has come: never more than this.</param>
 public sealed class LineProtocolParser(LinePrecision precision, int maxLine)
 {
     private readonly LineParts _parts = new();
@@ -14,7 +14,7 @@ public sealed class LineProtocolParser(LinePrecision precision, int maxLine)
     private bool _isSkipping;
 
     /// <summary>Reads the next line that is a point or has a fault; blank lines and comments are passed over.</summary>
-    /// <param name="text">What was read is taken from its beginning. What is left when there is no line any more begins the next piece.</param>
+    /// <param name="text">What was read is taken from its beginning. What is left without another line begins the next piece.</param>
     /// <param name="isFinal">Whether nothing follows the text.</param>
     /// <param name="line">Valid until the next call.</param>
     /// <returns>False when the text holds no whole line any more.</returns>

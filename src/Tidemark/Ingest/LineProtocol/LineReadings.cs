@@ -8,9 +8,9 @@ namespace Tidemark.Ingest.LineProtocol;
 public sealed record LineError(long Number, string Text, string Message);
 
 /// <summary>
-/// The readings of a body of line protocol: each has a sensor, a time, and values by metric. Lines of one sensor and instant are one reading.
-/// Of the same field of the same series the last line counts; what else would stand twice in a reading is refused. Readings are kept
-/// until <see cref="Clear"/>: whoever reads a long text takes them out now and then. Not thread-safe.
+/// The readings of a body of line protocol: each has a sensor, a time, and values by metric. Lines of one sensor and instant are one
+/// reading. Of the same field of the same series the last line counts; what else would stand twice in a reading is refused. Readings are
+/// kept until <see cref="Clear"/>: whoever reads a long text takes them out now and then. Not thread-safe.
 /// </summary>
 /// <param name="precision">Of the times.</param>
 /// <param name="naming">Of sensors and metrics.</param>

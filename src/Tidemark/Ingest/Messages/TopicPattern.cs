@@ -50,7 +50,7 @@ public sealed class TopicPattern
     /// <param name="topic">Of a message.</param>
     /// <param name="sensor">Several levels are joined by <c>/</c>; null when the pattern names none.</param>
     /// <param name="metric">Several levels are joined by <c>_</c>; null when the pattern names none.</param>
-    /// <returns>Whether the pattern is for the topic. One that begins with <c>+</c> or <c>#</c> is for none that begins with <c>$</c>.</returns>
+    /// <returns>Whether the pattern is for the topic. A first <c>+</c> or <c>#</c> is for none that begins with <c>$</c>.</returns>
     public bool TryMatch(string topic, out string? sensor, out string? metric)
     {
         (sensor, metric) = (null, null);

@@ -57,7 +57,7 @@ public class LineProtocolFuzzTests
         }
     }
 
-    /// <summary>Each makes as much as possible of something: sensors, measurements, metrics, tags, errors, texts, rows, long names.</summary>
+    /// <summary>Each makes as much as possible of something: sensors, measurements, metrics, tags, errors, texts, long names.</summary>
     [Theory]
     [InlineData("m,host=h{0} f=1 1\n"),
         InlineData("m{0} f=1 1\n"),
