@@ -86,6 +86,7 @@ internal static class EndpointDescriptions
         .TakesText("lookback", $"How far before the range a value that lasts into it is looked for: {TypedText.DurationForm}.")
         .TakesText("downsample", "How readings beyond points are thinned out: none (the default), lttb or minmax.")
         .TakesText("format", $"One of {SeriesFormat.Names}; else by Accept, json by default.")
+        .TakesText("names", "Of columns by rows: full (the default), or fn for the function alone, with one metric; readings are value.")
         .TakesText("time_format", "Of times in text formats: rfc3339 (the default) or ms, epoch milliseconds.");
 
     public static RouteHandlerBuilder TakesText(this RouteHandlerBuilder endpoint, string name, string description) => endpoint
