@@ -68,6 +68,13 @@ internal static class EndpointDescriptions
             "sensors",
             "Ids and beginnings of ids, such as kitchen,hall-*; all when missing. A backslash takes a comma or an asterisk as it is."));
 
+    public static RouteHandlerBuilder TakesCurrentRows(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest)
+        .TakesText("format", "json (the default), or rows for one flat array of one metric.")
+        .TakesQuery("metric")
+        .Parameter(schema => Query("metric", $"Of rows; {schema.Metrics[0].Name} when missing."))
+        .TakesText("time_format", "Of rows: rfc3339 (the default) or ms, epoch milliseconds.");
+
     public static RouteHandlerBuilder TakesFleet(this RouteHandlerBuilder endpoint) => endpoint
         .TakesQuery("metric", "source")
         .Parameter(schema => Query("metric", $"The metric; {schema.Metrics[0].Name} when missing."))

@@ -25,6 +25,7 @@ internal static class SensorEndpoints
                 "Sensors",
                 "The last readings of all sensors",
                 "Ordered by id, each with the values that it has and after which silence the sensor is stale.")
+            .TakesCurrentRows()
             .Answers(ApiSchemas.AllCurrent);
         app.MapGet("/api/sensors/{id}/current", ReadCurrentAsync)
             .Describe("Sensors", "A sensor's last reading", "The last by event time, whether or not retention has dropped it since.")
@@ -61,7 +62,14 @@ internal static class SensorEndpoints
     private static async Task ReadAllCurrentAsync(
         HttpContext context, ITelemetryStore store, Cadence cadence, TimeProvider clock, CancellationToken cancellationToken)
     {
+        var rows = CurrentRows.Read(context.Request.Query, store.Schema);
         var staleAfter = await cadence.ReadAsync(cancellationToken);
+        if (rows is not null)
+        {
+            await rows.WriteAsync(context.Response, store, staleAfter, Instant.From(clock.GetUtcNow()), cancellationToken);
+            return;
+        }
+
         await using var answer = new AnswerWriter(context.Response);
         answer.Json.WriteStartObject();
         answer.Json.WriteInstant(Now, Instant.From(clock.GetUtcNow()));
