@@ -39,6 +39,12 @@ esac
 [ -n "$(echo "SELECT 1 FROM pg_available_extension_versions WHERE name = 'timescaledb' AND version = :'version'" | sql postgres)" ] \
   || fail "the server has no TimescaleDB $version, which made this backup: restore with the image of that version, then upgrade"
 
+# The backup gives rights to the role that deploy/grafana made, which another server doesn't have. It can't log in before
+# deploy/grafana/set-up.sh gives it a password.
+if client pg_restore --schema-only --file=- < "$file" | grep -q ' TO tidemark_reader;'; then
+  echo "SELECT 'CREATE ROLE tidemark_reader' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tidemark_reader') \\gexec" | sql postgres
+fi
+
 # What is half restored goes away again.
 echo 'CREATE DATABASE :"name" TEMPLATE template0' | sql postgres
 trap 'echo "DROP DATABASE :\"name\" WITH (FORCE)" | sql postgres' EXIT

@@ -27,7 +27,7 @@ internal static class FleetEndpoint
         var errors = new List<string>();
         var known = store.Schema.HasAggregate(aggregate) ? store.Schema.Aggregate(aggregate) : store.Schema.Finest;
         var query = RangeQuery.Read(context.Request.Query, RangeQuery.DefaultPeriod(known), clock, errors);
-        var metric = ReadMetric(context.Request.Query, store.Schema, errors);
+        var metric = MetricsQuery.ReadOne(context.Request.Query, store.Schema, errors);
         var source = ReadSource(context.Request.Query, errors);
         RequestException.ThrowIfAny(errors);
         var definition = store.Schema.Aggregate(aggregate);
@@ -55,17 +55,6 @@ internal static class FleetEndpoint
         }
 
         await (source == "raw" ? series.EndRawAsync(store, query.Range, cancellationToken) : series.EndAsync(cancellationToken));
-    }
-
-    private static string ReadMetric(IQueryCollection query, TelemetrySchema schema, List<string> errors)
-    {
-        var metric = RangeQuery.Single(query, "metric", errors) ?? schema.Metrics[0].Name;
-        if (schema.MetricIndex(metric) < 0)
-        {
-            errors.Add(StoreException.UnknownMetric(metric, schema).Message);
-        }
-
-        return metric;
     }
 
     private static string ReadSource(IQueryCollection query, List<string> errors)

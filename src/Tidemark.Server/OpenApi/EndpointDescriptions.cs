@@ -68,6 +68,13 @@ internal static class EndpointDescriptions
             SensorsQuery.Name,
             "Ids and beginnings of ids, such as kitchen,hall-*; all when missing. A backslash takes a comma or an asterisk as it is."));
 
+    public static RouteHandlerBuilder TakesCurrentRows(this RouteHandlerBuilder endpoint) => endpoint
+        .Refuses(StatusCodes.Status400BadRequest)
+        .TakesText("format", "json (the default), or rows for one flat array of one metric.")
+        .TakesQuery("metric")
+        .Parameter(schema => Query("metric", $"Of rows; {schema.Metrics[0].Name} when missing."))
+        .TakesText("time_format", "Of rows: rfc3339 (the default) or ms, epoch milliseconds.");
+
     public static RouteHandlerBuilder TakesFleet(this RouteHandlerBuilder endpoint) => endpoint
         .TakesQuery("metric", "source")
         .Parameter(schema => Query("metric", $"The metric; {schema.Metrics[0].Name} when missing."))
@@ -86,6 +93,7 @@ internal static class EndpointDescriptions
         .TakesText("lookback", $"How far before the range a value that lasts into it is looked for: {TypedText.DurationForm}.")
         .TakesText("downsample", "How readings beyond points are thinned out: none (the default), lttb or minmax.")
         .TakesText("format", $"One of {SeriesFormat.Names}; else by Accept, json by default.")
+        .TakesText("names", "Of columns by rows: full (the default), or fn for the function alone, with one metric; readings are value.")
         .TakesText("time_format", "Of times in text formats: rfc3339 (the default) or ms, epoch milliseconds.");
 
     public static RouteHandlerBuilder TakesText(this RouteHandlerBuilder endpoint, string name, string description) => endpoint

@@ -26,6 +26,7 @@ internal static class SensorEndpoints
                 "The last readings of all sensors",
                 "Ordered by id, each with the values that it has and after which silence the sensor is stale.")
             .TakesSensors()
+            .TakesCurrentRows()
             .Answers(ApiSchemas.AllCurrent);
         app.MapGet("/api/sensors/{id}/current", ReadCurrentAsync)
             .Describe("Sensors", "A sensor's last reading", "The last by event time, whether or not retention has dropped it since.")
@@ -64,32 +65,35 @@ internal static class SensorEndpoints
     {
         var errors = new List<string>();
         var sensors = SensorsQuery.Read(context.Request.Query, errors);
+        var rows = CurrentRows.Read(context.Request.Query, store.Schema, errors);
         RequestException.ThrowIfAny(errors);
+        var batches = Of(sensors, store.ReadAllCurrentAsync(cancellationToken));
         var staleAfter = await cadence.ReadAsync(cancellationToken);
+        if (rows is not null)
+        {
+            await rows.WriteAsync(context.Response, batches, staleAfter, Instant.From(clock.GetUtcNow()), cancellationToken);
+            return;
+        }
+
         await using var answer = new AnswerWriter(context.Response);
         answer.Json.WriteStartObject();
         answer.Json.WriteInstant(Now, Instant.From(clock.GetUtcNow()));
         WriteMetrics(answer.Json, store.Schema.Metrics);
         answer.Json.WriteStartArray("sensors"u8);
         var count = 0;
-        await foreach (var batch in store.ReadAllCurrentAsync(cancellationToken))
+        await foreach (var batch in batches)
         {
             var names = Names.Encode(batch.Metrics);
             for (var row = 0; row < batch.Count; row++)
             {
-                var id = batch.SensorIds[row];
-                if (!sensors.Matches(id))
-                {
-                    continue;
-                }
-
-                count++;
-                WriteCurrent(answer.Json, batch, row, names, staleAfter(id));
+                WriteCurrent(answer.Json, batch, row, names, staleAfter(batch.SensorIds[row]));
                 if (answer.IsFull)
                 {
                     await answer.FlushAsync(cancellationToken);
                 }
             }
+
+            count += batch.Count;
         }
 
         answer.Json.WriteEndArray();
@@ -97,6 +101,11 @@ internal static class SensorEndpoints
         answer.Json.WriteEndObject();
         await answer.CompleteAsync(cancellationToken);
     }
+
+    private static IAsyncEnumerable<ReadingBatch> Of(SensorSelection sensors, IAsyncEnumerable<ReadingBatch> batches) => sensors.IsAll
+        ? batches
+        : batches.Select(batch => batch.Take(
+            [.. Enumerable.Range(0, batch.Count).Where(row => sensors.Matches(batch.SensorIds[row]))]));
 
     private static void WriteMetrics(Utf8JsonWriter json, IReadOnlyList<Metric> metrics)
     {

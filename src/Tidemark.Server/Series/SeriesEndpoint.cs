@@ -39,6 +39,7 @@ internal static class SeriesEndpoint
         var range = RangeQuery.Read(context.Request.Query, DefaultPeriod, clock, errors);
         var query = ReadParameters(context.Request.Query, errors)
             .ToQuery(store.Schema, range.Range, Instant.From(clock.GetUtcNow()), errors);
+        var shortNames = ReadNames(context.Request.Query, format, query, errors);
         errors.AddRange(query.Faults());
         RequestException.ThrowIfAny(errors);
 
@@ -54,7 +55,8 @@ internal static class SeriesEndpoint
         {
             var table = await SeriesTable.OpenAsync(store, query, reader, cancellationToken);
             await using var stream = new AnswerStream(answer);
-            await writeRows(table with { EpochMillis = epochMillis }, stream, cancellationToken);
+            table = table with { EpochMillis = epochMillis, Values = shortNames ? SeriesTable.ShortNames(query, reader) : table.Values };
+            await writeRows(table, stream, cancellationToken);
         }
         else
         {
@@ -81,6 +83,26 @@ internal static class SeriesEndpoint
         };
 
         string? Read(string name) => RangeQuery.Single(query, name, errors);
+    }
+
+    /// <returns>Whether columns are called by the function alone, whatever the metric is.</returns>
+    private static bool ReadNames(IQueryCollection parameters, SeriesFormat format, SeriesQuery query, List<string> errors)
+    {
+        var text = RangeQuery.Single(parameters, "names", errors);
+        if (text is not (null or "full" or "fn"))
+        {
+            errors.Add($"names '{text}' is not full or fn");
+        }
+        else if (text == "fn" && format.WriteRows is null)
+        {
+            errors.Add($"names=fn is for rows; ask for another format than {format.Name}");
+        }
+        else if (text == "fn" && query.Metrics?.Count != 1)
+        {
+            errors.Add("names=fn is for one metric; name it by metrics");
+        }
+
+        return text == "fn";
     }
 
     private static bool ReadTimeFormat(IQueryCollection query, SeriesFormat format, List<string> errors)

@@ -26,6 +26,10 @@ internal static class SeriesTable
         };
     }
 
+    /// <summary>The columns of one metric by their function alone.</summary>
+    public static IReadOnlyList<string> ShortNames(SeriesQuery query, SeriesReader reader)
+        => reader.Width is null ? ["value"] : [.. query.Functions.Select(f => f.Name)];
+
     /// <summary>Those of all sensors, in the order of the first ones that have them.</summary>
     private static async Task<IEnumerable<string>> MetricsAsync(
         ITelemetryStore store,

@@ -17,7 +17,7 @@ internal static partial class ComposePolicy
         ("bounds its temporary files", s => Items(s, "tmpfs").Any()
             && Items(s, "tmpfs").All(t => $"{t}".Contains("size=", StringComparison.Ordinal))),
         // PostgreSQL's image has its folders, which all may write.
-        ("can write its temporary files", s => Text(s, "user") == "postgres" || Items(s, "tmpfs").All(IsOfTheUser)),
+        ("can write its temporary files", s => Text(s, "user") == "postgres" || Items(s, "tmpfs").All(t => IsOfTheUser(s, t))),
         ("bounds memory and processes", s => long.TryParse(Text(s, "mem_limit"), out _) && long.TryParse(Text(s, "pids_limit"), out _)),
         ("bounds its log", s => Text(s, "logging", "options", "max-size") != "" && Text(s, "logging", "options", "max-file") != ""),
         ("comes back after a reboot", s => Text(s, "restart") == "unless-stopped"),
@@ -57,7 +57,11 @@ internal static partial class ComposePolicy
         => element.TryGetProperty(name, out var members) && members.ValueKind == JsonValueKind.Object ? members.EnumerateObject() : [];
 
     /// <summary>The mode that is asked for counts only where the image lacks the folder, and there once; the owner always counts.</summary>
-    private static bool IsOfTheUser(JsonElement tmpfs) => $"{tmpfs}".Contains(",uid=1654,gid=1654", StringComparison.Ordinal);
+    private static bool IsOfTheUser(JsonElement service, JsonElement tmpfs)
+    {
+        var user = Text(service, "user") is { Length: > 0 } named ? named.Split(':') : ["1654", "1654"];
+        return $"{tmpfs}".Contains($",uid={user[0]},gid={user[^1]}", StringComparison.Ordinal);
+    }
 
     /// <summary>A variable may name a file with a secret in it, and a URI may name a user.</summary>
     private static bool IsNoSecret(JsonProperty variable)
@@ -66,6 +70,9 @@ internal static partial class ComposePolicy
             "POSTGRES_PASSWORD_FILE" or "PGPASSFILE" => $"{variable.Value}".StartsWith("/run/secrets/", StringComparison.Ordinal),
             "TIDEMARK_SERVER__KEYS" =>
                 $"{variable.Value}" is "/etc/tidemark/keys/tidemark-keys.json" or "/var/lib/tidemark/tidemark-keys.json",
+            // The image of Grafana reads such a file into the variable that it names.
+            var name when name.StartsWith("GF_", StringComparison.Ordinal) && name.EndsWith("__FILE", StringComparison.Ordinal) =>
+                $"{variable.Value}".StartsWith("/run/secrets/", StringComparison.Ordinal),
             _ => !SecretName().IsMatch(variable.Name) && !PasswordInUri().IsMatch($"{variable.Value}"),
         };
 

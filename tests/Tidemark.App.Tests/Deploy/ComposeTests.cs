@@ -23,6 +23,29 @@ public sealed class ComposeTests : IDisposable
         Assert.Empty(ComposePolicy.Breaches(config));
     }
 
+    /// <summary>As docs/grafana.md has it started.</summary>
+    [Fact]
+    public async Task Grafana_beside_them_keeps_the_policy_too()
+    {
+        await _folder.CreateEnvAsync();
+        var result = await _folder.ConfigAsync(["--file", "compose.yaml", "--file", "../grafana/compose.yaml"], "--format", "json");
+        Assert.True(result.ExitCode == 0, result.Error);
+        var config = JsonDocument.Parse(result.Output).RootElement;
+        Assert.Empty(ComposePolicy.Breaches(config));
+        var grafana = config.GetProperty("services").GetProperty("grafana");
+        Assert.Equal("472:0", ComposePolicy.Text(grafana, "user"));
+        Assert.All(
+            ComposePolicy.Items(grafana, "volumes").Where(v => ComposePolicy.Text(v, "type") == "bind"),
+            v => Assert.True(Directory.Exists(ComposePolicy.Text(v, "source")), $"{v}"));
+        Assert.Equal(
+            ["grafana_admin_password", "grafana_key", "grafana_reader_password"],
+            ComposePolicy.Items(grafana, "secrets").Select(s => ComposePolicy.Text(s, "source")).Order());
+        Assert.Contains(
+            "docker compose -f compose.yaml -f ../grafana/compose.yaml up -d --wait\n",
+            Repository.Read("docs/grafana.md"),
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("timescale/timescaledb:2.32.0-pg17", "timescale/timescaledb:latest-pg17", "timescaledb has an image of an exact version")]
     [InlineData("127.0.0.1:${TIMESCALEDB_PORT", "${TIMESCALEDB_PORT", "timescaledb publishes ports on 127.0.0.1 alone")]

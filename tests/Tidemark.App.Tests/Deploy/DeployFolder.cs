@@ -3,7 +3,7 @@ using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Deploy;
 
-/// <summary>A temporary copy of deploy/docker at its place in a repository, without what git ignores.</summary>
+/// <summary>A temporary copy of deploy/docker at its place in a repository, without what git ignores, beside deploy/grafana.</summary>
 internal sealed class DeployFolder : IDisposable
 {
     private static readonly Lazy<Task<string[]?>> Compose = new(FindComposeAsync);
@@ -16,6 +16,14 @@ internal sealed class DeployFolder : IDisposable
         foreach (var file in Directory.GetFiles(Repository.PathOf("deploy/docker")).Where(f => System.IO.Path.GetFileName(f) != ".env"))
         {
             File.Copy(file, PathOf(System.IO.Path.GetFileName(file)));
+        }
+
+        var grafana = Repository.PathOf("deploy/grafana");
+        foreach (var file in Directory.GetFiles(grafana, "*", SearchOption.AllDirectories))
+        {
+            var copy = PathOf($"../grafana/{System.IO.Path.GetRelativePath(grafana, file)}");
+            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
         }
     }
 
@@ -34,7 +42,11 @@ internal sealed class DeployFolder : IDisposable
     public Task<CliResult> CreateEnvAsync(params string[] arguments) => Tool.RunAsync(PathOf("create-env.sh"), arguments);
 
     /// <summary><c>docker compose config</c>, which needs no engine.</summary>
-    public async Task<CliResult> ConfigAsync(params string[] arguments)
+    public Task<CliResult> ConfigAsync(params string[] arguments) => ConfigAsync([], arguments);
+
+    /// <param name="files">Options that name compose files; none for those of the folder.</param>
+    /// <param name="arguments">Of <c>config</c>.</param>
+    public async Task<CliResult> ConfigAsync(string[] files, params string[] arguments)
     {
         var compose = await Compose.Value;
         Tool.Require(compose is not null, "docker compose, of version 2 or later,");
@@ -42,7 +54,7 @@ internal sealed class DeployFolder : IDisposable
             name => name.StartsWith("TIDEMARK_", StringComparison.Ordinal) || name.StartsWith("TIMESCALEDB_", StringComparison.Ordinal));
         return await Tool.RunAsync(
             compose![0],
-            [.. compose[1..], "--profile", "*", "config", .. arguments],
+            [.. compose[1..], .. files, "--profile", "*", "config", .. arguments],
             Path,
             null,
             own.Select(name => (name, (string?)null)));

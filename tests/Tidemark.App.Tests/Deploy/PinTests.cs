@@ -44,6 +44,7 @@ public sealed partial class PinTests
     [Theory]
     [InlineData("docker-compose", "deploy/docker/compose.yaml")]
     [InlineData("docker-compose", "deploy/docker/compose.production.yaml")]
+    [InlineData("docker-compose", "deploy/grafana/compose.yaml")]
     [InlineData("dockerfile", "deploy/docker/Dockerfile")]
     [InlineData("npm", "tests/Tidemark.Store.Tests/Timescale/wasm/package.json")]
     [InlineData("nuget", "Directory.Packages.props")]

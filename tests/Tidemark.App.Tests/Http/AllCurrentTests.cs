@@ -50,6 +50,45 @@ public sealed class AllCurrentTests
         Assert.InRange(told, staleAfter * 0.95, staleAfter * 1.1);
     }
 
+    /// <summary>The columns are the same whatever the metric is.</summary>
+    [Fact]
+    public async Task Rows_are_one_flat_array_of_one_metric()
+    {
+        await using var server = await RunningServer.StartAsync(("stale_after", "90s"));
+        Assert.Equal("[]", (await server.GetAsync("/api/sensors/current?format=rows")).ToJsonString());
+        await server.WriteAsync("""
+            [{"sensor_id":"b","time":"2026-11-22T10:28:29.5Z","temperature":1,"power_w":2},
+             {"sensor_id":"a","time":"2026-11-22T10:28:30Z","power_w":3}]
+            """);
+        Assert.Equal(
+            [
+                """{"sensor_id":"a","time":"2026-11-22T10:28:30Z","age_s":90,"stale":false,"value":null}""",
+                """{"sensor_id":"b","time":"2026-11-22T10:28:29.500000Z","age_s":90,"stale":true,"value":1}""",
+            ],
+            (await server.GetAsync("/api/sensors/current?format=rows")).AsArray().Select(r => r!.ToJsonString()));
+        Assert.Equal(
+            [
+                """{"sensor_id":"a","time":1795343310000,"age_s":90,"stale":false,"value":3}""",
+                """{"sensor_id":"b","time":1795343309500,"age_s":90,"stale":true,"value":2}""",
+            ],
+            (await server.GetAsync("/api/sensors/current?format=rows&metric=power_w&time_format=ms")).AsArray()
+                .Select(r => r!.ToJsonString()));
+    }
+
+    [Theory]
+    [InlineData("format=csv", "format 'csv' is not json or rows")]
+    [InlineData("format=rows&time_format=s", "time_format 's' is not rfc3339 or ms")]
+    [InlineData("metric=temperature", "metric and time_format are for rows; add format=rows")]
+    [InlineData("format=rows&metric=no", "there is no metric 'no'")]
+    public async Task What_rows_do_not_have_is_refused(string query, string error)
+    {
+        await using var server = await RunningServer.StartAsync();
+        Assert.Contains(
+            error,
+            await server.RefusedAsync(System.Net.HttpStatusCode.BadRequest, $"/api/sensors/current?{query}"),
+            StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task What_is_configured_holds_for_all()
     {

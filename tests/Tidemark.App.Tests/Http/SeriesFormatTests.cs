@@ -58,6 +58,34 @@ public sealed class SeriesFormatTests : IAsyncLifetime
         Assert.Equal(_rows.Select(r => r.Micros / 1000), millis.Select(r => r!["time"]!.GetValue<long>()));
     }
 
+    /// <summary>So that a dashboard's columns don't change with its metric.</summary>
+    [Fact]
+    public async Task Columns_of_one_metric_may_be_called_by_their_function_alone()
+    {
+        const string Asked = "/api/series?sensors=plain&metrics=temperature&names=fn&period=1w";
+        var rows = await _server.GetAsync($"{Asked}&bucket=hourly&fn=min,max&format=rows&time_format=ms");
+        Assert.Equal(
+            $$"""{"time":{{Micros(20, 0) / 1000}},"sensor_id":"plain","min":0.1,"max":20.5,"reading_count":2}""",
+            rows[0]!.ToJsonString());
+        Assert.Equal(
+            """{"time":"2026-11-20T00:10:00Z","sensor_id":"plain","value":20.5}""",
+            (await _server.GetAsync($"{Asked}&bucket=raw&format=rows"))[0]!.ToJsonString());
+        Assert.StartsWith(
+            "time,sensor_id,avg,reading_count\n",
+            await _server.Client.GetStringAsync($"{Asked}&bucket=hourly&format=csv"),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("names=short&format=rows&metrics=temperature", "names 'short' is not full or fn")]
+    [InlineData("names=fn&metrics=temperature", "names=fn is for rows; ask for another format than json")]
+    [InlineData("names=fn&format=rows", "names=fn is for one metric; name it by metrics")]
+    [InlineData("names=fn&format=rows&metrics=temperature,humidity", "names=fn is for one metric; name it by metrics")]
+    public async Task Names_that_would_not_tell_columns_apart_are_refused(string query, string error)
+        => Assert.Equal(
+            error,
+            await _server.RefusedAsync(System.Net.HttpStatusCode.BadRequest, $"/api/series?sensors=plain&{query}"));
+
     [Fact]
     public async Task Ndjson_has_a_row_a_line_without_nulls()
     {
