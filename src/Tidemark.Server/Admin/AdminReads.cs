@@ -202,21 +202,29 @@ internal static class AdminReads
     }
 }
 
-/// <param name="SensorId">One sensor, or null for all.</param>
-/// <param name="From">Microseconds since the epoch.</param>
-/// <param name="To">Microseconds since the epoch, exclusive.</param>
-/// <param name="FromRaw">Compute aggregates from raw readings.</param>
-/// <param name="Metrics">Their names, separated by commas.</param>
-/// <param name="Partials">Give what averages are made of.</param>
-internal sealed record RowsQuery(
-    [FromQuery(Name = "sensor_id")] string? SensorId,
-    long From,
-    long To,
-    [FromQuery(Name = "from_raw")] bool? FromRaw,
-    string? Metrics,
-    bool? Partials)
+internal sealed record RowsQuery
 {
     public static readonly string[] Names = ["sensor_id", "from", "to", "from_raw", "metrics", "partials"];
+
+    /// <summary>One sensor, or null for all.</summary>
+    [FromQuery(Name = "sensor_id")]
+    public string? SensorId { get; init; }
+
+    /// <summary>Microseconds since the epoch.</summary>
+    public required long From { get; init; }
+
+    /// <summary>Microseconds since the epoch, exclusive.</summary>
+    public required long To { get; init; }
+
+    /// <summary>Compute aggregates from raw readings.</summary>
+    [FromQuery(Name = "from_raw")]
+    public bool? FromRaw { get; init; }
+
+    /// <summary>Their names, separated by commas.</summary>
+    public string? Metrics { get; init; }
+
+    /// <summary>Give what averages are made of.</summary>
+    public bool? Partials { get; init; }
 
     public IReadOnlyList<string>? MetricNames => Metrics?.Split(',');
 

@@ -61,18 +61,19 @@ internal static class LiveEndpoint
             return;
         }
 
-        var listener = await hub.JoinAsync(sensors, metrics, ends.Token);
-        if (listener is null)
-        {
-            context.Response.Headers.RetryAfter = "10";
-            await Problem.Of(
-                StatusCodes.Status503ServiceUnavailable,
-                "too many clients listen at once: try again later, or raise server:live_clients").WriteAsync(context.Response);
-            return;
-        }
-
+        LiveListener? listener = null;
         try
         {
+            listener = await hub.JoinAsync(sensors, metrics, ends.Token);
+            if (listener is null)
+            {
+                context.Response.Headers.RetryAfter = "10";
+                await Problem.Of(
+                    StatusCodes.Status503ServiceUnavailable,
+                    "too many clients listen at once: try again later, or raise server:live_clients").WriteAsync(context.Response);
+                return;
+            }
+
             Begin(context.Response);
             var output = context.Response.BodyWriter;
             output.Write(EventStream.Retry(RetryPause));
@@ -81,11 +82,18 @@ internal static class LiveEndpoint
         }
         catch (OperationCanceledException)
         {
-            // The client has gone; or the server goes, and the client asks again.
+            // The client has gone; or the server goes, and the client asks again, which browsers do after a stream alone.
+            if (!context.Response.HasStarted)
+            {
+                Begin(context.Response);
+            }
         }
         finally
         {
-            await hub.LeaveAsync(listener);
+            if (listener is not null)
+            {
+                await hub.LeaveAsync(listener);
+            }
         }
     }
 
