@@ -42,6 +42,10 @@ public static class CommitJournal
     // Beyond so many entries nobody is told more than that there were others.
     public const int MostEntries = 100_000;
 
+    // So many sensors of about the same time are read together, with what others have then.
+    private const int Many = 16;
+    private const long AboutTheSame = 60_000_000;
+
     /// <param name="query">What is asked for.</param>
     /// <param name="position">Where the newest entry is.</param>
     /// <param name="entries">The newest first.</param>
@@ -62,13 +66,15 @@ public static class CommitJournal
 
         var batches = new List<ReadingBatch>();
         var rest = plan.Taken == 0 ? 0 : query.Limit;
-        foreach (var raw in plan.Questions)
+        foreach (var (raw, holds) in plan.Questions)
         {
             try
             {
                 await foreach (var batch in read(raw))
                 {
-                    var rows = Enumerable.Range(0, batch.Count).Where(row => query.Sensors.Matches(batch.SensorIds[row])).ToList();
+                    var rows = Enumerable.Range(0, batch.Count)
+                        .Where(row => holds(batch.SensorIds[row], new Instant(batch.TimesMicros[row])))
+                        .ToList();
                     isCut |= rows.Count > rest;
                     rows.RemoveRange(Math.Min(rest, rows.Count), rows.Count - Math.Min(rest, rows.Count));
                     rest -= rows.Count;
@@ -104,23 +110,37 @@ public static class CommitJournal
         /// <summary>Null when it isn't known of the sensors that were asked for.</summary>
         public long? Missed { get; private set; } = 0;
 
-        /// <summary>One for each range that holds something, none twice.</summary>
-        public IEnumerable<RawQuery> Questions
+        /// <summary>They ask once for each range that holds something, and tell which readings of the answer count.</summary>
+        public IEnumerable<(RawQuery Raw, Func<string, Instant, bool> Holds)> Questions
         {
             get
             {
                 var ofAll = Union(_ofAll).ToList();
                 foreach (var range in ofAll)
                 {
-                    yield return new RawQuery(null, range);
+                    yield return (new RawQuery(null, range), (sensor, _) => query.Sensors.Matches(sensor));
                 }
 
-                foreach (var (sensor, ranges) in _ranges)
+                var ofOne = _ranges
+                    .SelectMany(sensor => Union(sensor.Value).Select(range => (Sensor: sensor.Key, Range: range)))
+                    .Where(one => !ofAll.Exists(all => all.From <= one.Range.From && all.To >= one.Range.To))
+                    .OrderBy(one => one.Range.From)
+                    .ToList();
+                for (var i = 0; i < ofOne.Count;)
                 {
-                    foreach (var range in Union(ranges).Where(range => !ofAll.Exists(a => a.From <= range.From && a.To >= range.To)))
+                    var first = ofOne[i].Range.From.Micros;
+                    var near = ofOne.Skip(i).TakeWhile(one => one.Range.To.Micros - first <= AboutTheSame).ToList();
+                    if (near.Count <= Many)
                     {
-                        yield return new RawQuery(sensor, range);
+                        yield return (new RawQuery(ofOne[i].Sensor, ofOne[i].Range), (_, _) => true);
+                        i++;
+                        continue;
                     }
+
+                    var known = near.ToLookup(one => one.Sensor, one => one.Range, StringComparer.Ordinal);
+                    var span = new TimeRange(near[0].Range.From, near.Max(one => one.Range.To));
+                    yield return (new RawQuery(null, span), (sensor, time) => known[sensor].Any(range => range.Contains(time)));
+                    i += near.Count;
                 }
             }
         }

@@ -1,5 +1,6 @@
 using Microsoft.Playwright;
 using Tidemark.App.Tests.Http;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Browser;
 
@@ -35,6 +36,11 @@ public sealed class PageTests : IAsyncLifetime
     [Theory, MemberData(nameof(Views))]
     public async Task Nothing_stands_in_anybodys_way(string view, ColorScheme theme, int width)
     {
+        if ((theme is ColorScheme.Dark) != (width < 1280))
+        {
+            TestLength.SkipUnlessShare();
+        }
+
         await using var visit = await Visit.OpenAsync(_server, view, theme, width);
         // Charts come after the frame.
         await Assertions.Expect(visit.Page.Locator("[aria-busy=true]")).ToHaveCountAsync(0);

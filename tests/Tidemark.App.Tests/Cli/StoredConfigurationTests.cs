@@ -1,5 +1,6 @@
 using System.Text.Json;
 using DuckDB.NET.Data;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -56,6 +57,11 @@ public sealed class StoredConfigurationTests : IDisposable
     [InlineData("status"), InlineData("export", "hourly"), InlineData("generate", "--days", "1")]
     public async Task A_file_that_differs_is_refused_in_one_line_that_names_the_difference(params string[] arguments)
     {
+        if (arguments[0] is not ("import" or "status"))
+        {
+            TestLength.SkipUnlessShare();
+        }
+
         await FillAsync();
         _other.Write("tidemark.json", """
             {

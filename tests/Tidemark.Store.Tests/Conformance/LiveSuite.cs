@@ -152,6 +152,21 @@ public abstract class LiveSuite(IStoreFixture fixture) : StoreSuite(fixture)
         Assert.Equal(20, (await SinceAsync(subscription.Position, "s7", limit: 10_000)).Readings.Split("; ").Length);
     }
 
+    [Fact]
+    public async Task Many_sensors_of_a_commit_come_without_what_others_wrote_at_that_time()
+    {
+        await WriteAsync(At("2026-03-10T10:00Z", 1, sensor: "other"), At("2026-03-10T10:00Z", 1, sensor: "s40"));
+        await using var subscription = await Store.SubscribeAsync(Token);
+        await Store.WriteAsync(Batch(Enumerable.Range(10, 20).Select(s => At("2026-03-10T10:00Z", s, sensor: $"s{s}"))), Token);
+        await WriteAsync(At("2026-03-09T10:00Z", 2, sensor: "s12"), At("2026-03-10T10:00Z", 3, sensor: "s13"));
+        var expected = Enumerable.Range(10, 20)
+            .Select(s => $"s{s} 10:00 temperature={(s == 13 ? 3 : s)}")
+            .Append("s12 10:00 temperature=2")
+            .Order(StringComparer.Ordinal);
+        Assert.Equal((0, string.Join("; ", expected)), await SinceAsync(subscription.Position));
+        Assert.Equal((0, "s14 10:00 temperature=14"), await SinceAsync(subscription.Position, "s14,s40"));
+    }
+
     /// <summary>What a listener has at any moment, and what it asks for after a break, are all readings that the store has.</summary>
     [Theory]
     [InlineData(1), InlineData(2), InlineData(3)]
