@@ -42,8 +42,8 @@ public static class CommitJournal
     // Beyond so many entries nobody is told more than that there were others.
     public const int MostEntries = 100_000;
 
-    // So many sensors of about the same time are read together, with what others have then.
-    private const int Many = 16;
+    // More sensors of about the same time are read together, with what others have then. In microseconds.
+    private const int MostAlone = 16;
     private const long AboutTheSame = 60_000_000;
 
     /// <param name="query">What is asked for.</param>
@@ -130,7 +130,7 @@ public static class CommitJournal
                 {
                     var first = ofOne[i].Range.From.Micros;
                     var near = ofOne.Skip(i).TakeWhile(one => one.Range.To.Micros - first <= AboutTheSame).ToList();
-                    if (near.Count <= Many)
+                    if (near.Count <= MostAlone)
                     {
                         yield return (new RawQuery(ofOne[i].Sensor, ofOne[i].Range), (_, _) => true);
                         i++;
