@@ -125,11 +125,12 @@ internal static class LiveEndpoint
                 var since = await store.ReadCommitsAsync(new CommitQuery(last, audience.Sensors, MostCaughtUp), cancellationToken);
                 position = since.Position;
                 output.Write(since.Missed == 0 ? [] : EventStream.Missed(since.Missed));
+                using var events = new LiveEvents();
                 foreach (var batch in since.Batches)
                 {
-                    var events = EventStream.Write(batch, 0, batch.Count, audience.Metrics);
+                    var readings = events.Write(batch, 0, batch.Count, audience.Metrics);
                     output.Write(events.Bytes);
-                    output.Write(events.Readings == 0 ? [] : EventStream.End);
+                    output.Write(readings == 0 ? [] : EventStream.End);
                     await FlushAsync(output, cancellationToken);
                 }
             }
@@ -147,7 +148,6 @@ internal static class LiveEndpoint
     private static async Task SendAsync(
         HttpContext context, LiveHub hub, LiveListener listener, PipeWriter output, CancellationToken cancellationToken)
     {
-        var commits = new List<LiveCommit>();
         var (sent, asked) = (Stopwatch.GetTimestamp(), Stopwatch.GetTimestamp());
         for (var goesOn = true; goesOn;)
         {
@@ -163,11 +163,9 @@ internal static class LiveEndpoint
             }
 
             var position = hub.Position;
-            goesOn = listener.Take(commits, out var missed);
-            if (commits.Count > 0)
+            goesOn = listener.Take(output, out var isAny);
+            if (isAny)
             {
-                Write(output, commits, missed);
-                commits.Clear();
                 await FlushAsync(output, cancellationToken);
                 sent = Stopwatch.GetTimestamp();
                 await Task.Delay(Gathering, cancellationToken);
@@ -178,25 +176,6 @@ internal static class LiveEndpoint
                 output.Write(EventStream.Id(position));
                 await FlushAsync(output, cancellationToken);
                 sent = Stopwatch.GetTimestamp();
-            }
-        }
-    }
-
-    private static void Write(PipeWriter output, List<LiveCommit> commits, long? missed)
-    {
-        foreach (var commit in commits)
-        {
-            missed += commit.Missed;
-            if (missed != 0)
-            {
-                output.Write(EventStream.Missed(missed));
-            }
-
-            missed = 0;
-            for (var i = 0; i < commit.Events.Count; i++)
-            {
-                output.Write(commit.Events[i].Bytes);
-                output.Write(i + 1 < commit.Events.Count ? EventStream.End : EventStream.Id(commit.Position));
             }
         }
     }

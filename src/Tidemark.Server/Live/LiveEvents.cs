@@ -6,14 +6,6 @@ using Tidemark.Server.Wire;
 
 namespace Tidemark.Server.Live;
 
-/// <summary>
-/// Events of one sensor's readings of one commit, as they go over the wire but for the last one's end: there each client gets its own id,
-/// or none.
-/// </summary>
-/// <param name="Bytes">Shared by all listeners.</param>
-/// <param name="Readings">How many there are.</param>
-internal sealed record LiveEvents(byte[] Bytes, int Readings);
-
 /// <summary>Server-sent events, as the HTML standard has them (section 9.2).</summary>
 internal static class EventStream
 {
@@ -33,56 +25,100 @@ internal static class EventStream
     /// <param name="readings">How many, null when that isn't known.</param>
     public static byte[] Missed(long? readings) => Encoding.ASCII.GetBytes(
         $"event: missed\ndata: {{\"readings\":{readings?.ToString(CultureInfo.InvariantCulture) ?? "null"}}}\n\n");
+}
 
-    /// <summary>The events of some rows, which are one sensor's.</summary>
+/// <summary>
+/// Makes events of readings, in memory that it uses again. They are as they go over the wire but for the last one's end: it gets the id of
+/// the commit, or none.
+/// </summary>
+internal sealed class LiveEvents : IDisposable
+{
+    // What one large commit took is not kept.
+    private const int MostKept = 1 << 20;
+
+    private readonly Utf8JsonWriter _json;
+    private ArrayBufferWriter<byte> _buffer = new();
+    private ReadingBatch? _batch;
+    private IReadOnlyList<string>? _metrics;
+    private int[] _places = [];
+    private JsonEncodedText[] _names = [];
+
+    public LiveEvents() => _json = new Utf8JsonWriter(_buffer, WireJson.Fast);
+
+    /// <summary>What was written last, until the next is.</summary>
+    public ReadOnlySpan<byte> Bytes => _buffer.WrittenSpan;
+
+    /// <summary>Writes the events of some rows, which are one sensor's.</summary>
     /// <param name="batch">With them.</param>
     /// <param name="first">The first row.</param>
     /// <param name="end">Behind the last one.</param>
     /// <param name="metrics">
     /// Those of the events, null where there is no value, and only of readings that have one of them; or null for what each reading has.
     /// </param>
-    public static LiveEvents Write(ReadingBatch batch, int first, int end, IReadOnlyList<string>? metrics)
+    /// <returns>How many there are.</returns>
+    public int Write(ReadingBatch batch, int first, int end, IReadOnlyList<string>? metrics)
     {
-        var places = (metrics ?? batch.Metrics).Select(batch.MetricIndex).ToArray();
-        var names = Names.Encode(metrics ?? batch.Metrics);
-        var buffer = new ArrayBufferWriter<byte>(128 * (end - first));
-        using var json = new Utf8JsonWriter(buffer, WireJson.Fast);
+        Begin(batch, metrics);
         var readings = 0;
         for (var row = first; row < end; row++)
         {
-            if (metrics is not null && !HasValue(batch, row, places))
+            if (metrics is not null && !HasValue(row))
             {
                 continue;
             }
 
-            buffer.Write(readings++ == 0 ? "event: reading\ndata: "u8 : "\nevent: reading\ndata: "u8);
-            WriteReading(json, batch, row, places, names, withNulls: metrics is not null);
-            json.Flush();
-            json.Reset();
-            buffer.Write("\n"u8);
+            _buffer.Write(readings++ == 0 ? "event: reading\ndata: "u8 : "\nevent: reading\ndata: "u8);
+            WriteReading(row, withNulls: metrics is not null);
+            _json.Flush();
+            _json.Reset();
+            _buffer.Write("\n"u8);
         }
 
-        return new LiveEvents(buffer.WrittenSpan.ToArray(), readings);
+        return readings;
     }
 
-    private static bool HasValue(ReadingBatch batch, int row, int[] places)
-        => Array.Exists(places, place => place >= 0 && !double.IsNaN(batch.Metric(place)[row]));
+    public void Dispose() => _json.Dispose();
 
-    private static void WriteReading(
-        Utf8JsonWriter json, ReadingBatch batch, int row, int[] places, JsonEncodedText[] names, bool withNulls)
+    private void Begin(ReadingBatch batch, IReadOnlyList<string>? metrics)
     {
-        json.WriteStartObject();
-        json.WriteInstant(Names.Time, new Instant(batch.TimesMicros[row]));
-        json.WriteString("sensor_id"u8, batch.SensorIds[row]);
-        for (var m = 0; m < places.Length; m++)
+        if (_buffer.Capacity > MostKept)
         {
-            var value = places[m] < 0 ? double.NaN : batch.Metric(places[m])[row];
+            _buffer = new ArrayBufferWriter<byte>();
+            _json.Reset(_buffer);
+        }
+
+        _buffer.ResetWrittenCount();
+        if (ReferenceEquals(batch, _batch) && ReferenceEquals(metrics, _metrics))
+        {
+            return;
+        }
+
+        var names = metrics ?? batch.Metrics;
+        if (_batch is null || !names.SequenceEqual(_metrics ?? _batch.Metrics))
+        {
+            _names = Names.Encode(names);
+        }
+
+        (_batch, _metrics) = (batch, metrics);
+        _places = [.. names.Select(batch.MetricIndex)];
+    }
+
+    private bool HasValue(int row) => Array.Exists(_places, place => place >= 0 && !double.IsNaN(_batch!.Metric(place)[row]));
+
+    private void WriteReading(int row, bool withNulls)
+    {
+        _json.WriteStartObject();
+        _json.WriteInstant(Names.Time, new Instant(_batch!.TimesMicros[row]));
+        _json.WriteString("sensor_id"u8, _batch.SensorIds[row]);
+        for (var m = 0; m < _places.Length; m++)
+        {
+            var value = _places[m] < 0 ? double.NaN : _batch.Metric(_places[m])[row];
             if (withNulls || !double.IsNaN(value))
             {
-                json.WriteValue(names[m], value);
+                _json.WriteValue(_names[m], value);
             }
         }
 
-        json.WriteEndObject();
+        _json.WriteEndObject();
     }
 }

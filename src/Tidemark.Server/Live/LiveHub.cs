@@ -3,18 +3,6 @@ using Tidemark.Configuration;
 
 namespace Tidemark.Server.Live;
 
-/// <summary>Who listens to the same: the same sensors and metrics.</summary>
-internal sealed class LiveAudience(SensorSelection sensors, IReadOnlyList<string>? metrics)
-{
-    public SensorSelection Sensors { get; } = sensors;
-
-    public IReadOnlyList<string>? Metrics { get; } = metrics;
-
-    public string MetricsKey { get; } = metrics is null ? "" : string.Join(',', metrics);
-
-    public List<LiveListener> Listeners { get; } = [];
-}
-
 /// <summary>
 /// Hands commits to live clients. It alone listens to the store, while there are any; readings become bytes once for each sensor of a
 /// commit, however many clients get them.
@@ -31,6 +19,8 @@ internal sealed partial class LiveHub(ITelemetryStore store, TidemarkOptions opt
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Sensors, string? Metrics), LiveAudience> _audiences = [];
     private readonly Dictionary<string, LiveAudience[]> _bySensor = new(StringComparer.Ordinal);
+    private readonly List<LiveAudience> _heard = [];
+    private readonly LiveEvents _events = new();
     private CommitSubscription? _subscription;
     private Task _running = Task.CompletedTask;
     private int _clients;
@@ -113,6 +103,7 @@ internal sealed partial class LiveHub(ITelemetryStore store, TidemarkOptions opt
     {
         await _turn.WaitAsync();
         await StopAsync();
+        _events.Dispose();
         _turn.Release();
     }
 
@@ -157,66 +148,56 @@ internal sealed partial class LiveHub(ITelemetryStore store, TidemarkOptions opt
     private void Publish(CommittedReadings commit)
     {
         var batch = commit.Readings;
-        var heard = new Dictionary<LiveAudience, List<(int First, int End)>>();
+        _heard.Clear();
+        foreach (var (first, _) in Runs(batch))
+        {
+            foreach (var audience in AudiencesOf(batch.SensorIds[first]))
+            {
+                if (audience.Runs++ == 0)
+                {
+                    _heard.Add(audience);
+                }
+            }
+        }
+
+        foreach (var (first, end) in Runs(batch))
+        {
+            // Those who want the same of a reading stand beside each other: it is made bytes once for them.
+            var (made, from, readings) = ((LiveAudience?)null, first, 0);
+            foreach (var audience in AudiencesOf(batch.SensorIds[first]))
+            {
+                var wanted = audience.FirstOf(first, end, MostReadings);
+                if (wanted < end && (made is null || from != wanted || made.MetricsKey != audience.MetricsKey))
+                {
+                    readings = _events.Write(batch, wanted, end, audience.Metrics);
+                    (made, from) = (audience, wanted);
+                }
+
+                audience.Add(wanted < end ? _events.Bytes : [], wanted < end ? readings : 0);
+            }
+        }
+
+        var id = EventStream.Id(commit.Position);
+        foreach (var audience in commit.Missed == 0 ? _heard : [.. _audiences.Values])
+        {
+            audience.Send(id, commit.Missed);
+        }
+    }
+
+    /// <summary>The rows of each sensor, from the first to behind the last.</summary>
+    private static IEnumerable<(int First, int End)> Runs(ReadingBatch batch)
+    {
         for (var first = 0; first < batch.Count;)
         {
-            var (sensor, end) = (batch.SensorIds[first], first + 1);
-            while (end < batch.Count && batch.SensorIds[end] == sensor)
+            var end = first + 1;
+            while (end < batch.Count && batch.SensorIds[end] == batch.SensorIds[first])
             {
                 end++;
             }
 
-            foreach (var audience in AudiencesOf(sensor))
-            {
-                if (!heard.TryGetValue(audience, out var runs))
-                {
-                    heard.Add(audience, runs = []);
-                }
-
-                runs.Add((first, end));
-            }
-
+            yield return (first, end);
             first = end;
         }
-
-        var made = new Dictionary<(int First, int End, string Metrics), LiveEvents>();
-        foreach (var audience in commit.Missed == 0 ? heard.Keys.AsEnumerable() : _audiences.Values)
-        {
-            var (events, missed) = Events(batch, heard.GetValueOrDefault(audience) ?? [], audience, made);
-            if (events.Count > 0 || missed > 0 || commit.Missed != 0)
-            {
-                var news = new LiveCommit(events, commit.Position, commit.Missed + missed);
-                audience.Listeners.ForEach(listener => listener.Add(news));
-            }
-        }
-    }
-
-    private static (List<LiveEvents> Events, long Missed) Events(
-        ReadingBatch batch,
-        List<(int First, int End)> runs,
-        LiveAudience audience,
-        Dictionary<(int First, int End, string Metrics), LiveEvents> made)
-    {
-        var most = Math.Max(1, MostReadings / Math.Max(1, runs.Count));
-        var missed = runs.Take(runs.Count - MostReadings).Sum(run => (long)run.End - run.First);
-        var events = new List<LiveEvents>(Math.Min(runs.Count, MostReadings));
-        foreach (var run in runs.Skip(runs.Count - MostReadings))
-        {
-            var first = Math.Max(run.First, run.End - most);
-            missed += first - run.First;
-            var key = (first, run.End, audience.MetricsKey);
-            if (!made.TryGetValue(key, out var written))
-            {
-                made.Add(key, written = EventStream.Write(batch, first, run.End, audience.Metrics));
-            }
-
-            if (written.Readings > 0)
-            {
-                events.Add(written);
-            }
-        }
-
-        return (events, missed);
     }
 
     private LiveAudience[] AudiencesOf(string sensor)
@@ -228,7 +209,10 @@ internal sealed partial class LiveHub(ITelemetryStore store, TidemarkOptions opt
                 _bySensor.Clear();
             }
 
-            _bySensor.Add(sensor, audiences = [.. _audiences.Values.Where(a => a.Sensors.Matches(sensor))]);
+            _bySensor.Add(sensor, audiences =
+            [
+                .. _audiences.Values.Where(a => a.Sensors.Matches(sensor)).OrderBy(a => a.MetricsKey, StringComparer.Ordinal),
+            ]);
         }
 
         return audiences;

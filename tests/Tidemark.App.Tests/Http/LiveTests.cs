@@ -185,6 +185,48 @@ public sealed class LiveTests
     }
 
     [Fact]
+    public async Task Of_a_large_commit_each_client_gets_the_newest_of_its_sensors()
+    {
+        await using var server = await RunningServer.StartAsync();
+        await using var all = await LiveClient.OpenAsync(server.Client);
+        await using var other = await LiveClient.OpenAsync(server.Client, "?sensors=b&metrics=temperature");
+        var batch = new ReadingBatch(server.Store.Schema.MetricNames);
+        var begin = new DateTimeOffset(2026, 11, 20, 0, 0, 0, TimeSpan.Zero);
+        foreach (var (sensor, count) in new[] { ("a", 20_000), ("b", 5_000) })
+        {
+            for (var second = 0; second < count; second++)
+            {
+                var values = new double[batch.MetricCount];
+                Array.Fill(values, double.NaN);
+                values[batch.MetricIndex("temperature")] = second;
+                batch.Add(sensor, Instant.From(begin.AddSeconds(second)), values);
+            }
+        }
+
+        await server.Store.WriteAsync(batch, default);
+
+        var missed = await all.NextAsync();
+        Assert.Equal(("missed", 15_000), (missed!.Type, missed.Data["readings"]!.GetValue<int>()));
+        Assert.Equal(
+            [.. Enumerable.Range(15_000, 5_000).Select(s => ("a", s)), .. Enumerable.Range(0, 5_000).Select(s => ("b", s))],
+            await HeardAsync(all, 10_000));
+        Assert.Equal(Enumerable.Range(0, 5_000).Select(s => ("b", s)), await HeardAsync(other, 5_000));
+    }
+
+    private static async Task<List<(string Sensor, int Temperature)>> HeardAsync(LiveClient client, int count)
+    {
+        var heard = new List<(string, int)>();
+        while (heard.Count < count)
+        {
+            var next = await client.NextAsync();
+            Assert.Equal("reading", next!.Type);
+            heard.Add((next.Data["sensor_id"]!.GetValue<string>(), next.Data["temperature"]!.GetValue<int>()));
+        }
+
+        return heard;
+    }
+
+    [Fact]
     public async Task An_open_stream_counts_neither_as_a_range_nor_as_a_long_request()
     {
         await using var server = await RunningServer.StartAsync(
