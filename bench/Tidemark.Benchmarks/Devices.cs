@@ -15,6 +15,8 @@ internal sealed class Devices(string folder, Report report)
     public const string Workload = "432,010 readings of 3 metrics of 10 sensors, one a minute for 30 days, in bodies of 10,000 over one "
         + "kept connection, twice with sensors of other names: to a server and a store that are new, and then again. Five rounds.";
 
+    public static readonly string[] Workloads = ["bodies", "clients"];
+
     private const int Readings = 432_010;
     private const int Sensors = 10;
     private const int BodySize = 10_000;
@@ -29,10 +31,19 @@ internal sealed class Devices(string folder, Report report)
 
     private readonly Instant _end = new(Instant.From(DateTimeOffset.UtcNow).Micros / 60_000_000 * 60_000_000);
 
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <param name="only">Some of the workloads; none are all.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task RunAsync(IReadOnlyCollection<string> only, CancellationToken cancellationToken)
     {
-        await BodiesAsync(cancellationToken);
-        await ClientsAsync(cancellationToken);
+        if (only.Count == 0 || only.Contains("bodies"))
+        {
+            await BodiesAsync(cancellationToken);
+        }
+
+        if (only.Count == 0 || only.Contains("clients"))
+        {
+            await ClientsAsync(cancellationToken);
+        }
     }
 
     private async Task BodiesAsync(CancellationToken cancellationToken)

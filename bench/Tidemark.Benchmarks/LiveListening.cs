@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -12,8 +13,8 @@ namespace Tidemark.Benchmarks;
 /// <summary>What a thousand clients of <c>/api/live</c> cost those who write, and how soon a reading comes to them.</summary>
 internal sealed class LiveListening(string folder, Report report)
 {
-    public const string Workload = "1,000 sensors; four connections write one reading of 3 metrics of each in a body, as fast as answers "
-        + "come, and each of 1,000 clients on the same machine listens to one sensor.";
+    public const string Workload = "1,000 sensors; four connections write one reading of 3 metrics of each in a body, 20 bodies a second "
+        + "or as fast as answers come, and each of 1,000 clients on the same machine listens to one sensor.";
 
     private const int Sensors = 1_000;
     private const int Writers = 4;
@@ -24,44 +25,73 @@ internal sealed class LiveListening(string folder, Report report)
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Length = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(200);
     private static readonly Dictionary<string, string> NoRefresh = new() { ["TIDEMARK_SCHEDULE__REFRESH"] = "never" };
 
-    private readonly List<double> _delays = [];
     private readonly long _begin = DateTimeOffset.UtcNow.AddDays(-3).ToUnixTimeMilliseconds();
+    private List<double> _delays = [];
+    private ConcurrentBag<double> _waits = [];
     private long _written;
     private long _heard;
+    private double _perSecond;
     private int _body;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        await MeasureAsync(
+            "20,000 readings a second",
+            Period,
+            "ms, a write",
+            () => new Samples(_waits).Median,
+            (without, with) => Figure.Below("the second of the first", with / without, Math.Round(1 / Bound, 2), "×", $"medians of {Rounds} rounds"),
+            cancellationToken);
+        await MeasureAsync(
+            "as fast as answers come",
+            null,
+            "readings/s",
+            () => _perSecond,
+            (without, with) => Figure.AtLeast("the second of the first", with / without, Bound, "×", $"medians of {Rounds} rounds"),
+            cancellationToken);
+    }
+
+    private async Task MeasureAsync(
+        string load,
+        TimeSpan? period,
+        string unit,
+        Func<double> value,
+        Func<double, double, Figure> compare,
+        CancellationToken cancellationToken)
+    {
         var (alone, listened) = (new List<double>(), new List<double>());
         var (besideAlone, beside) = ("", "");
+        _delays = [];
         for (var round = 0; round < Rounds; round++)
         {
-            Report.Note($"live: round {round + 1} of {Rounds}");
-            (var perSecond, besideAlone) = await MeasureAsync($"alone-{round}", listeners: 0, cancellationToken);
-            alone.Add(perSecond);
-            (perSecond, beside) = await MeasureAsync($"heard-{round}", Sensors, cancellationToken);
-            listened.Add(perSecond);
+            Report.Note($"live, {load}: round {round + 1} of {Rounds}");
+            besideAlone = await MeasureAsync(period, listeners: 0, cancellationToken);
+            alone.Add(value());
+            beside = await MeasureAsync(period, Sensors, cancellationToken);
+            listened.Add(value());
         }
 
         var (without, with, delays) = (new Samples(alone).Median, new Samples(listened).Median, new Samples(_delays));
         report.Add(
-            Figure.Free("written with nobody listening", without, "readings/s", $"{Range(alone)}; {besideAlone}"),
-            Figure.Free("written with 1,000 clients", with, "readings/s", $"{Range(listened)}; {beside}"),
-            Figure.AtLeast("the second of the first", with / without, Bound, "×", $"medians of {Rounds} rounds"),
+            Figure.Free($"{load}, nobody listening", without, unit, $"{Range(alone)}; {besideAlone}"),
+            Figure.Free($"{load}, 1,000 clients", with, unit, $"{Range(listened)}; {beside}"),
+            compare(without, with),
             Figure.Free("delay under that load, median", delays.Median, "ms", "from the write's answer to the reading's arrival"),
             Figure.Below("delay under that load, p99", delays.Percentile(0.99), LongestDelay, "ms", $"{_delays.Count} readings"));
     }
 
     private static string Range(List<double> values)
-        => string.Create(CultureInfo.InvariantCulture, $"{values.Min():F0} to {values.Max():F0}");
+        => string.Create(CultureInfo.InvariantCulture, $"{values.Min():G6} to {values.Max():G6}");
 
-    private async Task<(double PerSecond, string Beside)> MeasureAsync(string name, int listeners, CancellationToken cancellationToken)
+    private async Task<string> MeasureAsync(TimeSpan? period, int listeners, CancellationToken cancellationToken)
     {
-        await using var server = await TidemarkProcess.ServeAsync($"duckdb:{Path.Combine(folder, name)}", NoRefresh, cancellationToken);
+        var store = $"duckdb:{Path.Combine(folder, Guid.NewGuid().ToString())}";
+        await using var server = await TidemarkProcess.ServeAsync(store, NoRefresh, cancellationToken);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var tasks = Enumerable.Range(0, Writers).Select(_ => WriteAsync(server.Url, end.Token)).ToList();
+        var tasks = Enumerable.Range(0, Writers).Select(number => WriteAsync(server.Url, number, period, end.Token)).ToList();
         tasks.AddRange(Enumerable.Range(0, listeners).Select(i => HearAsync(server.Url, $"s{i}", end.Token)));
         if (listeners > 0)
         {
@@ -71,27 +101,35 @@ internal sealed class LiveListening(string folder, Report report)
         await Task.Delay(WarmUp, cancellationToken);
         var (written, heard, processor, watch)
             = (Interlocked.Read(ref _written), Interlocked.Read(ref _heard), server.ProcessorTime, Stopwatch.StartNew());
+        _waits = [];
         await Task.Delay(Length, cancellationToken);
         var seconds = watch.Elapsed.TotalSeconds;
-        var perSecond = (Interlocked.Read(ref _written) - written) / seconds;
+        _perSecond = (Interlocked.Read(ref _written) - written) / seconds;
         var beside = string.Create(
             CultureInfo.InvariantCulture,
             $"in the last {(Interlocked.Read(ref _heard) - heard) / seconds:F0}/s came to clients and the server used "
                 + $"{(server.ProcessorTime - processor).TotalSeconds / seconds:F2} processors, "
-                + $"{(server.ProcessorTime - processor).TotalMicroseconds / (perSecond * seconds):F1} µs a reading");
+                + $"{(server.ProcessorTime - processor).TotalMicroseconds / (_perSecond * seconds):F1} µs a reading");
         await end.CancelAsync();
         await Task.WhenAll(tasks).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return tasks.FirstOrDefault(t => t.IsFaulted) is { } failed
             ? throw new InvalidOperationException($"a client failed: {failed.Exception!.InnerException!.Message}")
-            : (perSecond, beside);
+            : beside;
     }
 
-    private async Task WriteAsync(Uri url, CancellationToken cancellationToken)
+    private async Task WriteAsync(Uri url, int number, TimeSpan? period, CancellationToken cancellationToken)
     {
         using var client = new HttpClient { BaseAddress = url };
         var body = new StringBuilder();
-        while (!cancellationToken.IsCancellationRequested)
+        var begin = Stopwatch.GetTimestamp();
+        for (var turn = 0; !cancellationToken.IsCancellationRequested; turn++)
         {
+            var due = (turn + ((double)number / Writers)) * (period ?? TimeSpan.Zero);
+            if (due - Stopwatch.GetElapsedTime(begin) is { Ticks: > 0 } early)
+            {
+                await Task.Delay(early, cancellationToken);
+            }
+
             const string Rest = "\"humidity\":40.25,\"pressure\":1013.2}\n";
             var time = _begin + (Interlocked.Increment(ref _body) * 1000L);
             body.Clear();
@@ -102,7 +140,9 @@ internal sealed class LiveListening(string folder, Report report)
                     $"{{\"sensor_id\":\"s{sensor}\",\"time\":{time},\"temperature\":{time % 300 / 10.0},{Rest}");
             }
 
+            var sent = Stopwatch.GetTimestamp();
             await PostAsync(client, body.ToString(), cancellationToken);
+            _waits.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
             Interlocked.Add(ref _written, Sensors);
         }
     }

@@ -18,14 +18,15 @@ internal sealed class PageZoom(string folder, Report report)
         await using var server = await TidemarkProcess.ServeAsync(store, null, cancellationToken);
         using var playwright = await Playwright.CreateAsync();
         await using var browser = await Browser.StartAsync(playwright);
-        var page = await browser.NewPageAsync();
-        await MeasureAsync(page, server.Url, "a sensor, three metrics", "sensor/sensor_001?period=1m");
+        await MeasureAsync(browser, server.Url, "a sensor, three metrics", "sensor/sensor_001?period=1m");
         var ten = string.Join('&', Enumerable.Range(1, 10).Select(n => $"sensor=sensor_{n:D3}"));
-        await MeasureAsync(page, server.Url, "ten sensors over each other", $"compare?{ten}&period=1m");
+        await MeasureAsync(browser, server.Url, "ten sensors over each other", $"compare?{ten}&period=1m");
     }
 
-    private async Task MeasureAsync(IPage page, Uri url, string name, string view)
+    private async Task MeasureAsync(IBrowser browser, Uri url, string name, string view)
     {
+        // A page of its own: in one that shows another view, that view's charts are there until the new ones are.
+        var page = await browser.NewPageAsync();
         await page.GotoAsync(new Uri(url, $"/#/{view}").ToString());
         var stage = page.Locator(".stage[aria-busy=false]");
         await stage.WaitForAsync();

@@ -62,15 +62,21 @@ answers.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     (data, report) => new LargeAnswers(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(answers);
+var ways = new Option<string[]>("--only")
+{
+    Description = $"Measure only one of: {string.Join(", ", Devices.Workloads)}.",
+    HelpName = "NAME",
+};
+ways.AcceptOnlyFromAmong(Devices.Workloads);
 var devices = new Command("devices", "Measures what devices write over HTTP, beside victoria-metrics where that is installed.")
 {
-    folder, markdown,
+    ways, folder, markdown,
 };
 devices.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     new Report(Devices.Workload, $"Machine: {Machine.Describe()}.", "devices figures"),
     arguments.GetValue(folder),
     arguments.GetValue(markdown),
-    (data, report) => new Devices(data, report).RunAsync(cancellationToken)));
+    (data, report) => new Devices(data, report).RunAsync(arguments.GetValue(ways) ?? [], cancellationToken)));
 root.Subcommands.Add(devices);
 var metrics = new Command("metrics", "Measures what 200 metrics cost: a sensor with ten of them, and all of them configured.")
 {
