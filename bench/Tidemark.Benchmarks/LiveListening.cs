@@ -20,6 +20,7 @@ internal sealed class LiveListening(string folder, Report report)
     private const int Writers = 4;
     private const int Rounds = 3;
     private const double Bound = 0.9;
+    private const double MostProcessors = 10;
     private const double LongestDelay = 200;
 
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(2);
@@ -33,60 +34,67 @@ internal sealed class LiveListening(string folder, Report report)
     private ConcurrentBag<double> _waits = [];
     private long _written;
     private long _heard;
-    private double _perSecond;
     private int _body;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await MeasureAsync(
-            "20,000 readings a second",
-            Period,
-            "ms, a write",
-            () => new Samples(_waits).Median,
-            (without, with) => Figure.Below("the second of the first", with / without, Math.Round(1 / Bound, 2), "×", $"medians of {Rounds} rounds"),
-            cancellationToken);
-        await MeasureAsync(
-            "as fast as answers come",
-            null,
-            "readings/s",
-            () => _perSecond,
-            (without, with) => Figure.AtLeast("the second of the first", with / without, Bound, "×", $"medians of {Rounds} rounds"),
-            cancellationToken);
+        var (without, with) = await CompareAsync("20,000 readings a second", Period, cancellationToken);
+        report.Add(
+            Figure.Free("20,000 readings a second, nobody listening: a write", Median(without, r => r.Wait), "ms", Beside(without)),
+            Figure.Free("20,000 readings a second, 1,000 clients: a write", Median(with, r => r.Wait), "ms", Beside(with)),
+            Figure.Below(
+                "of the machine's processors the server needs for the clients",
+                (Median(with, r => r.Processors) - Median(without, r => r.Processors)) * 100 / Environment.ProcessorCount,
+                MostProcessors,
+                "%",
+                $"{Environment.ProcessorCount} processors"));
+        AddDelays();
+
+        (without, with) = await CompareAsync("as fast as answers come", null, cancellationToken);
+        report.Add(
+            Figure.Free("as fast as answers come, nobody listening", Median(without, r => r.PerSecond), "readings/s", Beside(without)),
+            Figure.Free("as fast as answers come, 1,000 clients", Median(with, r => r.PerSecond), "readings/s", Beside(with)),
+            Figure.AtLeast(
+                "the second of the first",
+                Median(with, r => r.PerSecond) / Median(without, r => r.PerSecond),
+                Bound,
+                "×",
+                "clients, writers and server on the same processors"));
+        AddDelays();
     }
 
-    private async Task MeasureAsync(
-        string load,
-        TimeSpan? period,
-        string unit,
-        Func<double> value,
-        Func<double, double, Figure> compare,
-        CancellationToken cancellationToken)
+    private void AddDelays()
     {
-        var (alone, listened) = (new List<double>(), new List<double>());
-        var (besideAlone, beside) = ("", "");
-        _delays = [];
-        for (var round = 0; round < Rounds; round++)
-        {
-            Report.Note($"live, {load}: round {round + 1} of {Rounds}");
-            besideAlone = await MeasureAsync(period, listeners: 0, cancellationToken);
-            alone.Add(value());
-            beside = await MeasureAsync(period, Sensors, cancellationToken);
-            listened.Add(value());
-        }
-
-        var (without, with, delays) = (new Samples(alone).Median, new Samples(listened).Median, new Samples(_delays));
+        var delays = new Samples(_delays);
         report.Add(
-            Figure.Free($"{load}, nobody listening", without, unit, $"{Range(alone)}; {besideAlone}"),
-            Figure.Free($"{load}, 1,000 clients", with, unit, $"{Range(listened)}; {beside}"),
-            compare(without, with),
             Figure.Free("delay under that load, median", delays.Median, "ms", "from the write's answer to the reading's arrival"),
             Figure.Below("delay under that load, p99", delays.Percentile(0.99), LongestDelay, "ms", $"{_delays.Count} readings"));
     }
 
-    private static string Range(List<double> values)
-        => string.Create(CultureInfo.InvariantCulture, $"{values.Min():G6} to {values.Max():G6}");
+    private static double Median(List<Round> rounds, Func<Round, double> of) => new Samples(rounds.Select(of)).Median;
 
-    private async Task<string> MeasureAsync(TimeSpan? period, int listeners, CancellationToken cancellationToken)
+    private static string Beside(List<Round> rounds) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Median(rounds, r => r.PerSecond):F0} readings/s written and {Median(rounds, r => r.Heard):F0} heard; the server used "
+            + $"{Median(rounds, r => r.Processors):F2} processors, "
+            + $"{Median(rounds, r => r.Processors * 1e6 / r.PerSecond):F1} µs a reading; medians of {Rounds} rounds");
+
+    private async Task<(List<Round> Without, List<Round> With)> CompareAsync(
+        string load, TimeSpan? period, CancellationToken cancellationToken)
+    {
+        var (without, with) = (new List<Round>(), new List<Round>());
+        _delays = [];
+        for (var round = 0; round < Rounds; round++)
+        {
+            Report.Note($"live, {load}: round {round + 1} of {Rounds}");
+            without.Add(await MeasureAsync(period, listeners: 0, cancellationToken));
+            with.Add(await MeasureAsync(period, Sensors, cancellationToken));
+        }
+
+        return (without, with);
+    }
+
+    private async Task<Round> MeasureAsync(TimeSpan? period, int listeners, CancellationToken cancellationToken)
     {
         var store = $"duckdb:{Path.Combine(folder, Guid.NewGuid().ToString())}";
         await using var server = await TidemarkProcess.ServeAsync(store, NoRefresh, cancellationToken);
@@ -104,17 +112,16 @@ internal sealed class LiveListening(string folder, Report report)
         _waits = [];
         await Task.Delay(Length, cancellationToken);
         var seconds = watch.Elapsed.TotalSeconds;
-        _perSecond = (Interlocked.Read(ref _written) - written) / seconds;
-        var beside = string.Create(
-            CultureInfo.InvariantCulture,
-            $"in the last {(Interlocked.Read(ref _heard) - heard) / seconds:F0}/s came to clients and the server used "
-                + $"{(server.ProcessorTime - processor).TotalSeconds / seconds:F2} processors, "
-                + $"{(server.ProcessorTime - processor).TotalMicroseconds / (_perSecond * seconds):F1} µs a reading");
+        var result = new Round(
+            (Interlocked.Read(ref _written) - written) / seconds,
+            new Samples(_waits).Median,
+            (Interlocked.Read(ref _heard) - heard) / seconds,
+            (server.ProcessorTime - processor).TotalSeconds / seconds);
         await end.CancelAsync();
         await Task.WhenAll(tasks).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return tasks.FirstOrDefault(t => t.IsFaulted) is { } failed
             ? throw new InvalidOperationException($"a client failed: {failed.Exception!.InnerException!.Message}")
-            : beside;
+            : result;
     }
 
     private async Task WriteAsync(Uri url, int number, TimeSpan? period, CancellationToken cancellationToken)
@@ -200,4 +207,10 @@ internal sealed class LiveListening(string folder, Report report)
 
         throw new InvalidOperationException("the server ended a stream");
     }
+
+    /// <param name="PerSecond">Readings written in a second.</param>
+    /// <param name="Wait">The median of a write, in milliseconds.</param>
+    /// <param name="Heard">Readings that came to clients in a second.</param>
+    /// <param name="Processors">That the server used.</param>
+    private readonly record struct Round(double PerSecond, double Wait, double Heard, double Processors);
 }
