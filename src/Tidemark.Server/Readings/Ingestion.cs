@@ -65,7 +65,8 @@ internal sealed class Ingestion
         _clock = clock;
         _metrics = new IncomingMetrics(store.Schema, options.NewMetrics, options.MaxMetrics);
         _parser = new JsonReadingParser(_metrics, new NumberTimes(unit ?? options.TimeUnit, options.MaxSkew, clock, "time_unit="));
-        _batch = new ReadingBatch(store.Schema.MetricNames);
+        // Not the store's metrics asked for again: others may bring new ones at any time.
+        _batch = new ReadingBatch([.. _metrics.Names]);
         _validator = NewValidator(horizon);
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Fuzz;
@@ -8,7 +9,7 @@ namespace Tidemark.App.Tests.Fuzz;
 /// A server as a process of its own, whose memory can be measured. It takes few sensors, so that what grows is not the number of those that
 /// broken ids make up.
 /// </summary>
-internal sealed class FuzzedServer : IDisposable
+internal sealed partial class FuzzedServer : IDisposable
 {
     private const string Settings = """
         {
@@ -59,6 +60,9 @@ internal sealed class FuzzedServer : IDisposable
         Assert.InRange(now, 1, (_early * 3 / 2) + (64 << 20));
     }
 
+    /// <summary>What the log says of the server's fault, whose answer says nothing.</summary>
+    public async Task<string> FaultAsync() => (await _process.WaitForAsync(Fault())).Value;
+
     /// <summary>Readings in the store.</summary>
     public async Task<long> RowsAsync() => (await GetAsync("/api/status"))["hypertables"]![0]!["rows"]!.GetValue<long>();
 
@@ -91,4 +95,7 @@ internal sealed class FuzzedServer : IDisposable
         var line = File.ReadLines($"/proc/{process}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
         return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
+
+    [GeneratedRegex(@"fail: [^\n]*(\n[^\n]*){0,9}")]
+    private static partial Regex Fault();
 }

@@ -149,7 +149,11 @@ public sealed class HttpFuzzTests
 
         using var answer = await server.Client.SendAsync(request);
         var text = await answer.Content.ReadAsStringAsync();
-        Assert.True((int)answer.StatusCode < 500, $"{path}, {encoding}: {(int)answer.StatusCode} {text}; {FuzzRun.Show(bytes)}");
+        if ((int)answer.StatusCode >= 500)
+        {
+            Assert.Fail($"{path}, {encoding}: {(int)answer.StatusCode} {text}; {FuzzRun.Show(bytes)}; {await server.FaultAsync()}");
+        }
+
         return (answer.StatusCode, text);
     }
 
