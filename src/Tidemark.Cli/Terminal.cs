@@ -13,13 +13,14 @@ internal static class Terminal
 
     private const int PageWidth = 80;
 
-    private static readonly Lazy<IAnsiConsole> Output = new(() => Open(Console.Out));
-    private static readonly Lazy<IAnsiConsole> Errors = new(() => Open(Console.Error));
+    private static IAnsiConsole Output => Open(Console.Out);
+
+    private static IAnsiConsole Errors => Open(Console.Error);
 
     /// <summary>How many characters a drawing may be wide: a screen's, or those of a page where there is none.</summary>
-    public static int Width => Output.Value.Profile.Out.IsTerminal ? Output.Value.Profile.Width : PageWidth;
+    public static int Width => Output.Profile.Out.IsTerminal ? Output.Profile.Width : PageWidth;
 
-    public static bool HasUnicode => Output.Value.Profile.Capabilities.Unicode;
+    public static bool HasUnicode => Output.Profile.Capabilities.Unicode;
 
     /// <summary>One line of the result.</summary>
     public static void Line(string text) => Console.Out.WriteLine(text);
@@ -36,7 +37,7 @@ internal static class Terminal
     /// <summary>A table with a frame on a terminal, columns of plain text elsewhere.</summary>
     public static void Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
-        var framed = Output.Value.Profile.Out.IsTerminal;
+        var framed = Output.Profile.Out.IsTerminal;
         var table = new Table { Border = framed ? TableBorder.Rounded : TableBorder.None };
         foreach (var heading in headings)
         {
@@ -48,7 +49,7 @@ internal static class Terminal
             table.AddRow(row.Select(cell => new Text(cell)));
         }
 
-        Output.Value.Write(table);
+        Output.Write(table);
     }
 
     /// <summary>Asks for a line of text.</summary>
@@ -65,7 +66,7 @@ internal static class Terminal
     }
 
     /// <summary>Whatever Spectre can draw.</summary>
-    public static void Write(Spectre.Console.Rendering.IRenderable renderable) => Output.Value.Write(renderable);
+    public static void Write(Spectre.Console.Rendering.IRenderable renderable) => Output.Write(renderable);
 
     /// <summary>
     /// Runs work off the caller's thread and shows how far it is once it has lasted a second: a bar on a terminal, else
@@ -78,14 +79,14 @@ internal static class Terminal
         var task = Task.Run(() => work(latest));
         if (await Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(1))) != task)
         {
-            await (Errors.Value.Profile.Out.IsTerminal ? DrawAsync(title, latest, task) : PrintAsync(title, latest, task));
+            await (Errors.Profile.Out.IsTerminal ? DrawAsync(title, latest, task) : PrintAsync(title, latest, task));
         }
 
         return await task;
     }
 
     private static Task DrawAsync(string title, Latest latest, Task task)
-        => Errors.Value.Progress().AutoClear(true).StartAsync(async context =>
+        => Errors.Progress().AutoClear(true).StartAsync(async context =>
         {
             var bar = context.AddTask(Markup.Escape(title), maxValue: 1);
             while (await Task.WhenAny(task, Task.Delay(100)) != task)

@@ -4,9 +4,11 @@ namespace Tidemark.App.Tests.Cli;
 
 public sealed record CliResult(int ExitCode, string Output, string Error);
 
-/// <summary>A temporary folder in which the CLI runs as a process of its own; its store is <c>data</c> inside.</summary>
+/// <summary>A temporary folder in which the CLI runs; its store is <c>data</c> inside.</summary>
 public sealed class CliFolder : IDisposable
 {
+    public const string StoreVariable = "TIDEMARK_STORE";
+
     private readonly List<CliProcess> _processes = [];
 
     public CliFolder(string? root = null)
@@ -19,8 +21,11 @@ public sealed class CliFolder : IDisposable
 
     public string Data { get; }
 
+    private string Store => $"duckdb:{Data}";
+
     /// <summary>Runs one command to its end in this folder, with its store.</summary>
-    public async Task<CliResult> RunAsync(params string[] arguments) => await Start(arguments).EndAsync();
+    public async Task<CliResult> RunAsync(params string[] arguments)
+        => CommandHost.Runs(arguments) ? await CommandHost.RunAsync(Path, Store, arguments) : await Start(arguments).EndAsync();
 
     /// <summary>The same, and it has to succeed.</summary>
     public async Task<string> SucceedAsync(params string[] arguments)
@@ -30,6 +35,7 @@ public sealed class CliFolder : IDisposable
         return result.Output;
     }
 
+    /// <summary>Starts a process of its own.</summary>
     public CliProcess Start(params string[] arguments) => Start([], arguments);
 
     public CliProcess Start(IEnumerable<(string Name, string Value)> environment, params string[] arguments)
@@ -47,14 +53,10 @@ public sealed class CliFolder : IDisposable
             start.ArgumentList.Add(argument);
         }
 
-        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("TIDEMARK_", StringComparison.Ordinal)).ToList())
-        {
-            start.Environment.Remove(name);
-        }
-
+        Isolate(start);
         // Processes that soon end have nothing of what is compiled again for those that last.
         start.Environment["DOTNET_TC_CallCountingDelayMs"] = "64";
-        start.Environment["TIDEMARK_STORE"] = $"duckdb:{Data}";
+        start.Environment[StoreVariable] = Store;
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
@@ -71,6 +73,15 @@ public sealed class CliFolder : IDisposable
         var server = Start(["serve", "--urls", "http://127.0.0.1:0", .. arguments]);
         await server.UrlAsync();
         return server;
+    }
+
+    /// <summary>Takes the settings away that the tests themselves run with.</summary>
+    public static void Isolate(ProcessStartInfo start)
+    {
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("TIDEMARK_", StringComparison.Ordinal)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
     }
 
     public void Write(string name, string text) => File.WriteAllText(System.IO.Path.Combine(Path, name), text);
