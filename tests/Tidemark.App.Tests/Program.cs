@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tidemark.App.Tests.Fuzz;
 using Xunit.MicrosoftTestingPlatform;
 using Xunit.Runner.InProc.SystemConsole;
@@ -8,7 +9,7 @@ internal static class Program
 {
     public static Task<int> Main(string[] args) => args switch
     {
-        [ImportFuzzer.Command, var folder] => ImportFuzzer.RunAsync(folder),
+        [ImportFuzzer.Command, var folder, var first] => ImportFuzzer.RunAsync(folder, int.Parse(first, CultureInfo.InvariantCulture)),
         _ when args.Any(a => a is "--server" or "--internal-msbuild-node") => TestPlatformTestFramework.RunAsync(
             args,
             SelfRegisteredExtensions.AddSelfRegisteredExtensions),

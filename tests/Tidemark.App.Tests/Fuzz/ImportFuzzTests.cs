@@ -8,8 +8,16 @@ public sealed class ImportFuzzTests
     [Fact]
     public async Task Files()
     {
+        foreach (var first in ImportFuzzer.Parts)
+        {
+            await RunAsync(first);
+        }
+    }
+
+    private static async Task RunAsync(int first)
+    {
         var folder = Directory.CreateTempSubdirectory("tidemark-fuzz-").FullName;
-        using var process = ImportFuzzer.Start(folder);
+        using var process = ImportFuzzer.Start(folder, first);
         try
         {
             var error = process.StandardError.ReadToEndAsync();

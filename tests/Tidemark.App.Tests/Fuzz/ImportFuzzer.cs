@@ -17,13 +17,20 @@ internal static class ImportFuzzer
     // A real import opens a store of its own.
     private const int Stored = 40;
 
+    // The parser of the command line links its options to every root that they were ever added to.
+    private const int MostFiles = 1_000;
+
     private static readonly MethodInfo Entry = typeof(ImportInput).Assembly.EntryPoint!;
 
     public static FuzzRun Run { get; } = new("import", 1_000);
 
-    public static Process Start(string folder)
+    /// <summary>The numbers of the first files of each process.</summary>
+    public static IEnumerable<int> Parts => Enumerable.Range(0, Run.Count).Where(number => number % MostFiles == 0);
+
+    public static Process Start(string folder, int first)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "Tidemark.App.Tests"), [Command, folder])
+        var start = new ProcessStartInfo(
+            Path.Combine(AppContext.BaseDirectory, "Tidemark.App.Tests"), [Command, folder, $"{first}"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -32,11 +39,12 @@ internal static class ImportFuzzer
         return Process.Start(start)!;
     }
 
-    public static async Task<int> RunAsync(string folder)
+    public static async Task<int> RunAsync(string folder, int first)
     {
         var files = new ImportFiles(folder);
         var output = Console.Out;
-        for (var number = 0; number < Run.Count; number++)
+        var count = Math.Min(MostFiles, Run.Count - first);
+        for (var number = first; number < first + count; number++)
         {
             await output.WriteLineAsync(number.ToString(CultureInfo.InvariantCulture));
             var (name, options) = files.Write(FuzzRun.RandomOf(number));
@@ -60,7 +68,7 @@ internal static class ImportFuzzer
             }
 
             File.Delete(name);
-            if (number == Run.Count / 10 || number == Run.Count - 1)
+            if (number == first + (count / 10) || number == first + count - 1)
             {
                 GC.Collect();
                 await output.WriteLineAsync($"resident {FuzzedServer.Resident(Environment.ProcessId)}");
