@@ -218,6 +218,11 @@ public abstract class RefreshSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [InlineData(1), InlineData(2), InlineData(3)]
     public async Task A_refresh_that_was_killed_leaves_right_answers_and_the_next_finishes_it(int reports)
     {
+        if (reports > 1)
+        {
+            TestLength.SkipUnlessShare();
+        }
+
         await WriteAsync(Readings(1500));
         await RefreshAllAsync();
         await WriteAsync(Readings(3000));
