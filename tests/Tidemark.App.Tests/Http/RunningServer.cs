@@ -65,7 +65,7 @@ public sealed class RunningServer : IAsyncDisposable
         return new RunningServer(await StartAsync(Options(settings), store, clock), null, store, clock);
     }
 
-    /// <summary>Stops at once and breaks every connection.</summary>
+    /// <summary>Stops at once and breaks every connection, the last of them soon after.</summary>
     public Task AbortAsync() => _app.StopAsync(new CancellationToken(canceled: true));
 
     public async ValueTask DisposeAsync()
