@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Tidemark.App.Tests.Cli;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Alerts;
 
@@ -47,6 +48,7 @@ public sealed class AlertKillTests : IDisposable
     [Fact]
     public async Task Killed_again_and_again_it_tells_every_change_and_none_that_was_none()
     {
+        TestLength.SkipUnlessShare();
         await using var webhook = await WebhookListener.StartAsync();
         Configure(webhook);
         var random = new Random(7);

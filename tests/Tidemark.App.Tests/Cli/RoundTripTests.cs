@@ -1,6 +1,7 @@
 using System.Text;
 using Tidemark.Configuration;
 using Tidemark.DuckDb;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -26,7 +27,7 @@ public sealed class RoundTripTests : IDisposable
     public async Task Random_readings_come_back_as_they_were(string extension)
     {
         var isLines = extension == "lp";
-        var written = Make(10_000, new Random(17), isLines);
+        var written = Make(TestLength.Of(1_000, 10_000, 10_000), new Random(17), isLines);
         await using (var store = await OpenAsync(_folder.Data))
         {
             await store.WriteAsync(written, CancellationToken.None);

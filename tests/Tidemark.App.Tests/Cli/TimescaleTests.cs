@@ -36,6 +36,7 @@ public sealed partial class TimescaleTests : IAsyncLifetime
     [Fact]
     public async Task Every_verb_works()
     {
+        TestLength.SkipUnlessShare();
         Assert.Contains("is ready: 3 metrics, aggregates hourly, daily, monthly", await SucceedAsync("init"), StringComparison.Ordinal);
         Assert.Contains(
             ": 98 written, 0 replaced, 0 unchanged",

@@ -6,6 +6,7 @@ using System.Text.RegularExpressions;
 using Tidemark.App.Tests.Deploy;
 using Tidemark.App.Tests.Fuzz;
 using Tidemark.App.Tests.Mqtt;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Devices;
 
@@ -52,6 +53,7 @@ public sealed partial class AgentTests
     [Fact]
     public async Task A_flow_of_Node_RED_publishes()
     {
+        TestLength.SkipUnlessShare();
         var program = Repository.PathOf("tests/Tidemark.App.Tests/node_modules/node-red/red.js");
         Tool.Require(Tool.Find("node") is not null && File.Exists(program), "node with the package node-red");
         using var server = await DeviceServer.StartAsync();

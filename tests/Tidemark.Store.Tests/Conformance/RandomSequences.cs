@@ -13,7 +13,7 @@ public abstract class RandomSequences(Func<IStoreFixture> engine, int share, int
     public async Task An_engine_answers_like_the_reference_after_every_step()
     {
         var first = Number("TIDEMARK_TEST_SEED", 1);
-        var count = Number("TIDEMARK_TEST_SEQUENCES", TestLength.Of((share + 1) / 2, share, all));
+        var count = Number("TIDEMARK_TEST_SEQUENCES", TestLength.Of((share + 2) / 3, share, all));
         var (steps, answers) = (0L, 0L);
         await Parallel.ForEachAsync(
             Enumerable.Range(first, count),

@@ -176,6 +176,11 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [InlineData(null), InlineData("a")]
     public async Task A_slow_reader_sees_one_snapshot_and_blocks_no_writer(string? sensor)
     {
+        if (sensor is not null)
+        {
+            TestLength.SkipUnlessShare();
+        }
+
         await WriteManyAsync();
         await using var stream = Store.ReadRawAsync(new RawQuery(sensor, TimeRange.All), Token).GetAsyncEnumerator(Token);
         Assert.True(await stream.MoveNextAsync());
@@ -241,6 +246,11 @@ public abstract class RawReadSuite(IStoreFixture fixture) : StoreSuite(fixture)
     [InlineData("minutes"), InlineData("peaks")]
     public async Task A_slow_reader_of_an_aggregate_sees_one_snapshot_and_blocks_no_writer(string aggregate)
     {
+        if (aggregate == "peaks")
+        {
+            TestLength.SkipUnlessShare();
+        }
+
         await WriteMinutesAsync();
         await using var reader = await Store.ReadAggregateAsync(new AggregateQuery(aggregate, "a", TimeRange.All), Token);
         await using var stream = reader.Rows.GetAsyncEnumerator(Token);
