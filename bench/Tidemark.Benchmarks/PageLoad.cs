@@ -40,15 +40,18 @@ internal sealed class PageLoad(string folder, Report report)
             looks.Add(await LookAsync(playwright, server.Url));
         }
 
-        var (start, paint, fleet) = (
-            new Samples(looks.Select(l => l.Started)), new Samples(looks.Select(l => l.Painted)), new Samples(looks.Select(l => l.Filled)));
-        var beside = $"median of {Looks} new browsers, slowest {Figure.Millis(paint.Max)}; the browser's own start before it "
-            + $"{Figure.Millis(start.Median)}";
+        var (paint, fleet) = (new Samples(looks.Select(l => l.Painted)), new Samples(looks.Select(l => l.Filled)));
+        var own = Figure.Millis(new Samples(looks.Select(l => l.Started)).Median);
+        var beside = $"median of {Looks} new browsers, slowest {Figure.Millis(paint.Max)}; {own} of it the browser's own start";
         report.Add(
             bound is { } most
-                ? Figure.Below($"{name}: first paint, a browser that has just started", paint.Median, most, "ms", beside)
-                : Figure.Free($"{name}: first paint, a browser that has just started", paint.Median, "ms", beside),
-            Figure.Free($"{name}: the fleet with its values", fleet.Median, "ms", $"slowest {Figure.Millis(fleet.Max)}"));
+                ? Figure.Below($"{name}: first paint from the browser's start", paint.Median, most, "ms", beside)
+                : Figure.Free($"{name}: first paint from the browser's start", paint.Median, "ms", beside),
+            Figure.Free(
+                $"{name}: the fleet with its values",
+                fleet.Median,
+                "ms",
+                $"from the browser's start, slowest {Figure.Millis(fleet.Max)}"));
     }
 
     private static async Task<Look> LookAsync(IPlaywright playwright, Uri url)
@@ -59,9 +62,9 @@ internal sealed class PageLoad(string folder, Report report)
         var started = watch.Elapsed.TotalMilliseconds;
         await page.GotoAsync(url.ToString(), new PageGotoOptions { WaitUntil = WaitUntilState.Commit });
         await page.Locator(Row).First.WaitForAsync();
-        var filled = watch.Elapsed.TotalMilliseconds - started;
+        var filled = watch.Elapsed.TotalMilliseconds;
         var painted = await page.EvaluateAsync<double>("performance.getEntriesByName('first-contentful-paint')[0].startTime");
-        return new Look(started, painted, filled);
+        return new Look(started, started + painted, filled);
     }
 
     private static async Task FillAsync(string folder, int sensors, TimeSpan interval, CancellationToken cancellationToken)
@@ -78,7 +81,7 @@ internal sealed class PageLoad(string folder, Report report)
     }
 
     /// <param name="Started">Milliseconds until the browser has an empty page.</param>
-    /// <param name="Painted">From the address asked for to the first paint.</param>
-    /// <param name="Filled">From the address asked for to the first row of the fleet.</param>
+    /// <param name="Painted">Until the first paint.</param>
+    /// <param name="Filled">Until the first row of the fleet is there.</param>
     private readonly record struct Look(double Started, double Painted, double Filled);
 }

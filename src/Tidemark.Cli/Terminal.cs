@@ -13,6 +13,7 @@ internal static class Terminal
 
     private const int PageWidth = 80;
 
+    // Opened for each use: the next command of a process may have other outputs.
     private static IAnsiConsole Output => Open(Console.Out);
 
     private static IAnsiConsole Errors => Open(Console.Error);

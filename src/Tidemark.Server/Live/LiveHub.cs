@@ -167,13 +167,18 @@ internal sealed partial class LiveHub(ITelemetryStore store, TidemarkOptions opt
             foreach (var audience in AudiencesOf(batch.SensorIds[first]))
             {
                 var wanted = audience.FirstOf(first, end, MostReadings);
-                if (wanted < end && (made is null || from != wanted || made.MetricsKey != audience.MetricsKey))
+                if (wanted == end)
+                {
+                    continue;
+                }
+
+                if (made is null || from != wanted || made.MetricsKey != audience.MetricsKey)
                 {
                     readings = _events.Write(batch, wanted, end, audience.Metrics);
                     (made, from) = (audience, wanted);
                 }
 
-                audience.Add(wanted < end ? _events.Bytes : [], wanted < end ? readings : 0);
+                audience.Add(_events.Bytes, readings);
             }
         }
 

@@ -62,7 +62,30 @@ internal sealed class CommandHost : IDisposable
         await using var answers = new StreamWriter(pipe) { AutoFlush = true };
         while (await calls.ReadLineAsync() is { } line)
         {
-            await answers.WriteLineAsync(JsonSerializer.Serialize(Run(JsonSerializer.Deserialize<Call>(line)!)));
+            var call = JsonSerializer.Deserialize<Call>(line)!;
+            Environment.CurrentDirectory = call.Folder;
+            Environment.SetEnvironmentVariable(CliFolder.StoreVariable, call.Store);
+            await answers.WriteLineAsync(JsonSerializer.Serialize(Run(call.Arguments)));
+        }
+    }
+
+    /// <summary>Runs a command in this process, by the command line's own entry.</summary>
+    public static CliResult Run(string[] arguments)
+    {
+        var (output, error) = (Console.Out, Console.Error);
+        using var newOutput = new MemoryStream();
+        using var newError = new MemoryStream();
+        Console.SetOut(Writer(newOutput));
+        Console.SetError(Writer(newError));
+        try
+        {
+            var exitCode = (int)Entry.Invoke(null, [arguments])!;
+            return new CliResult(exitCode, Encoding.UTF8.GetString(newOutput.ToArray()), Encoding.UTF8.GetString(newError.ToArray()));
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(error);
         }
     }
 
@@ -92,27 +115,6 @@ internal sealed class CommandHost : IDisposable
         process.BeginErrorReadLine();
         await pipe.WaitForConnectionAsync().WaitAsync(Patience);
         return new CommandHost(process, pipe);
-    }
-
-    private static CliResult Run(Call call)
-    {
-        var (output, error) = (Console.Out, Console.Error);
-        using var newOutput = new MemoryStream();
-        using var newError = new MemoryStream();
-        Environment.CurrentDirectory = call.Folder;
-        Environment.SetEnvironmentVariable(CliFolder.StoreVariable, call.Store);
-        Console.SetOut(Writer(newOutput));
-        Console.SetError(Writer(newError));
-        try
-        {
-            var exitCode = (int)Entry.Invoke(null, [call.Arguments])!;
-            return new CliResult(exitCode, Encoding.UTF8.GetString(newOutput.ToArray()), Encoding.UTF8.GetString(newError.ToArray()));
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(error);
-        }
     }
 
     private static StreamWriter Writer(Stream stream) => new(stream, new UTF8Encoding(false)) { AutoFlush = true };

@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
 using System.Text.Json.Nodes;
-using Tidemark.Cli.Import;
+using Tidemark.App.Tests.Cli;
 
 namespace Tidemark.App.Tests.Fuzz;
 
@@ -19,8 +18,6 @@ internal static class ImportFuzzer
 
     // The parser of the command line links its options to every root that they were ever added to.
     private const int MostFiles = 1_000;
-
-    private static readonly MethodInfo Entry = typeof(ImportInput).Assembly.EntryPoint!;
 
     public static FuzzRun Run { get; } = new("import", 1_000);
 
@@ -57,7 +54,7 @@ internal static class ImportFuzzer
                 }
                 else
                 {
-                    Check(Call(["import", name, "--dry-run", "--store", $"duckdb:{store}", .. options]));
+                    Check(CommandHost.Run(["import", name, "--dry-run", "--store", $"duckdb:{store}", .. options]));
                 }
             }
             catch (Exception e)
@@ -81,13 +78,13 @@ internal static class ImportFuzzer
     /// <summary>What the import says it wrote is in the store; where it wrote nothing there is none.</summary>
     private static void Import(string name, IReadOnlyList<string> options, string store)
     {
-        var result = Call(["import", name, "--json", "--rejects", "rejects.csv", "--store", $"duckdb:{store}", .. options]);
+        var result = CommandHost.Run(["import", name, "--json", "--rejects", "rejects.csv", "--store", $"duckdb:{store}", .. options]);
         Check(result);
         var written = result.ExitCode == 0 ? JsonNode.Parse(result.Output)!["written"]!.GetValue<long>() : 0;
         Assert.True(written > 0 == Directory.Exists(store), $"{written} written, and {(written > 0 ? "no" : "a")} store is there");
         if (written > 0)
         {
-            var status = JsonNode.Parse(Call(["status", "--json", "--store", $"duckdb:{store}"]).Output)!;
+            var status = JsonNode.Parse(CommandHost.Run(["status", "--json", "--store", $"duckdb:{store}"]).Output)!;
             var rows = status["hypertables"]![0]!["rows"]!.GetValue<long>();
             Assert.True(rows == written, $"{written} written, {rows} stored");
             Directory.Delete(store, recursive: true);
@@ -95,31 +92,12 @@ internal static class ImportFuzzer
         File.Delete("rejects.csv");
     }
 
-    private static void Check((int ExitCode, string Output, string Error) result)
+    private static void Check(CliResult result)
     {
         Assert.True(result.ExitCode is 0 or 1 or 2, $"exit code {result.ExitCode}");
         Assert.DoesNotContain("unexpected ", result.Error, StringComparison.Ordinal);
         // A slow machine tells besides how far it is.
         var lines = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.InRange(lines.Count(line => !line.StartsWith("import in", StringComparison.Ordinal)), 0, 1);
-    }
-
-    private static (int ExitCode, string Output, string Error) Call(string[] arguments)
-    {
-        var (output, error) = (Console.Out, Console.Error);
-        using var newOutput = new StringWriter();
-        using var newError = new StringWriter();
-        try
-        {
-            Console.SetOut(newOutput);
-            Console.SetError(newError);
-            var exitCode = (int)Entry.Invoke(null, [arguments])!;
-            return (exitCode, newOutput.ToString(), newError.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(error);
-        }
     }
 }
