@@ -148,16 +148,19 @@ public sealed partial class DuckDbStore
             }
         }
 
+        /// <summary>Before last readings are: who sees one finds its commit.</summary>
+        private void CountCommit()
+        {
+            if (!_note.IsEmpty)
+            {
+                Volatile.Write(ref store._lastCommit, store._lastCommit + 1);
+                store._entries += _note.Entries.Count();
+            }
+        }
+
         private void PublishCommit()
         {
-            if (_note.IsEmpty)
-            {
-                return;
-            }
-
-            var before = store.Position(store._lastCommit);
-            Volatile.Write(ref store._lastCommit, store._lastCommit + 1);
-            store._entries += _note.Entries.Count();
+            var before = store.Position(store._lastCommit - 1);
             foreach (var (i, readings) in _committed.Index())
             {
                 // Who goes on in the middle of a commit gets all of it again.

@@ -126,6 +126,7 @@ public sealed partial class DuckDbStore
                 store._sensors.Add(id, _latest[key], _sent.GetValueOrDefault(key, MetricSet.Empty));
             }
 
+            CountCommit();
             foreach (var (key, sent) in _sent)
             {
                 store._sensors.SetSent(key, sent);

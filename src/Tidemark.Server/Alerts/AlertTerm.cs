@@ -153,13 +153,22 @@ internal sealed class AlertTerm(
         }
     }
 
-    /// <summary>Asks the store for each sensor's last reading: what a new rule, or a reading that was missed, says by now.</summary>
+    /// <summary>
+    /// Asks the store for each sensor's last reading: what a new rule, or a reading that was missed, says by now. Sensors with commits that
+    /// are still to come are left to these: after their last reading the ones before it would count as late.
+    /// </summary>
     private async Task LookAtLastReadingsAsync(CancellationToken cancellationToken)
     {
         _isBehind = false;
-        await foreach (var batch in store.ReadAllCurrentAsync(cancellationToken))
+        var last = await store.ReadAllCurrentAsync(cancellationToken).ToListAsync(cancellationToken);
+        var since = await store.ReadCommitsAsync(new CommitQuery(_position, SensorSelection.All, MostCaughtUp), cancellationToken);
+        var coming = since.Missed == 0
+            ? since.Batches.SelectMany(batch => batch.SensorIds.ToArray()).ToHashSet(StringComparer.Ordinal)
+            : [];
+        foreach (var batch in last)
         {
-            Take(_evaluation.Observe(batch, Now));
+            int[] rest = [.. Enumerable.Range(0, batch.Count).Where(row => !coming.Contains(batch.SensorIds[row]))];
+            Take(_evaluation.Observe(rest.Length == batch.Count ? batch : batch.Take(rest), Now));
         }
 
         Take(_evaluation.Tick(Now));

@@ -245,4 +245,39 @@ public sealed class AlertTests
         var status = await server.StatusAsync();
         Assert.Equal(("3", "2"), ($"{status["instances"]}", $"{status["not_evaluated"]}"));
     }
+
+    [Fact]
+    public async Task A_rule_that_comes_lets_no_change_of_another_one_pass()
+    {
+        await using var webhook = await WebhookListener.StartAsync();
+        await using var server = await AlertServer.StartAsync(
+            AlertServer.Settings(webhook, "name=too_hot sensors=a metric=temperature above=30 notify=ops"));
+        const int Readings = 400;
+        var begin = server.Clock.GetUtcNow() - TimeSpan.FromHours(1);
+        var writing = Task.Run(async () =>
+        {
+            for (var i = 0; i < Readings; i++)
+            {
+                await server.PostAsync(
+                    "/api/readings",
+                    new JsonObject
+                    {
+                        ["sensor_id"] = "a",
+                        ["time"] = Instant.From(begin.AddSeconds(i)).ToString(),
+                        ["temperature"] = i % 2 == 0 ? 31 : 20,
+                    });
+            }
+        });
+        for (var i = 0; !writing.IsCompleted; i++)
+        {
+            using var put = await server.PutRuleAsync("cold", $$"""{"metric":"temperature","below":{{-i}},"notify":[]}""");
+            Assert.True(put.IsSuccessStatusCode);
+        }
+
+        await writing;
+        await Until.TrueAsync(() => webhook.Taken.Count >= Readings, () => $"{webhook.Taken.Count} of {Readings}");
+        Assert.Equal(
+            Enumerable.Range(0, Readings).Select(i => i % 2 == 0 ? "alert.firing too_hot a" : "alert.resolved too_hot a"),
+            webhook.Taken.Select(w => w.Line));
+    }
 }
