@@ -32,6 +32,11 @@ internal static class Machine
         return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
+    /// <returns>Its path, or null when it is not on the search path.</returns>
+    public static string? FindProgram(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+        .Select(folder => Path.Combine(folder, name))
+        .FirstOrDefault(File.Exists);
+
     private static string Cpu() => Field("/proc/cpuinfo", "model name", ':') ?? "unknown CPU";
 
     private static string System() => Field("/etc/os-release", "PRETTY_NAME", '=')?.Trim('"') ?? RuntimeInformation.OSDescription;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Tidemark.Benchmarks;
+using Tidemark.Benchmarks.Peers;
 using Tidemark.Benchmarks.Timescale;
 
 const int ManySensors = 20;
@@ -170,6 +171,42 @@ series.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     (data, report) => new SeriesAnswers(data, report).RunAsync(cancellationToken)));
 root.Subcommands.Add(series);
+var sets = new Option<string[]>("--only")
+{
+    Description = $"Measure only some of: {string.Join(", ", PeerSet.All.Select(set => set.Name))}, demo.",
+    AllowMultipleArgumentsPerToken = true,
+    HelpName = "NAME",
+};
+sets.AcceptOnlyFromAmong([.. PeerSet.All.Select(set => set.Name), "demo"]);
+var program = new Option<string?>("--victoria-metrics")
+{
+    Description = "The program to compare with. Default the one on the search path.",
+    HelpName = "FILE",
+};
+var peers = new Command("peers", "Measures the embedded engine beside VictoriaMetrics. Needs victoria-metrics and wrk.")
+{
+    sets, program, folder, markdown,
+};
+peers.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
+    new Report(PeerComparison.Workload, $"Machine: {Machine.Describe()}.", "peers figures"),
+    arguments.GetValue(folder),
+    arguments.GetValue(markdown),
+    async (data, report) =>
+    {
+        var chosen = arguments.GetValue(sets) is { Length: > 0 } some ? some : [.. PeerSet.All.Select(set => set.Name), "demo"];
+        if (chosen.Contains("demo"))
+        {
+            await new DemoClient(data, report).RunAsync(cancellationToken);
+        }
+
+        await new PeerComparison(
+            data,
+            report,
+            arguments.GetValue(program) ?? VictoriaMetrics.Find() ?? throw new InvalidOperationException("install victoria-metrics"),
+            Wrk.Find() ?? throw new InvalidOperationException("install wrk")).RunAsync(
+                [.. PeerSet.All.Where(set => chosen.Contains(set.Name))], cancellationToken);
+    }));
+root.Subcommands.Add(peers);
 root.SetAction(async (arguments, cancellationToken) => await RunAsync(
     new Plan(
         arguments.GetValue(sensors),

@@ -8,7 +8,7 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
 {
     private readonly Process _process;
 
-    private TidemarkProcess(string store, string[] arguments, IReadOnlyDictionary<string, string>? environment)
+    private TidemarkProcess(string? store, string[] arguments, IReadOnlyDictionary<string, string>? environment)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "published", "tidemark.dll");
         if (!File.Exists(program))
@@ -16,7 +16,7 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
             throw new InvalidOperationException("there is no published program beside the benchmark: build with -c Release");
         }
 
-        var start = new ProcessStartInfo("dotnet", [program, .. arguments, "--store", store])
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments, .. store is null ? (string[])[] : ["--store", store]])
         {
             // No tidemark.json of the caller's folder is read.
             WorkingDirectory = AppContext.BaseDirectory,
@@ -72,31 +72,35 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a command on a store, named by its URI, to its end.</summary>
-    public static async Task RunAsync(
-        string store,
+    /// <summary>Runs a command on a store, named by its URI, to its end; null for one that takes none.</summary>
+    /// <returns>What it printed.</returns>
+    public static async Task<string> RunAsync(
+        string? store,
         string[] arguments,
         IReadOnlyDictionary<string, string>? environment,
         CancellationToken cancellationToken)
     {
         await using var process = new TidemarkProcess(store, arguments, environment);
         var errors = process._process.StandardError.ReadToEndAsync(cancellationToken);
-        await process._process.StandardOutput.ReadToEndAsync(cancellationToken);
+        var output = await process._process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process._process.WaitForExitAsync(cancellationToken);
         if (process._process.ExitCode != 0)
         {
             throw new InvalidOperationException(
                 $"tidemark {string.Join(' ', arguments)} ended with {process._process.ExitCode}: {await errors}");
         }
+
+        return output;
     }
 
     /// <summary>Starts a server on a free port of the loopback and waits until it listens.</summary>
     public static async Task<TidemarkProcess> ServeAsync(
         string store,
         IReadOnlyDictionary<string, string>? environment,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        string verb = "serve")
     {
-        var server = new TidemarkProcess(store, ["serve", "--urls", "http://127.0.0.1:0"], environment);
+        var server = new TidemarkProcess(store, [verb, "--urls", "http://127.0.0.1:0"], environment);
         try
         {
             var errors = server._process.StandardError.ReadToEndAsync(cancellationToken);

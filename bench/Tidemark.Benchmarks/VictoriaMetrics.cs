@@ -8,15 +8,27 @@ namespace Tidemark.Benchmarks;
 internal sealed class VictoriaMetrics : IAsyncDisposable
 {
     private readonly Process _process;
+    private readonly string _data;
 
-    private VictoriaMetrics(Process process, Uri url) => (_process, Url) = (process, url);
+    private VictoriaMetrics(Process process, string data, Uri url) => (_process, _data, Url) = (process, data, url);
 
     public Uri Url { get; }
 
+    /// <summary>Resident memory in bytes.</summary>
+    public long Memory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    /// <summary>Of its files.</summary>
+    public long Bytes => DataSet.Bytes(_data);
+
     /// <returns>The program's path, or null when it is not on the search path.</returns>
-    public static string? Find() => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
-        .Select(folder => Path.Combine(folder, "victoria-metrics"))
-        .FirstOrDefault(File.Exists);
+    public static string? Find() => Machine.FindProgram("victoria-metrics");
 
     public static async Task<VictoriaMetrics> StartAsync(string program, string data, CancellationToken cancellationToken)
     {
@@ -26,7 +38,7 @@ internal sealed class VictoriaMetrics : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        var server = new VictoriaMetrics(Process.Start(start)!, url);
+        var server = new VictoriaMetrics(Process.Start(start)!, data, url);
         _ = server._process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         _ = server._process.StandardError.ReadToEndAsync(CancellationToken.None);
         using var http = new HttpLayer(url);
@@ -41,6 +53,15 @@ internal sealed class VictoriaMetrics : IAsyncDisposable
         }
 
         return server;
+    }
+
+    /// <summary>Makes what was written readable, and merges its files as it would do in time.</summary>
+    public async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        using var client = new HttpClient { BaseAddress = Url };
+        await client.GetByteArrayAsync("/internal/force_flush", cancellationToken);
+        await client.GetByteArrayAsync("/internal/force_merge", cancellationToken);
+        await Task.Delay(TimeSpan.FromSeconds(5), cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -60,7 +59,7 @@ internal static class AggregateEndpoint
             new AggregateQuery(definition.Name, id, query.Range) { Metrics = metrics },
             cancellationToken);
         WriteHead(series, id, query, definition, reader.Watermark, reader.Pending);
-        await WriteRowsAsync(series, reader.Rows, Names.Encode(reader.Columns), cancellationToken);
+        await WriteRowsAsync(series, reader.Rows, [.. reader.Columns, Names.ReadingCount], cancellationToken);
         await series.EndAsync(cancellationToken);
     }
 
@@ -101,9 +100,10 @@ internal static class AggregateEndpoint
     private static async ValueTask WriteRowsAsync(
         SeriesAnswer series,
         IAsyncEnumerable<AggregateBatch> rows,
-        JsonEncodedText[] columns,
+        string[] columns,
         CancellationToken cancellationToken)
     {
+        series.BeginRows(columns);
         await foreach (var batch in rows.WithCancellation(cancellationToken))
         {
             for (var row = 0; row < batch.Count; row++)
@@ -113,13 +113,13 @@ internal static class AggregateEndpoint
                     return;
                 }
 
-                for (var c = 0; c < columns.Length; c++)
+                for (var c = 0; c < columns.Length - 1; c++)
                 {
-                    series.Json.WriteValue(columns[c], batch.Value(row, c));
+                    series.Rows.Add(batch.Value(row, c));
                 }
 
-                series.Json.WriteNumber(Names.ReadingCount, batch.ReadingCount(row));
-                series.Json.WriteEndObject();
+                series.Rows.Add(batch.ReadingCount(row));
+                series.Rows.EndRow();
                 await series.FlushIfFullAsync(cancellationToken);
             }
         }

@@ -40,6 +40,7 @@ internal static class FleetEndpoint
         series.Json.WriteString("source"u8, source);
         series.WriteRange(query);
         series.BeginData();
+        series.BeginRows(["average", Names.ReadingCount]);
         var fleet = new FleetQuery(definition.Name, metric, query.Range, source == "raw");
         await foreach (var point in store.ReadFleetAsync(fleet, cancellationToken))
         {
@@ -48,9 +49,9 @@ internal static class FleetEndpoint
                 break;
             }
 
-            series.Json.WriteValue(Names.Average, point.Average ?? double.NaN);
-            series.Json.WriteNumber(Names.ReadingCount, point.ReadingCount);
-            series.Json.WriteEndObject();
+            series.Rows.Add(point.Average ?? double.NaN);
+            series.Rows.Add(point.ReadingCount);
+            series.Rows.EndRow();
             await series.FlushIfFullAsync(cancellationToken);
         }
 

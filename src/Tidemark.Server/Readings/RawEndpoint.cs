@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -58,13 +57,18 @@ internal static class RawEndpoint
             return;
         }
 
-        JsonEncodedText[]? names = null;
+        var isBegun = false;
         await foreach (var batch in store.ReadRawAsync(new RawQuery(id, query.Range) { Metrics = metrics }, cancellationToken))
         {
-            names ??= Names.Encode(batch.Metrics);
+            if (!isBegun)
+            {
+                series.BeginRows(batch.Metrics);
+                isBegun = true;
+            }
+
             for (var row = 0; row < batch.Count; row++)
             {
-                if (!TryWrite(series, batch, row, names))
+                if (!TryWrite(series, batch, row))
                 {
                     await series.EndRawAsync(store, query.Range, cancellationToken);
                     return;
@@ -90,19 +94,19 @@ internal static class RawEndpoint
         }
     }
 
-    private static bool TryWrite(SeriesAnswer series, ReadingBatch batch, int row, JsonEncodedText[] names)
+    private static bool TryWrite(SeriesAnswer series, ReadingBatch batch, int row)
     {
         if (!series.TryBeginRow(new Instant(batch.TimesMicros[row])))
         {
             return false;
         }
 
-        for (var m = 0; m < names.Length; m++)
+        for (var m = 0; m < batch.MetricCount; m++)
         {
-            series.Json.WriteValue(names[m], batch.Metric(m)[row]);
+            series.Rows.Add(batch.Metric(m)[row]);
         }
 
-        series.Json.WriteEndObject();
+        series.Rows.EndRow();
         return true;
     }
 }

@@ -11,7 +11,7 @@ internal static class PlainRows
     /// <param name="cancellationToken">Gives it up.</param>
     public static async ValueTask WriteAsync(SeriesAnswer answer, SensorSeries series, CancellationToken cancellationToken)
     {
-        var names = Names.Encode([.. series.Columns.Select(c => c.Name)]);
+        answer.BeginRows([.. series.Columns.Select(c => c.Name), Names.ReadingCount]);
         await foreach (var batch in series.Batches.WithCancellation(cancellationToken))
         {
             for (var row = 0; row < batch.Count; row++)
@@ -21,17 +21,17 @@ internal static class PlainRows
                     return;
                 }
 
-                for (var c = 0; c < names.Length; c++)
+                for (var c = 0; c < series.Columns.Count; c++)
                 {
-                    answer.Json.WriteValue(names[c], batch.Column(c)[row]);
+                    answer.Rows.Add(batch.Column(c)[row]);
                 }
 
                 if (!batch.ReadingCounts.IsEmpty)
                 {
-                    answer.Json.WriteNumber(Names.ReadingCount, batch.ReadingCounts[row]);
+                    answer.Rows.Add(batch.ReadingCounts[row]);
                 }
 
-                answer.Json.WriteEndObject();
+                answer.Rows.EndRow();
                 await answer.FlushIfFullAsync(cancellationToken);
             }
         }

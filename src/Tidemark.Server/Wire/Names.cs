@@ -3,12 +3,12 @@ using System.Text.Json;
 
 namespace Tidemark.Server.Wire;
 
-/// <summary>Property names that rows are written with, encoded once for an answer.</summary>
+/// <summary>Names of members that rows are written with.</summary>
 internal static class Names
 {
+    public const string ReadingCount = "reading_count";
+
     public static readonly JsonEncodedText Time = Encode("time");
-    public static readonly JsonEncodedText Average = Encode("average");
-    public static readonly JsonEncodedText ReadingCount = Encode("reading_count");
 
     public static JsonEncodedText[] Encode(IReadOnlyList<string> names) => [.. names.Select(Encode)];
 

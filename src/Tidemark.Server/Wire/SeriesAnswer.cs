@@ -12,25 +12,30 @@ internal sealed class SeriesAnswer(AnswerWriter answer, int maxRows)
 {
     private readonly long _started = Stopwatch.GetTimestamp();
     private Instant? _next;
-    private int _rows;
+    private int _count;
 
     public Utf8JsonWriter Json => answer.Json;
 
+    /// <summary>What rows are written with, from <see cref="BeginRows"/> on.</summary>
+    public JsonRows Rows { get; private set; } = new(answer, []);
+
     public void BeginData() => Json.WriteStartArray("data"u8);
 
-    /// <summary>Opens a row; the caller adds its values and ends the object.</summary>
+    /// <param name="columns">Members of each row behind its time.</param>
+    public void BeginRows(IReadOnlyList<string> columns) => Rows = new JsonRows(answer, columns);
+
+    /// <summary>Opens a row; the caller adds its values and ends it.</summary>
     /// <returns>False when the answer is full: the row is where a next request goes on.</returns>
     public bool TryBeginRow(Instant time)
     {
-        if (_rows == maxRows)
+        if (_count == maxRows)
         {
             _next = time;
             return false;
         }
 
-        _rows++;
-        Json.WriteStartObject();
-        Json.WriteInstant(Names.Time, time);
+        _count++;
+        Rows.BeginRow(time);
         return true;
     }
 
@@ -59,7 +64,7 @@ internal sealed class SeriesAnswer(AnswerWriter answer, int maxRows)
     private void EndData()
     {
         Json.WriteEndArray();
-        Json.WriteNumber("data_points"u8, _rows);
+        Json.WriteNumber("data_points"u8, _count);
         Json.WriteNumber("query_time_ms"u8, Math.Round(Stopwatch.GetElapsedTime(_started).TotalMilliseconds, 3));
     }
 

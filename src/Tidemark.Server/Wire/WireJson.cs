@@ -28,13 +28,13 @@ internal static class WireJson
     public static void WriteInstant(this Utf8JsonWriter json, JsonEncodedText name, Instant instant)
     {
         Span<byte> text = stackalloc byte[32];
-        json.WriteString(name, text[..Format(instant, text)]);
+        json.WriteString(name, text[..instant.Format(text)]);
     }
 
     public static void WriteInstantValue(this Utf8JsonWriter json, Instant instant)
     {
         Span<byte> text = stackalloc byte[32];
-        json.WriteStringValue(text[..Format(instant, text)]);
+        json.WriteStringValue(text[..instant.Format(text)]);
     }
 
     /// <summary>The period as asked, or null and the range.</summary>
@@ -75,7 +75,7 @@ internal static class WireJson
     }
 
     /// <summary>The round-trip format has seven decimals and a zone: what is cut off is always a zero.</summary>
-    private static int Format(Instant instant, Span<byte> text)
+    public static int Format(this Instant instant, Span<byte> text)
     {
         Utf8Formatter.TryFormat(instant.ToDateTime(), text, out _, new('O'));
         var length = instant.Micros % 1_000_000 == 0 ? 19 : 26;
