@@ -43,6 +43,9 @@ public sealed record DuckDbOptions
     /// </summary>
     public int KeptCommits { get; init; } = 500_000;
 
+    /// <summary>How much memory pages of buckets and of readings may take.</summary>
+    public long PageBytes { get; init; } = 96L << 20;
+
     /// <summary>What Initialize notes for <see cref="DuckDbStore.ReadSettingsAsync"/>; null leaves what is noted.</summary>
     public string? Settings { get; init; }
 

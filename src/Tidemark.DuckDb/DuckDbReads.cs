@@ -116,6 +116,11 @@ public sealed partial class DuckDbStore
                 return true;
             }
 
+            if (key is { } sensor && FromPages(state, sensor))
+            {
+                return true;
+            }
+
             var isLong = _chunks.Length > (key is null ? 1 : ChunksAtOnce);
             var held = query.Range.Intersect(new TimeRange(_chunks[0].Range.From, _chunks[^1].Range.To));
             _slices = new Slices(held, isLong ? _chunks[0].Range.To.Micros - held.From.Micros : long.MaxValue);
@@ -126,6 +131,19 @@ public sealed partial class DuckDbStore
             }
 
             _ready = key is null ? NextOfAll() : NextOfSensor();
+            return true;
+        }
+
+        private bool FromPages(StoreState state, int sensor)
+        {
+            var held = query.Range.Intersect(new TimeRange(_chunks[0].Range.From, _chunks[^1].Range.To));
+            var batch = new ReadingBatch(_metrics.Names, 256);
+            if (!Store._rawPages.TryAdd(batch, _mostRows, Session, state, _metrics, held, sensor))
+            {
+                return false;
+            }
+
+            _ready = batch.Count > 0 ? batch : null;
             return true;
         }
 

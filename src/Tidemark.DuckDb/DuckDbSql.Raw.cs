@@ -27,6 +27,10 @@ internal static partial class DuckDbSql
         => $"SELECT {string.Join(", ", ["sensor", RawMicros, .. Columns(chunk, metrics)])} FROM {chunk.Table} "
             + "WHERE sensor >= $1 AND sensor < $2 AND minute >= $3";
 
+    /// <summary>The same of chunks up to a minute. Parameters: also the last minute.</summary>
+    public static string RawOfSensors(IEnumerable<Chunk> chunks, Selection metrics)
+        => string.Join(" UNION ALL ", chunks.Select(chunk => $"{RawOfSensors(chunk, metrics)} AND minute <= $4"));
+
     public static string RawOfAll(Chunk chunk, TimeRange range, Selection metrics)
         => $"SELECT {string.Join(", ", [RawMicros, "sensor", .. Columns(chunk, metrics)])} FROM {chunk.Table} WHERE {WithinTime(range)}";
 

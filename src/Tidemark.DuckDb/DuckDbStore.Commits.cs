@@ -111,9 +111,12 @@ public sealed partial class DuckDbStore
     {
         private readonly CommitNote _note = new(MostCommitSensors);
         private readonly List<ReadingBatch> _committed = [];
+        private readonly List<WrittenRun> _runs = [];
 
-        /// <summary>Notes what listeners get with the commit, and what those that come back later ask for.</summary>
-        private void NoteCommit(ReadingBatch batch, int[] keys, List<int> rows)
+        /// <summary>
+        /// Notes what listeners get with the commit, what those that come back later ask for, and what pages in memory lack.
+        /// </summary>
+        private void NoteCommit(ReadingBatch batch, BatchMetrics metrics, int[] keys, List<int> rows)
         {
             for (var start = 0; start < rows.Count;)
             {
@@ -124,6 +127,7 @@ public sealed partial class DuckDbStore
                 }
 
                 _note.Add(key, batch.TimesMicros[rows[start]], batch.TimesMicros[rows[end - 1]], end - start);
+                _runs.Add(new WrittenRun(key, batch, metrics, rows, start, end));
                 start = end;
             }
 

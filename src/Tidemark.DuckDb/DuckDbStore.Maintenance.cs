@@ -43,6 +43,7 @@ public sealed partial class DuckDbStore
             () =>
             {
                 var result = Transaction(RetainRaw);
+                _rawPages.Clear();
                 foreach (var aggregate in Schema.Aggregates.Where(a => a.Retention is not null))
                 {
                     result = result with

@@ -76,16 +76,22 @@ public sealed partial class DuckDbStore
                     results[i] = write.Add(group[i].Batch);
                 }
 
-                return (write.Finish(), true);
+                var next = write.Finish();
+                _rawPages.BeginCommit();
+                return (next, true);
             });
         }
         catch (Exception e)
         {
+            // Whether a commit that failed is there after all, pages can't know.
+            _rawPages.Clear();
+            _rawPages.EndCommit();
             failure = DuckDbErrors.Translate(e, _folder, CancellationToken.None);
             return false;
         }
 
         write.Publish();
+        _rawPages.EndCommit();
         for (var i = 0; i < group.Count; i++)
         {
             group[i].Done.SetResult(results[i]);

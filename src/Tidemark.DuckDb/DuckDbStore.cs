@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using DuckDB.NET.Data;
+using Microsoft.Extensions.Caching.Memory;
 
 namespace Tidemark.DuckDb;
 
@@ -21,7 +22,9 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private readonly string _file;
     private readonly string _folder;
     private readonly SensorTable _sensors = new();
+    private readonly MemoryCache _room;
     private readonly PartialPages _pages;
+    private readonly RawPages _rawPages;
     private readonly ConcurrentDictionary<string, Instant> _lastRefresh = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<Session> _idleSessions = [];
     private readonly BlockingScheduler _writer = new("tidemark-writer", 1);
@@ -46,7 +49,9 @@ public sealed partial class DuckDbStore : ITelemetryStore
         _folder = Path.GetDirectoryName(file)!;
         _session = session;
         Schema = _kept = options.Schema;
-        _pages = new PartialPages(_sensors);
+        _room = new MemoryCache(new MemoryCacheOptions { SizeLimit = options.PageBytes });
+        _pages = new PartialPages(_sensors, _room);
+        _rawPages = new RawPages(_sensors, _room);
         ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);
     }
 
@@ -170,7 +175,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
         }
 
         _session.Dispose();
-        _pages.Dispose();
+        _room.Dispose();
         OpenFiles.TryRemove(_file, out _);
     }
 

@@ -6,10 +6,11 @@ namespace Tidemark.DuckDb;
 /// <summary>
 /// Partials in memory, read from the database in pages of neighbouring sensors: materialised ones by spans of buckets, and those of the
 /// short tail that raw readings beyond the watermark make. A statement of DuckDB takes about as long for one row as for a hundred, and an
-/// answer for one sensor is made of one per level; so the first reader of a page pays for it and the others find it. The least
-/// recently used pages are let go.
+/// answer for one sensor is made of one per level; so the first reader of a page pays for it and the others find it.
 /// </summary>
-internal sealed partial class PartialPages(SensorTable sensors) : IDisposable
+/// <param name="sensors">The store's.</param>
+/// <param name="room">Whose least recently used pages are let go.</param>
+internal sealed partial class PartialPages(SensorTable sensors, MemoryCache room)
 {
     private const int SensorsPerPage = 16;
     private const int BucketsPerPage = 512;
@@ -18,12 +19,9 @@ internal sealed partial class PartialPages(SensorTable sensors) : IDisposable
 
     // The tails of neighbours that have little in common are read one by one.
     private const int MostMetricsOfATail = 32;
-    private const long MaxBytes = 64L << 20;
 
     // Of wider ones a page spans all of time.
     private static readonly long WidestBucket = (Instant.MaxValue.Micros - Instant.MinValue.Micros) / BucketsPerPage;
-
-    private readonly MemoryCache _pages = new(new MemoryCacheOptions { SizeLimit = MaxBytes });
 
     // How often sensors of a page were written to since the store was opened.
     private readonly ConcurrentDictionary<int, int> _writes = new();
@@ -83,10 +81,10 @@ internal sealed partial class PartialPages(SensorTable sensors) : IDisposable
         }
 
         var writes = _writes.GetValueOrDefault(page);
-        if (!_pages.TryGetValue(key, out Tail? tail) || tail!.Watermark != watermark || tail.Writes != writes || tail.Metrics != all)
+        if (!room.TryGetValue(key, out Tail? tail) || tail!.Watermark != watermark || tail.Writes != writes || tail.Metrics != all)
         {
             tail = new Tail(watermark, writes, all, ReadTail(session, state, aggregate, all, key, watermark));
-            _pages.Set(key, tail, new MemoryCacheEntryOptions { Size = 1024 + (tail.Rows.Sum(r => r.Count) * 8L * (4 + (4 * all.Count))) });
+            room.Set(key, tail, new MemoryCacheEntryOptions { Size = 1024 + (tail.Rows.Sum(r => r.Count) * 8L * (4 + (4 * all.Count))) });
         }
 
         var places = new int[all.Count];
@@ -124,8 +122,6 @@ internal sealed partial class PartialPages(SensorTable sensors) : IDisposable
         }
     }
 
-    public void Dispose() => _pages.Dispose();
-
     private static PartialRows[] ReadTail(
         Session session, StoreState state, AggregateDefinition aggregate, Selection metrics, TailKey key, Instant from)
     {
@@ -162,7 +158,7 @@ internal sealed partial class PartialPages(SensorTable sensors) : IDisposable
         var rewrites = state.Aggregate(aggregate).Rewrites;
         var span = new TimeRange(Instant.Clamp(key.Span * width), Instant.Clamp((key.Span + 1) * width));
         var watermark = state.Aggregate(aggregate).Watermark!.Value;
-        if (_pages.TryGetValue(key, out Page? page) && page!.Rewrites == rewrites && page.UpTo >= Instant.Min(span.To, watermark))
+        if (room.TryGetValue(key, out Page? page) && page!.Rewrites == rewrites && page.UpTo >= Instant.Min(span.To, watermark))
         {
             return page;
         }
@@ -175,7 +171,7 @@ internal sealed partial class PartialPages(SensorTable sensors) : IDisposable
             span,
             watermark,
             rewrites);
-        return _pages.Set(key, page, new MemoryCacheEntryOptions { Size = page.Bytes });
+        return room.Set(key, page, new MemoryCacheEntryOptions { Size = page.Bytes });
     }
 
     private static long FloorDivide(long value, long by) => (value / by) - (value % by < 0 ? 1 : 0);

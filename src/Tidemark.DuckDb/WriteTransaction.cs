@@ -63,7 +63,7 @@ public sealed partial class DuckDbStore
                 GatherOrAppend(batch, metrics, keys, rows);
                 Note(batch, metrics, keys, rows);
                 NoteSent(batch, metrics, keys, rows);
-                NoteCommit(batch, keys, rows);
+                NoteCommit(batch, metrics, keys, rows);
                 return new WriteResult(rows.Count - replaced, replaced, unchanged.Count);
             }
             finally
@@ -120,6 +120,7 @@ public sealed partial class DuckDbStore
         public void Publish()
         {
             store._pages.Written(_written);
+            _runs.ForEach(store._rawPages.Add);
             foreach (var id in _newIds)
             {
                 var key = _newKeys[id];

@@ -240,6 +240,8 @@ internal sealed class RandomSequence
         await BothAsync(async store => string.Join(' ', (await store.ReadCurrentAsync(sensor, _token)).Metrics));
         await BothAsync(async store => Text([await store.CurrentAsync(sensor, _token)]));
         await BothAsync(async store => Text(await store.RawAsync(sensor, everything ? TimeRange.All : range, _token)));
+        await BothAsync(async store => Text(
+            await store.RawAsync(sensor, new TimeRange(Now - TimeSpan.FromDays(2), Instant.MaxValue), _token)));
         if (everything || Chance(0.2))
         {
             await CompareStatusAsync(compressed: false);

@@ -60,5 +60,5 @@ public sealed class DuckDbLive() : LiveSuite(new DuckDbFixture());
 
 public sealed class DuckDbRandom() : RandomSequences(() => new DuckDbFixture(), 50, 500);
 
-/// <summary>Chunks are divided and put together all the time.</summary>
-public sealed class DuckDbRandomCrowded() : RandomSequences(() => new DuckDbFixture { SharedReadings = 6 }, 50, 500);
+/// <summary>Chunks are divided and put together all the time, and pages in memory let go.</summary>
+public sealed class DuckDbRandomCrowded() : RandomSequences(() => new DuckDbFixture { SharedReadings = 6, PageBytes = 4096 }, 50, 500);

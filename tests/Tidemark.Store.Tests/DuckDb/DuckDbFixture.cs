@@ -16,6 +16,9 @@ internal sealed class DuckDbFixture : IStoreFixture
     /// <summary>As everywhere else unless a test sets it.</summary>
     public int SharedReadings { get; set; } = new DuckDbOptions { Folder = "", Schema = TestSchema.Default }.SharedReadings;
 
+    /// <inheritdoc cref="SharedReadings"/>
+    public long PageBytes { get; set; } = new DuckDbOptions { Folder = "", Schema = TestSchema.Default }.PageBytes;
+
     public string Folder { get; } = Path.Combine(Path.GetTempPath(), $"tidemark-test-{Guid.NewGuid():N}");
 
     public async Task<ITelemetryStore> OpenAsync(StoreSettings settings, CancellationToken cancellationToken)
@@ -35,6 +38,7 @@ internal sealed class DuckDbFixture : IStoreFixture
         Retention = settings.Retention,
         RealTime = settings.RealTime,
         SharedReadings = SharedReadings,
+        PageBytes = PageBytes,
         MaxSensors = settings.MaxSensors,
         NewMetrics = settings.NewMetrics,
         MaxMetrics = settings.MaxMetrics,
