@@ -10,7 +10,7 @@ public sealed partial class DuckDbStore
     /// </summary>
     private sealed class AggregateRead(
         DuckDbStore store, AggregateDefinition aggregate, AggregateQuery query, int? key, CancellationToken cancellationToken)
-        : OpenRead(store, cancellationToken)
+        : OpenRead<AggregateBatch>(store, cancellationToken)
     {
         // A long read begins with little, so that its first rows come soon.
         private const int FirstRows = 1024;
@@ -18,7 +18,6 @@ public sealed partial class DuckDbStore
         private readonly TimeRange _buckets = new(aggregate.Bucket.Ceiling(query.Range.From), aggregate.Bucket.Ceiling(query.Range.To));
         private readonly bool _withExtra = query.Metrics is null && !query.Partials && aggregate.ExtraColumns.Count > 0;
         private Selection _metrics = store.Select(store._state, key, query.Metrics);
-        private AggregateBatch? _ready;
         private StoreState _state = StoreState.Empty;
         private Slices _slices = new(default, 0);
         private bool _inSlices;
@@ -40,24 +39,48 @@ public sealed partial class DuckDbStore
 
         public bool Pending { get; private set; }
 
+        public override bool IsAtEnd => Ready is null && Rows is null && _slices.Rest.IsEmpty;
+
+        /// <summary>Opens it with what is in memory.</summary>
+        /// <returns>False when that isn't enough.</returns>
+        public bool TryOpen() => key is { } sensor && !IsLong && !query.FromRaw && !_withExtra && Store.TryReadConsistently(state =>
+        {
+            Know(state);
+            var partials = new PartialRows(_metrics.Count, aggregate.Bucket);
+            if (MayBePending(state) || !AddPartials(partials, aggregate, _buckets, sensor, null))
+            {
+                return false;
+            }
+
+            SetReady(partials.ToBatch(query.SensorId!, query.Partials));
+            return true;
+        });
+
         public bool Open() => Guard(() => Store.ReadConsistently(Open, _ => Close()));
 
-        /// <returns>The next batch, null at the end.</returns>
-        public AggregateBatch? Next() => Guard(() =>
+        public override AggregateBatch? Next() => Guard(() =>
         {
-            var batch = _ready ?? (key is { } sensor ? NextOfSensor(sensor) : NextOfAll());
-            _ready = null;
+            var batch = TakeReady() ?? (key is { } sensor ? NextOfSensor(sensor) : NextOfAll());
             return batch is { Count: > 0 } ? batch : null;
         });
 
-        private bool Open(StoreState state)
+        private void SetReady(AggregateBatch? batch) => Ready = batch is { Count: > 0 } ? batch : null;
+
+        private bool MayBePending(StoreState state) => !query.FromRaw && state.Aggregates.Any(a => a.HasInvalidations);
+
+        private void Know(StoreState state)
         {
-            Close();
             _state = state;
             _metrics = Store.Select(state, key, query.Metrics);
             Watermark = state.Aggregate(aggregate).Watermark;
             Horizon = query.FromRaw ? state.RawHorizon : state.Aggregate(aggregate).Horizon;
-            var mayBePending = !query.FromRaw && state.Aggregates.Any(a => a.HasInvalidations);
+        }
+
+        private bool Open(StoreState state)
+        {
+            Close();
+            Know(state);
+            var mayBePending = MayBePending(state);
             _inSlices = key is not null && IsLong;
             if (_inSlices || (key is null && mayBePending))
             {
@@ -70,7 +93,7 @@ public sealed partial class DuckDbStore
                 _slices = _inSlices
                     ? new Slices(_buckets with { From = First(aggregate, _buckets, sensor) }, FirstRows * BucketMicros)
                     : new Slices(_buckets, long.MaxValue);
-                _ready = NextOfSensor(sensor);
+                SetReady(NextOfSensor(sensor));
             }
             else
             {
@@ -138,7 +161,7 @@ public sealed partial class DuckDbStore
             {
                 // One sensor's rows are few: pages, a plain statement for the tail and sums here take less than one statement for all.
                 var partials = new PartialRows(_metrics.Count, aggregate.Bucket);
-                return AddPartials(partials, aggregate, slice, sensor) ? partials.ToBatch(query.SensorId!, query.Partials) : null;
+                return AddPartials(partials, aggregate, slice, sensor, Session) ? partials.ToBatch(query.SensorId!, query.Partials) : null;
             }
 
             // The text of a slice is used once.
@@ -160,15 +183,20 @@ public sealed partial class DuckDbStore
         }
 
         /// <summary>Adds materialised rows below the watermark and, beyond, those of the source, recursively.</summary>
-        /// <returns>False when they are more than a batch may have.</returns>
-        private bool AddPartials(PartialRows rows, AggregateDefinition part, TimeRange range, int sensor)
+        /// <param name="rows">Where they are added.</param>
+        /// <param name="part">The aggregate whose rows they are.</param>
+        /// <param name="range">Of buckets.</param>
+        /// <param name="sensor">Its key.</param>
+        /// <param name="session">Null to take only what is in memory.</param>
+        /// <returns>False when they are more than a batch may have, or not in memory.</returns>
+        private bool AddPartials(PartialRows rows, AggregateDefinition part, TimeRange range, int sensor, Session? session)
         {
             // Pages in memory are of the present state, which a long read leaves behind.
             var most = _inSlices ? MostRows : int.MaxValue;
             var (materialised, tail) = Parts(part, range);
             if (!materialised.IsEmpty
-                && (_inSlices || !Store._pages.TryAdd(rows, Session, _state, part, _metrics, materialised, sensor))
-                && !AddStored(rows, Session, part, _metrics, materialised, sensor, most))
+                && (_inSlices || !Store._pages.TryAdd(rows, session, _state, part, _metrics, materialised, sensor))
+                && (session is null || !AddStored(rows, session, part, _metrics, materialised, sensor, most)))
             {
                 return false;
             }
@@ -181,11 +209,11 @@ public sealed partial class DuckDbStore
 
             if (part.Source is { } source)
             {
-                return AddPartials(rows, source, tail, sensor);
+                return AddPartials(rows, source, tail, sensor, session);
             }
 
-            return (!_inSlices && Store._pages.TryAddTail(rows, Session, _state, part, _metrics, tail, sensor, last))
-                || AddRaw(rows, Session, _state, _metrics, tail, sensor, most);
+            return (!_inSlices && Store._pages.TryAddTail(rows, session, _state, part, _metrics, tail, sensor, last))
+                || (session is not null && AddRaw(rows, session, _state, _metrics, tail, sensor, most));
         }
 
         /// <summary>What is materialised of the range, and what is computed.</summary>
@@ -239,7 +267,7 @@ public sealed partial class DuckDbStore
 
         private void Close()
         {
-            _ready = null;
+            Ready = null;
             _slices = new Slices(default, 0);
             Rows?.Dispose();
             Rows = null;

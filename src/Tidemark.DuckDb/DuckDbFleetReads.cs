@@ -4,12 +4,13 @@ public sealed partial class DuckDbStore
 {
     /// <summary>Buckets of one metric over all sensors, of one statement.</summary>
     private sealed class FleetRead(DuckDbStore store, AggregateDefinition aggregate, FleetQuery query, CancellationToken cancellationToken)
-        : OpenRead(store, cancellationToken)
+        : OpenRead<IReadOnlyList<FleetPoint>>(store, cancellationToken)
     {
         private bool _ended;
 
-        /// <returns>The next points, null at the end.</returns>
-        public IReadOnlyList<FleetPoint>? Next() => Guard(() =>
+        public override bool IsAtEnd => _ended;
+
+        public override IReadOnlyList<FleetPoint>? Next() => Guard(() =>
         {
             if (Rows is null)
             {

@@ -8,7 +8,9 @@ public sealed partial class DuckDbStore
     private const int MostValues = 131_072;
 
     /// <summary>A read that is open between batches: it holds a session, and through a transaction one snapshot, but no thread.</summary>
-    private abstract class OpenRead(DuckDbStore store, CancellationToken cancellationToken) : IDisposable
+    /// <typeparam name="T">A batch.</typeparam>
+    private abstract class OpenRead<T>(DuckDbStore store, CancellationToken cancellationToken) : IDisposable
+        where T : class
     {
         private Session? _session;
         private int _disposed;
@@ -20,6 +22,25 @@ public sealed partial class DuckDbStore
         protected DuckDBDataReader? Rows { get; set; }
 
         protected bool InTransaction { get; private set; }
+
+        /// <summary>A batch that is there before it is asked for.</summary>
+        protected T? Ready { get; set; }
+
+        /// <summary>Whether <see cref="Next"/> has nothing more to tell.</summary>
+        public abstract bool IsAtEnd { get; }
+
+        /// <summary>Reads on, on a reader's thread.</summary>
+        /// <returns>The next batch, null at the end.</returns>
+        public abstract T? Next();
+
+        /// <returns>Null when the next batch has to be read.</returns>
+        public T? TakeReady()
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var ready = Ready;
+            Ready = null;
+            return ready;
+        }
 
         public virtual void Dispose()
         {
@@ -51,7 +72,7 @@ public sealed partial class DuckDbStore
             }
         }
 
-        protected T Guard<T>(Func<T> read)
+        protected TResult Guard<TResult>(Func<TResult> read)
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var interrupt = cancellationToken.Register(Session.Interrupt);
@@ -71,7 +92,7 @@ public sealed partial class DuckDbStore
     /// is bounded however dense the readings are.
     /// </summary>
     private sealed class RawRead(DuckDbStore store, RawQuery query, int? key, CancellationToken cancellationToken)
-        : OpenRead(store, cancellationToken)
+        : OpenRead<ReadingBatch>(store, cancellationToken)
     {
         // One statement reads so many chunks of one sensor: a day or a week needs no transaction.
         private const int ChunksAtOnce = 8;
@@ -82,7 +103,6 @@ public sealed partial class DuckDbStore
         private Selection _metrics = MetricCatalog.Empty.Everything;
         private int _mostRows;
         private bool _opened;
-        private ReadingBatch? _ready;
         private Chunk[] _chunks = [];
         private int _chunk;
         private Slices _slices = new(default, 0);
@@ -91,17 +111,23 @@ public sealed partial class DuckDbStore
         /// <summary>Whether it may take more than one statement, as far as is known before it is opened.</summary>
         public bool IsLong { get; } = store._state.ChunksIn(query.Range).Skip(key is null ? 1 : ChunksAtOnce).Any();
 
-        /// <returns>The next batch, null at the end.</returns>
-        public ReadingBatch? Next() => Guard(() =>
+        public override bool IsAtEnd => _opened && Ready is null && Rows is null && _chunk == _chunks.Length && _slices.Rest.IsEmpty;
+
+        /// <summary>Opens it with what is in memory.</summary>
+        public void TryOpen() => _opened = key is { } sensor && Store.TryReadConsistently(state =>
+        {
+            _metrics = Store.Select(state, key, query.Metrics);
+            return FromPages(state, null, sensor);
+        });
+
+        public override ReadingBatch? Next() => Guard(() =>
         {
             if (!_opened)
             {
                 _opened = Store.ReadConsistently(Open, _ => Close());
             }
 
-            var batch = _ready ?? (key is null ? NextOfAll() : NextOfSensor());
-            _ready = null;
-            return batch;
+            return TakeReady() ?? (key is null ? NextOfAll() : NextOfSensor());
         });
 
         /// <summary>Reads the first batch, which takes the snapshot.</summary>
@@ -116,7 +142,7 @@ public sealed partial class DuckDbStore
                 return true;
             }
 
-            if (key is { } sensor && FromPages(state, sensor))
+            if (key is { } sensor && FromPages(state, Session, sensor))
             {
                 return true;
             }
@@ -130,20 +156,24 @@ public sealed partial class DuckDbStore
                 BeginTransaction();
             }
 
-            _ready = key is null ? NextOfAll() : NextOfSensor();
+            Ready = key is null ? NextOfAll() : NextOfSensor();
             return true;
         }
 
-        private bool FromPages(StoreState state, int sensor)
+        /// <param name="state">What is read.</param>
+        /// <param name="session">Null to take only what is in memory.</param>
+        /// <param name="sensor">Its key.</param>
+        private bool FromPages(StoreState state, Session? session, int sensor)
         {
-            var held = query.Range.Intersect(new TimeRange(_chunks[0].Range.From, _chunks[^1].Range.To));
             var batch = new ReadingBatch(_metrics.Names, 256);
-            if (!Store._rawPages.TryAdd(batch, _mostRows, Session, state, _metrics, held, sensor))
+            var most = Math.Max(256, MostValues / (1 + _metrics.Count));
+            if (state.Chunks is not [var first, ..] || !Store._rawPages.TryAdd(
+                batch, most, session, state, _metrics, query.Range.Intersect(first.Range with { To = Instant.MaxValue }), sensor))
             {
                 return false;
             }
 
-            _ready = batch.Count > 0 ? batch : null;
+            (Ready, _chunks) = (batch.Count > 0 ? batch : null, []);
             return true;
         }
 
@@ -151,7 +181,7 @@ public sealed partial class DuckDbStore
         {
             Rows?.Dispose();
             Rows = null;
-            _ready = null;
+            Ready = null;
             (_chunks, _chunk) = ([], 0);
             _slices = new Slices(default, 0);
             EndTransaction();

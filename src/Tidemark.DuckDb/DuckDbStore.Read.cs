@@ -136,7 +136,8 @@ public sealed partial class DuckDbStore
         RequireInitialized();
         var key = query.SensorId is null ? (int?)null : RequireSensor(query.SensorId);
         using var read = new RawRead(this, query, key, cancellationToken);
-        await foreach (var batch in Batches(read.Next, read.IsLong))
+        read.TryOpen();
+        await foreach (var batch in Batches(read, read.IsLong))
         {
             yield return batch;
         }
@@ -150,8 +151,12 @@ public sealed partial class DuckDbStore
         var read = new AggregateRead(this, aggregate, query, key, cancellationToken);
         try
         {
-            await (read.IsLong ? _streams : _readers).Run(read.Open);
-            return new AggregateReader(read.Watermark, read.Pending, read.Columns, Batches(read.Next, read.IsLong), () =>
+            if (!read.TryOpen())
+            {
+                await (read.IsLong ? _streams : _readers).Run(read.Open);
+            }
+
+            return new AggregateReader(read.Watermark, read.Pending, read.Columns, Batches(read, read.IsLong), () =>
             {
                 read.Dispose();
                 return default;
@@ -173,7 +178,7 @@ public sealed partial class DuckDbStore
     {
         RequireInitialized();
         using var read = new FleetRead(this, Schema.Aggregate(query.Aggregate), query, cancellationToken);
-        await foreach (var points in Batches(read.Next, isLong: query.FromRaw))
+        await foreach (var points in Batches(read, isLong: query.FromRaw))
         {
             foreach (var point in points)
             {
@@ -182,11 +187,17 @@ public sealed partial class DuckDbStore
         }
     }
 
-    private async IAsyncEnumerable<T> Batches<T>(Func<T?> next, bool isLong)
+    private async IAsyncEnumerable<T> Batches<T>(OpenRead<T> read, bool isLong)
         where T : class
     {
-        for (var threads = isLong ? _streams : _readers; await threads.Run(next) is { } batch; threads = _streams)
+        for (var threads = isLong ? _streams : _readers; ; threads = _streams)
         {
+            var batch = read.TakeReady() ?? (read.IsAtEnd ? null : await threads.Run(read.Next));
+            if (batch is null)
+            {
+                yield break;
+            }
+
             yield return batch;
         }
     }

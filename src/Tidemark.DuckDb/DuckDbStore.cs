@@ -290,6 +290,14 @@ public sealed partial class DuckDbStore : ITelemetryStore
         }
     }
 
+    /// <summary>The same with what is in memory alone, at once.</summary>
+    /// <returns>False when it isn't enough, or a commit is under way.</returns>
+    private bool TryReadConsistently(Func<StoreState, bool> read)
+    {
+        var structure = Volatile.Read(ref _structure);
+        return (structure & 1) == 0 && read(_state) && Volatile.Read(ref _structure) == structure;
+    }
+
     private Session RentSession()
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);

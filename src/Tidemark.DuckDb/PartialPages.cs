@@ -34,9 +34,9 @@ internal sealed partial class PartialPages(SensorTable sensors, MemoryCache room
     private sealed record Tail(Instant Watermark, int Writes, Selection Metrics, PartialRows[] Rows);
 
     /// <summary>Adds one sensor's materialised rows whose buckets start in the range, which ends at the watermark or before.</summary>
-    /// <returns>False, with nothing added, when the range is too long for pages.</returns>
+    /// <returns>False when the range is too long for pages; with no session also when one isn't in memory, and some are added.</returns>
     public bool TryAdd(
-        PartialRows rows, Session session, StoreState state, AggregateDefinition aggregate, Selection metrics, TimeRange range, int sensor)
+        PartialRows rows, Session? session, StoreState state, AggregateDefinition aggregate, Selection metrics, TimeRange range, int sensor)
     {
         var width = Math.Min((long)aggregate.Bucket.Approximate.TotalMicroseconds, WidestBucket) * BucketsPerPage;
         var (first, last) = (FloorDivide(range.From.Micros, width), FloorDivide(range.To.Micros - 1, width));
@@ -47,18 +47,24 @@ internal sealed partial class PartialPages(SensorTable sensors, MemoryCache room
 
         for (var span = first; span <= last; span++)
         {
-            Find(session, state, new Key(aggregate.Name, span, sensor / SensorsPerPage), width, aggregate)
-                .AddTo(rows, metrics, sensor, range);
+            if (Find(session, state, new Key(aggregate.Name, span, sensor / SensorsPerPage), width, aggregate) is not { } page)
+            {
+                return false;
+            }
+
+            page.AddTo(rows, metrics, sensor, range);
         }
 
         return true;
     }
 
     /// <summary>Adds one sensor's rows made of raw readings; the range begins at the watermark or later, with a bucket.</summary>
-    /// <returns>False, with nothing added, when the tail is too long to be read for neighbours too.</returns>
+    /// <returns>
+    /// False, with nothing added, when the tail is too long to be read for neighbours too; with no session also when it isn't in memory.
+    /// </returns>
     public bool TryAddTail(
         PartialRows rows,
-        Session session,
+        Session? session,
         StoreState state,
         AggregateDefinition aggregate,
         Selection metrics,
@@ -83,6 +89,11 @@ internal sealed partial class PartialPages(SensorTable sensors, MemoryCache room
         var writes = _writes.GetValueOrDefault(page);
         if (!room.TryGetValue(key, out Tail? tail) || tail!.Watermark != watermark || tail.Writes != writes || tail.Metrics != all)
         {
+            if (session is null)
+            {
+                return false;
+            }
+
             tail = new Tail(watermark, writes, all, ReadTail(session, state, aggregate, all, key, watermark));
             room.Set(key, tail, new MemoryCacheEntryOptions { Size = 1024 + (tail.Rows.Sum(r => r.Count) * 8L * (4 + (4 * all.Count))) });
         }
@@ -153,7 +164,7 @@ internal sealed partial class PartialPages(SensorTable sensors, MemoryCache room
     /// A page read while another state commits is stored as of the older one, which <see cref="DuckDbStore"/> then lets no reader use
     /// any more; so its rows always belong to the state it is found by.
     /// </remarks>
-    private Page Find(Session session, StoreState state, Key key, long width, AggregateDefinition aggregate)
+    private Page? Find(Session? session, StoreState state, Key key, long width, AggregateDefinition aggregate)
     {
         var rewrites = state.Aggregate(aggregate).Rewrites;
         var span = new TimeRange(Instant.Clamp(key.Span * width), Instant.Clamp((key.Span + 1) * width));
@@ -161,6 +172,11 @@ internal sealed partial class PartialPages(SensorTable sensors, MemoryCache room
         if (room.TryGetValue(key, out Page? page) && page!.Rewrites == rewrites && page.UpTo >= Instant.Min(span.To, watermark))
         {
             return page;
+        }
+
+        if (session is null)
+        {
+            return null;
         }
 
         page = Page.Read(

@@ -8,8 +8,10 @@ namespace Tidemark.DuckDb;
 /// </summary>
 internal sealed class PartialRows(int metrics, BucketWidth bucket)
 {
-    private readonly Dictionary<long, int> _rows = [];
     private readonly List<long> _buckets = [];
+
+    // Most rows come ascending by bucket: only once one doesn't, rows are looked up by it.
+    private Dictionary<long, int>? _rows;
     private readonly List<long> _readings = [];
     private readonly List<double> _values = [];
 
@@ -124,7 +126,11 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
     {
         var batch = new AggregateBatch((partials ? 4 : 3) * metrics, Math.Max(1, _buckets.Count));
         var (buckets, rows) = (_buckets.ToArray(), Enumerable.Range(0, _buckets.Count).ToArray());
-        Array.Sort(buckets, rows);
+        if (_rows is not null)
+        {
+            Array.Sort(buckets, rows);
+        }
+
         foreach (var row in rows)
         {
             var target = batch.Add(new Instant(_buckets[row]), sensorId, _readings[row]);
@@ -152,19 +158,41 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
 
     private int Row(long bucketMicros)
     {
+        var last = _buckets.Count - 1;
+        if (_rows is null)
+        {
+            if (last >= 0 && _buckets[last] == bucketMicros)
+            {
+                return last;
+            }
+
+            if (last < 0 || _buckets[last] < bucketMicros)
+            {
+                return AddRow(bucketMicros);
+            }
+
+            _rows = _buckets.Index().ToDictionary(b => b.Item, b => b.Index);
+        }
+
         ref var row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, bucketMicros, out var exists);
         if (!exists)
         {
-            row = _buckets.Count;
-            _buckets.Add(bucketMicros);
-            _readings.Add(0);
-            for (var m = 0; m < metrics; m++)
-            {
-                _values.AddRange([0, 0, double.NaN, double.NaN]);
-            }
+            row = AddRow(bucketMicros);
         }
 
         return row;
+    }
+
+    private int AddRow(long bucketMicros)
+    {
+        _buckets.Add(bucketMicros);
+        _readings.Add(0);
+        for (var m = 0; m < metrics; m++)
+        {
+            _values.AddRange([0, 0, double.NaN, double.NaN]);
+        }
+
+        return _buckets.Count - 1;
     }
 
     private void Merge(int row, int metric, double sum, double count, double minimum, double maximum)

@@ -35,10 +35,17 @@ internal sealed class RawPages(SensorTable sensors, MemoryCache room)
         public long LastDay { get; set; } = long.MinValue;
     }
 
-    /// <summary>Adds one sensor's readings of the range, which lies within chunks, ascending.</summary>
+    /// <summary>Adds one sensor's readings of the range, ascending.</summary>
+    /// <param name="batch">Where they are added.</param>
+    /// <param name="limit">How many, at most.</param>
+    /// <param name="session">Reads missing pages; null to read none.</param>
+    /// <param name="state">What is read.</param>
+    /// <param name="metrics">The batch's.</param>
+    /// <param name="range">From the first chunk's begin on.</param>
+    /// <param name="sensor">Its key.</param>
     /// <returns>False, with nothing added, when they aren't in pages or more than the limit.</returns>
     public bool TryAdd(
-        ReadingBatch batch, int limit, Session session, StoreState state, Selection metrics, TimeRange range, int sensor)
+        ReadingBatch batch, int limit, Session? session, StoreState state, Selection metrics, TimeRange range, int sensor)
     {
         if (OfNeighbours(state.Metrics, sensor / SensorsPerPage) is not { } all)
         {
@@ -66,6 +73,10 @@ internal sealed class RawPages(SensorTable sensors, MemoryCache room)
                         return false;
                     }
                 }
+                else if (session is null)
+                {
+                    return false;
+                }
                 else
                 {
                     // From here on the writer knows it: a commit that its statement doesn't see makes it stale.
@@ -80,7 +91,7 @@ internal sealed class RawPages(SensorTable sensors, MemoryCache room)
             }
         }
 
-        Read(session, state, neighbours, missing, sensor - (sensor % SensorsPerPage));
+        Read(session!, state, neighbours, missing, sensor - (sensor % SensorsPerPage));
         var seen = Volatile.Read(ref _begun);
         lock (neighbours.Lock)
         {
