@@ -114,11 +114,18 @@ public sealed partial class DuckDbStore
         public override bool IsAtEnd => _opened && Ready is null && Rows is null && _chunk == _chunks.Length && _slices.Rest.IsEmpty;
 
         /// <summary>Opens it with what is in memory.</summary>
-        public void TryOpen() => _opened = key is { } sensor && Store.TryReadConsistently(state =>
+        public void TryOpen()
         {
-            _metrics = Store.Select(state, key, query.Metrics);
-            return FromPages(state, null, sensor);
-        });
+            _opened = key is { } sensor && Store.TryReadConsistently(state =>
+            {
+                _metrics = Store.Select(state, key, query.Metrics);
+                return FromPages(state, null, sensor);
+            });
+            if (!_opened)
+            {
+                Ready = null;
+            }
+        }
 
         public override ReadingBatch? Next() => Guard(() =>
         {

@@ -97,6 +97,27 @@ internal static partial class DuckDbSql
             """;
     }
 
+    /// <summary>One metric over all sensors, of materialised buckets: bucket micros, readings, sum, count.</summary>
+    /// <param name="rows">Of the metric alone.</param>
+    public static string FleetMaterialised(AggregateRows rows)
+    {
+        var names = PartialNames(rows.Metrics.Names[0]).ToArray();
+        return $"""
+            SELECT epoch_us(bucket) AS b, sum(reading_count)::BIGINT, sum({names[0]}), coalesce(sum({names[1]}), 0)::DOUBLE
+            FROM ({Materialised(rows.Aggregate, rows.Range, "true", rows.Metrics, withExtra: false)}) GROUP BY b ORDER BY b
+            """;
+    }
+
+    /// <summary>The same of whole buckets from raw readings.</summary>
+    public static string FleetFromRaw(StoreState state, AggregateRows rows)
+    {
+        var metric = Identifier.Quote(rows.Metrics.Names[0]);
+        return $"""
+            SELECT epoch_us({Bucket(rows.Aggregate.Bucket, "time")}) AS b, count(*), sum({metric}), count({metric})::DOUBLE
+            FROM ({Raw(state, rows.Range, "true", rows.Metrics)}) GROUP BY b ORDER BY b
+            """;
+    }
+
     /// <summary>
     /// Partials of buckets whose start lies in the range: materialised ones below the watermark, then those of the source.
     /// </summary>

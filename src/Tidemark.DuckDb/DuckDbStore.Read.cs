@@ -178,6 +178,7 @@ public sealed partial class DuckDbStore
     {
         RequireInitialized();
         using var read = new FleetRead(this, Schema.Aggregate(query.Aggregate), query, cancellationToken);
+        read.TryOpen();
         await foreach (var points in Batches(read, isLong: query.FromRaw))
         {
             foreach (var point in points)

@@ -25,6 +25,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
     private readonly MemoryCache _room;
     private readonly PartialPages _pages;
     private readonly RawPages _rawPages;
+    private readonly FleetPages _fleetPages;
     private readonly ConcurrentDictionary<string, Instant> _lastRefresh = new(StringComparer.Ordinal);
     private readonly ConcurrentBag<Session> _idleSessions = [];
     private readonly BlockingScheduler _writer = new("tidemark-writer", 1);
@@ -52,6 +53,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
         _room = new MemoryCache(new MemoryCacheOptions { SizeLimit = options.PageBytes });
         _pages = new PartialPages(_sensors, _room);
         _rawPages = new RawPages(_sensors, _room);
+        _fleetPages = new FleetPages(_room);
         ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);
     }
 

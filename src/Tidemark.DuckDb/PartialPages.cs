@@ -38,7 +38,7 @@ internal sealed partial class PartialPages(SensorTable sensors, MemoryCache room
     public bool TryAdd(
         PartialRows rows, Session? session, StoreState state, AggregateDefinition aggregate, Selection metrics, TimeRange range, int sensor)
     {
-        var width = Math.Min((long)aggregate.Bucket.Approximate.TotalMicroseconds, WidestBucket) * BucketsPerPage;
+        var width = SpanOf(aggregate, BucketsPerPage);
         var (first, last) = (FloorDivide(range.From.Micros, width), FloorDivide(range.To.Micros - 1, width));
         if (last - first >= MostPagesOfARead)
         {
@@ -190,5 +190,9 @@ internal sealed partial class PartialPages(SensorTable sensors, MemoryCache room
         return room.Set(key, page, new MemoryCacheEntryOptions { Size = page.Bytes });
     }
 
-    private static long FloorDivide(long value, long by) => (value / by) - (value % by < 0 ? 1 : 0);
+    /// <summary>The span of so many buckets in microseconds.</summary>
+    public static long SpanOf(AggregateDefinition aggregate, int buckets)
+        => Math.Min((long)aggregate.Bucket.Approximate.TotalMicroseconds, WidestBucket) * buckets;
+
+    public static long FloorDivide(long value, long by) => (value / by) - (value % by < 0 ? 1 : 0);
 }

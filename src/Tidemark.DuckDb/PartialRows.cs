@@ -156,6 +156,24 @@ internal sealed class PartialRows(int metrics, BucketWidth bucket)
         return batch;
     }
 
+    /// <summary>The rows of one metric as points, ascending by bucket.</summary>
+    public List<FleetPoint> ToFleet()
+    {
+        var points = new List<FleetPoint>(_buckets.Count);
+        for (var row = 0; row < _buckets.Count; row++)
+        {
+            var (sum, count) = (_values[row * Width], _values[(row * Width) + 1]);
+            points.Add(new FleetPoint(new Instant(_buckets[row]), count > 0 ? sum / count : null, _readings[row]));
+        }
+
+        if (_rows is not null)
+        {
+            points.Sort((a, b) => a.Bucket.CompareTo(b.Bucket));
+        }
+
+        return points;
+    }
+
     private int Row(long bucketMicros)
     {
         var last = _buckets.Count - 1;
