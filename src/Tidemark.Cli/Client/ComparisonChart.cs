@@ -7,18 +7,21 @@ namespace Tidemark.Cli.Client;
 /// <summary>Comparisons as bars: in the terminal, and as an SVG or PNG file.</summary>
 internal static class ComparisonChart
 {
+    private const int TerminalWidth = 78;
     private const int Width = 900;
     private const int Height = 500;
 
     public static void Draw(IReadOnlyList<Comparison> comparisons)
     {
         // Values stand in the labels: beside the bar, the chart would take their width off the bar.
-        var chart = new BarChart { Width = 100, ShowValues = false };
+        var chart = new BarChart { Width = TerminalWidth, ShowValues = false };
         foreach (var comparison in comparisons)
         {
-            chart.AddItem($"{comparison.Name}, raw {Milliseconds(comparison.RawMs)}", comparison.RawMs, Spectre.Console.Color.Orange1);
+            // The table above has the whole name.
+            var name = comparison.Name.Split(':')[0];
+            chart.AddItem($"{name}, raw {Milliseconds(comparison.RawMs)}", comparison.RawMs, Spectre.Console.Color.Orange1);
             chart.AddItem(
-                $"{comparison.Name}, aggregate {Milliseconds(comparison.AggregateMs)}",
+                $"{name}, aggregate {Milliseconds(comparison.AggregateMs)}",
                 comparison.AggregateMs,
                 Spectre.Console.Color.Green);
         }

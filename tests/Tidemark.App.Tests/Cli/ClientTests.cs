@@ -41,7 +41,10 @@ public sealed class ClientTests : IDisposable
 
         var output = await _folder.SucceedAsync("client", "--port", Port(server));
         Assert.Contains("/api/sensors/sensor_001/raw?period=1d", output, StringComparison.Ordinal);
-        Assert.Contains("Query 1: hourly averages of 30 days, raw", output, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^ *Query 1, raw [\d.]+ ms +█+ *$", output);
+        Assert.Matches(@"(?m)^ *Query 2, aggregate [\d.]+ ms +█* *$", output);
+        var chart = output[output.IndexOf("Query 1, raw", StringComparison.Ordinal)..].Split('\n');
+        Assert.All(chart, line => Assert.InRange(line.Length, 0, 80));
         Assert.Contains("agree", output, StringComparison.Ordinal);
     }
 
