@@ -183,9 +183,14 @@ var program = new Option<string?>("--victoria-metrics")
     Description = "The program to compare with. Default the one on the search path.",
     HelpName = "FILE",
 };
+var tidemark = new Option<string?>("--tidemark")
+{
+    Description = "Another build of tidemark to measure, such as one that brings its own runtime.",
+    HelpName = "FILE",
+};
 var peers = new Command("peers", "Measures the embedded engine beside VictoriaMetrics. Needs victoria-metrics and wrk.")
 {
-    sets, program, folder, markdown,
+    sets, program, tidemark, folder, markdown,
 };
 peers.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     new Report(PeerComparison.Workload, $"Machine: {Machine.Describe()}.", "peers figures"),
@@ -193,6 +198,7 @@ peers.SetAction(async (arguments, cancellationToken) => await MeasureAsync(
     arguments.GetValue(markdown),
     async (data, report) =>
     {
+        TidemarkProcess.Program = arguments.GetValue(tidemark) is { } other ? Path.GetFullPath(other) : TidemarkProcess.Program;
         var chosen = arguments.GetValue(sets) is { Length: > 0 } some ? some : [.. PeerSet.All.Select(set => set.Name), "demo"];
         if (chosen.Contains("demo"))
         {

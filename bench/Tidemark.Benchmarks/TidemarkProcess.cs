@@ -10,13 +10,15 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
 
     private TidemarkProcess(string? store, string[] arguments, IReadOnlyDictionary<string, string>? environment)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "published", "tidemark.dll");
-        if (!File.Exists(program))
+        if (!File.Exists(Program))
         {
-            throw new InvalidOperationException("there is no published program beside the benchmark: build with -c Release");
+            throw new InvalidOperationException($"there is no program {Program}: build with -c Release");
         }
 
-        var start = new ProcessStartInfo("dotnet", [program, .. arguments, .. store is null ? (string[])[] : ["--store", store]])
+        var isLibrary = Program.EndsWith(".dll", StringComparison.Ordinal);
+        string[] on = store is null ? [] : ["--store", store];
+        string[] all = isLibrary ? [Program, .. arguments, .. on] : [.. arguments, .. on];
+        var start = new ProcessStartInfo(isLibrary ? "dotnet" : Program, all)
         {
             // No tidemark.json of the caller's folder is read.
             WorkingDirectory = AppContext.BaseDirectory,
@@ -35,6 +37,9 @@ internal sealed partial class TidemarkProcess : IAsyncDisposable
 
         _process = Process.Start(start)!;
     }
+
+    /// <summary>A library for <c>dotnet</c>, or a program that brings its own runtime.</summary>
+    public static string Program { get; set; } = Path.Combine(AppContext.BaseDirectory, "published", "tidemark.dll");
 
     /// <summary>Where a server listens.</summary>
     public Uri Url { get; private set; } = new("http://127.0.0.1");

@@ -33,6 +33,7 @@ public sealed class ChangedMeanwhileTests : IDisposable
     [Fact]
     public async Task What_a_server_that_starts_changes_stays()
     {
+        TestLength.SkipUnlessShare();
         var store = $"duckdb:{_site.Data}";
         await ExpectChangesStayAsync(store, [], $"the store {store}", () => _site.ServeAsync());
     }

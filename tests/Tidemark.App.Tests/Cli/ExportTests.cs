@@ -1,5 +1,6 @@
 using Parquet;
 using Parquet.Schema;
+using Tidemark.Store.Tests;
 
 namespace Tidemark.App.Tests.Cli;
 
@@ -24,6 +25,7 @@ public sealed class ExportTests : IDisposable
     [Fact]
     public async Task Raw_csv_imports_again_as_the_same_readings()
     {
+        TestLength.SkipUnlessShare();
         await ImportAsync();
         Assert.Equal("out.csv: 7 rows\n", await _folder.SucceedAsync("export", "raw", "--output", "out.csv"));
         var again = $"duckdb:{Path.Combine(_folder.Path, "again")}";

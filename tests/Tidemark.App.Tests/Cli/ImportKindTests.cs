@@ -190,6 +190,7 @@ public sealed class ImportKindTests : IDisposable
     [Fact]
     public async Task Standard_input_is_known_by_its_first_bytes()
     {
+        TestLength.SkipUnlessShare();
         var program = $"dotnet '{Path.Combine(AppContext.BaseDirectory, "tidemark.dll")}' import - --store 'duckdb:{_folder.Data}'";
         _folder.Write("in.csv", Plain);
         _folder.Write("in.json", """[{"time":"2026-11-20T11:00:00Z","sensor_id":"a","humidity":1}]""");

@@ -69,6 +69,8 @@ public sealed class QueryTests : IDisposable
     [Fact]
     public async Task Json_is_what_the_server_answers_and_so_is_all_through_a_server()
     {
+        // No refresh comes between two answers.
+        _folder.Write("tidemark.json", """{ "schedule": { "refresh": "never" } }""");
         await FillAsync();
         var query = $"query kitchen {Day} --fn avg";
         var own = await _folder.SucceedAsync($"{query} --json".Split(' '));

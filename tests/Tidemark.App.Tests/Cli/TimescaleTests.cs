@@ -232,6 +232,7 @@ public sealed partial class TimescaleTests : IAsyncLifetime
     [Fact]
     public async Task A_database_of_an_earlier_version_keeps_what_it_is_opened_with_next()
     {
+        TestLength.SkipUnlessShare();
         _folder.Write("tidemark.json", """{ "append_only": true, "maintenance": "external" }""");
         await SucceedAsync("init");
         await using (var connection = new NpgsqlConnection(_database.ConnectionString))

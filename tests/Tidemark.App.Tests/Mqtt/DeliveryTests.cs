@@ -24,6 +24,7 @@ public sealed partial class DeliveryTests : IDisposable
     [Fact]
     public async Task To_the_server_as_broker_which_is_killed()
     {
+        TestLength.SkipUnlessShare();
         var port = Mosquitto.FreePort();
         string[] serve = ["serve", "--urls", "http://127.0.0.1:0", "--mqtt", $"mqtt://127.0.0.1:{port}"];
         var server = _folder.Start(serve);

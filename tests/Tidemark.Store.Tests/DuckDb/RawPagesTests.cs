@@ -24,7 +24,7 @@ public sealed class RawPagesTests : IAsyncLifetime
     [Fact]
     public async Task A_batch_over_midnight_is_seen_whole_or_not_at_all_and_at_once_when_it_is_acknowledged()
     {
-        const int Batches = 300;
+        const int Batches = 150;
         var acknowledged = 0;
         await WriteAsync(-1);
         var writing = Task.Run(
