@@ -43,7 +43,7 @@ internal sealed class PeerComparison(string folder, Report report, string other,
         {
             var ours = await LoadAsync(server.Url, bodies, cancellationToken);
             bodies = [];
-            report.Add(AtMost(set, "load", ours, theirs, "s", 1.0, $"{Rate(set, ours)} against {Rate(set, theirs)} readings/s"));
+            report.Add(AtMost(set, "load", ours, theirs, "s", set.IsLargest ? null : 1.0, $"{Rate(set, ours)} against {Rate(set, theirs)} readings/s"));
             await peer.SettleAsync(cancellationToken);
             await TidemarkProcess.RunAsync(store, ["refresh"], null, cancellationToken);
             await AskAsync(set, server, peer, PeerQuestion.RawDay(set.End, "as written"), cancellationToken);
@@ -63,7 +63,8 @@ internal sealed class PeerComparison(string folder, Report report, string other,
                 await AskAsync(set, server, peer, question, cancellationToken);
             }
 
-            report.Add(AtMost(set, "resident after the questions", Mebi(server.Memory), Mebi(peer.Memory), "MiB", 1.7, ""));
+            report.Add(AtMost(
+                set, "resident after the questions", Mebi(server.Memory), Mebi(peer.Memory), "MiB", set.IsMiddle ? 1.7 : null, ""));
         }
 
         var (bytes, otherBytes) = (DataSet.Bytes(Path.Combine(folder, set.Name)), peer.Bytes);
@@ -73,7 +74,7 @@ internal sealed class PeerComparison(string folder, Report report, string other,
             bytes / (double)set.Readings,
             otherBytes / (double)set.Readings,
             "bytes a reading",
-            1.4,
+            set.IsMiddle ? 1.4 : null,
             ""));
     }
 
@@ -149,15 +150,15 @@ internal sealed class PeerComparison(string folder, Report report, string other,
         return watch.Elapsed.TotalSeconds;
     }
 
-    private static Figure AtMost(PeerSet set, string name, double ours, double theirs, string unit, double most, string beside)
+    private static Figure AtMost(PeerSet set, string name, double ours, double theirs, string unit, double? most, string beside)
     {
         var ratio = ours / theirs;
         var figures = $"{Figure.Text(ours, unit)} against {Figure.Text(theirs, unit)}";
         return new Figure(
             $"{set.Name}, {name}",
             Figure.Text(ratio, "×"),
-            string.Create(CultureInfo.InvariantCulture, $"at most {most:0.0}×"),
-            ratio <= most,
+            most is null ? "" : string.Create(CultureInfo.InvariantCulture, $"at most {most:0.0}×"),
+            most is null ? null : ratio <= most,
             beside.Length == 0 ? figures : $"{figures}; {beside}");
     }
 

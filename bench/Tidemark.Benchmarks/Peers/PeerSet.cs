@@ -15,6 +15,10 @@ internal sealed record PeerSet(string Name, int Sensors, int Days, int Seconds)
 
     private const int BodySize = 10_000;
 
+    public bool IsMiddle => this == All[1];
+
+    public bool IsLargest => this == All[2];
+
     public Instant End { get; } = new(Instant.From(DateTimeOffset.UtcNow).Micros / 60_000_000 * 60_000_000);
 
     public long Readings => (long)Sensors * Instants;

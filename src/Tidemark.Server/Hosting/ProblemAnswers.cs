@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Tidemark.Configuration;
 using Tidemark.Server.Keys;
@@ -54,7 +55,10 @@ internal static partial class ProblemAnswers
                 StatusCodes.Status413PayloadTooLarge,
                 $"the body is larger than {TypedText.Format(limits.MaxBody)}, the limit server:max_body"),
             BadHttpRequestException e => Problem.Of(e.StatusCode, e.Message),
-            // The client is still there: the time was up.
+            // The client is still there: the server stops, or the time was up.
+            OperationCanceledException when IsStopping(context) => Problem.Of(
+                StatusCodes.Status503ServiceUnavailable,
+                "the server stops: ask again when it is back"),
             OperationCanceledException => Problem.Of(
                 StatusCodes.Status504GatewayTimeout,
                 $"the request took longer than {TypedText.Format(limits.RequestTimeout ?? TimeSpan.Zero)}, the limit "
@@ -76,6 +80,9 @@ internal static partial class ProblemAnswers
         context.Response.Clear();
         await problem.WriteAsync(context.Response);
     }
+
+    private static bool IsStopping(HttpContext context)
+        => context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested;
 
     private static string Explain(HttpContext context) => context.Response.StatusCode switch
     {

@@ -62,7 +62,10 @@ public static class TidemarkServer
         builder.Services.AddHostedService(services => services.GetRequiredService<Scheduler>());
         builder.Services.ConfigureHttpJsonOptions(json => WireJson.Configure(json.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        builder.Services.Configure<HostOptions>(host
+            => host.ShutdownTimeout = (options.Server.Drain ?? TimeSpan.Zero) + options.Server.StopTimeout);
+        builder.Services.AddSingleton(services => new Draining(options.Server, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddHostedService(services => services.GetRequiredService<Draining>());
         builder.Services.AddResponseCompression(compression =>
         {
             compression.MimeTypes = [.. ResponseCompressionDefaults.MimeTypes, Ndjson.ContentType, "text/csv", ArrowExport.ContentType];

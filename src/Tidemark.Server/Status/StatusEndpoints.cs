@@ -13,7 +13,7 @@ using Tidemark.Server.Readings;
 
 namespace Tidemark.Server.Status;
 
-/// <param name="Status"><c>healthy</c>, or <c>unhealthy</c> when the store can't answer.</param>
+/// <param name="Status"><c>healthy</c>; <c>unhealthy</c> when the store can't answer; <c>alive</c>; <c>stopping</c>.</param>
 /// <param name="Service">Always <c>tidemark</c>.</param>
 /// <param name="Timestamp">The server's time.</param>
 /// <param name="Maintenance">How refreshes, compression and retention go, once it is healthy.</param>
@@ -58,6 +58,17 @@ internal static class StatusEndpoints
             .AllowAnonymous()
             .Describe("Status", "Whether the store answers", "200 and `healthy`, or 503 and `unhealthy`. Scheduled maintenance that "
                 + "failed or stopped is named, and leaves a server healthy.")
+            .Produces<HealthAnswer>()
+            .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
+
+        app.MapGet("/api/health/live", Live)
+            .AllowAnonymous()
+            .Describe("Status", "Whether the process answers", "200, whatever the store does: a restart would not help that.")
+            .Produces<HealthAnswer>();
+
+        app.MapGet("/api/health/ready", ReadyAsync)
+            .AllowAnonymous()
+            .Describe("Status", "Whether requests should come here", "As `/api/health`, and 503 from when the server is told to stop.")
             .Produces<HealthAnswer>()
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
@@ -110,6 +121,31 @@ internal static class StatusEndpoints
                 new HealthAnswer("unhealthy", Service, now, Error: Fault(e)),
                 statusCode: StatusCodes.Status503ServiceUnavailable);
         }
+    }
+
+    private static IResult Live(HttpContext context, TimeProvider clock)
+    {
+        context.Response.Headers.CacheControl = "no-store";
+        return Results.Ok(new HealthAnswer("alive", Service, Instant.From(clock.GetUtcNow())));
+    }
+
+    private static async Task<IResult> ReadyAsync(
+        HttpContext context,
+        ITelemetryStore store,
+        Scheduler scheduler,
+        Draining draining,
+        TimeProvider clock,
+        CancellationToken cancellationToken)
+    {
+        if (!draining.HasBegun)
+        {
+            return await CheckAsync(context, store, scheduler, clock, cancellationToken);
+        }
+
+        context.Response.Headers.CacheControl = "no-store";
+        return Results.Json(
+            new HealthAnswer("stopping", Service, Instant.From(clock.GetUtcNow()), Error: "the server was told to stop"),
+            statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
     /// <returns>Null when the store answers, else why it doesn't.</returns>

@@ -73,6 +73,8 @@ public static class OptionsWriter
             ["write_memory"] = TypedText.Format(options.Server.WriteMemory),
             ["waiting_writes"] = options.Server.WaitingWrites,
             ["request_timeout"] = Duration(options.Server.RequestTimeout),
+            ["drain"] = Duration(options.Server.Drain),
+            ["stop_timeout"] = TypedText.Format(options.Server.StopTimeout),
             ["idle_timeout"] = TypedText.Format(options.Server.IdleTimeout),
             ["headers_timeout"] = TypedText.Format(options.Server.HeadersTimeout),
             ["min_rate"] = options.Server.MinRate,

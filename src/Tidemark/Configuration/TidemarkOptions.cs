@@ -155,6 +155,14 @@ public sealed record ServerOptions
     /// </summary>
     public TimeSpan? RequestTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// How long a server that is told to stop answers new requests still, while it says that it isn't ready. Default null: not at all.
+    /// </summary>
+    public TimeSpan? Drain { get; init; }
+
+    /// <summary>How long requests that run then may take to end. Default 25 seconds.</summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(25);
+
     /// <summary>How long a connection may stay open without a request. Default 2 minutes.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(2);
 

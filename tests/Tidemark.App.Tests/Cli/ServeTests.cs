@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 
 namespace Tidemark.App.Tests.Cli;
@@ -108,5 +109,76 @@ public sealed class ServeTests : IDisposable
         var server = await _folder.ServeAsync();
         Assert.Equal(0, (await server.InterruptAsync()).ExitCode);
         Assert.False(File.Exists(ServerFile));
+    }
+
+    [Fact]
+    public async Task Told_to_stop_it_says_so_and_ends_what_runs_and_answers_until_then()
+    {
+        _folder.Write("tidemark.json", """{ "server": { "drain": "2s" } }""");
+        var server = await _folder.ServeAsync();
+        using var http = new HttpClient { BaseAddress = new Uri(await server.UrlAsync()) };
+        Assert.Equal((HttpStatusCode.OK, "alive"), await HealthAsync(http, "live"));
+        Assert.Equal((HttpStatusCode.OK, "healthy"), await HealthAsync(http, "ready"));
+        using var slow = new SlowLines("""{"sensor_id":"a","time":"2026-11-22T10:00:00Z","temperature":20}""");
+        var writing = http.PostAsync("/api/readings", slow);
+        await slow.Begun;
+
+        var ended = server.TerminateAsync();
+        while (await HealthAsync(http, "ready") != (HttpStatusCode.ServiceUnavailable, "stopping"))
+        {
+            await Task.Delay(20);
+        }
+
+        Assert.Equal((HttpStatusCode.OK, "alive"), await HealthAsync(http, "live"));
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/api/health")).StatusCode);
+
+        // Behind the drain no new request is taken; the one that runs is.
+        await Task.Delay(2500);
+        await Assert.ThrowsAsync<HttpRequestException>(() => new HttpClient().GetAsync(new Uri(http.BaseAddress, "/api/health")));
+        slow.End("""{"sensor_id":"a","time":"2026-11-22T10:01:00Z","temperature":21}""");
+        using var answer = await writing;
+        Assert.Contains("\"written\":2,", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        var result = await ended;
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Contains("2 readings", await _folder.SucceedAsync("status"), StringComparison.Ordinal);
+    }
+
+    private static async Task<(HttpStatusCode Status, string Says)> HealthAsync(HttpClient http, string which)
+    {
+        using var answer = await http.GetAsync($"/api/health/{which}");
+        using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+        return (answer.StatusCode, json.RootElement.GetProperty("status").GetString()!);
+    }
+
+    /// <summary>A body of two lines, the second of which comes when the test says so.</summary>
+    private sealed class SlowLines : HttpContent
+    {
+        private readonly string _first;
+        private readonly TaskCompletionSource _begun = new();
+        private readonly TaskCompletionSource<string> _last = new();
+
+        public SlowLines(string first)
+        {
+            _first = first;
+            Headers.ContentType = new("application/x-ndjson");
+        }
+
+        public Task Begun => _begun.Task;
+
+        public void End(string last) => _last.SetResult(last);
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes($"{_first}\n"));
+            await stream.FlushAsync();
+            _begun.SetResult();
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(await _last.Task));
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
     }
 }

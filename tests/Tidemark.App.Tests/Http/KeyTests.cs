@@ -89,6 +89,7 @@ public sealed class KeyTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("/api/health/live"), InlineData("/api/health/ready")]
     [InlineData("/"), InlineData("/api/health"), InlineData("/docs"), InlineData("/openapi/v1.json")]
     public async Task What_tells_nothing_of_the_readings_needs_no_key(string path)
         => Assert.Equal(HttpStatusCode.OK, (await SendAsync("GET", path, null)).StatusCode);
