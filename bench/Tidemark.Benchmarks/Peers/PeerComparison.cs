@@ -43,7 +43,8 @@ internal sealed class PeerComparison(string folder, Report report, string other,
         {
             var ours = await LoadAsync(server.Url, bodies, cancellationToken);
             bodies = [];
-            report.Add(AtMost(set, "load", ours, theirs, "s", set.IsLargest ? null : 1.0, $"{Rate(set, ours)} against {Rate(set, theirs)} readings/s"));
+            var rates = $"{Rate(set, ours)} against {Rate(set, theirs)} readings/s";
+            report.Add(AtMost(set, "load", ours, theirs, "s", set.IsLargest ? null : 1.0, rates));
             await peer.SettleAsync(cancellationToken);
             await TidemarkProcess.RunAsync(store, ["refresh"], null, cancellationToken);
             await AskAsync(set, server, peer, PeerQuestion.RawDay(set.End, "as written"), cancellationToken);
