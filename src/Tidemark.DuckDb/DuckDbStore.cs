@@ -52,7 +52,7 @@ public sealed partial class DuckDbStore : ITelemetryStore
         Schema = _kept = options.Schema;
         _room = new MemoryCache(new MemoryCacheOptions { SizeLimit = options.PageBytes });
         _pages = new PartialPages(_sensors, _room);
-        _rawPages = new RawPages(_sensors, _room);
+        _rawPages = new RawPages(_sensors, _room, IsCurrent);
         _fleetPages = new FleetPages(_room);
         ChunkWidth = BucketWidth.Fixed(options.ChunkInterval);
     }
@@ -299,6 +299,9 @@ public sealed partial class DuckDbStore : ITelemetryStore
         var structure = Volatile.Read(ref _structure);
         return (structure & 1) == 0 && read(_state) && Volatile.Read(ref _structure) == structure;
     }
+
+    private bool IsCurrent(StoreState state)
+        => (Volatile.Read(ref _structure) & 1) == 0 && ReferenceEquals(Volatile.Read(ref _state), state);
 
     private Session RentSession()
     {

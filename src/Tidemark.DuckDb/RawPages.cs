@@ -10,7 +10,8 @@ namespace Tidemark.DuckDb;
 /// </summary>
 /// <param name="sensors">The store's.</param>
 /// <param name="room">Whose least recently used pages are let go.</param>
-internal sealed class RawPages(SensorTable sensors, MemoryCache room)
+/// <param name="isCurrent">Whether a state is the store's, and no commit under way that changes it.</param>
+internal sealed class RawPages(SensorTable sensors, MemoryCache room, Func<StoreState, bool> isCurrent)
 {
     private const int SensorsPerPage = 4;
     private const int MostDays = 4;
@@ -189,11 +190,13 @@ internal sealed class RawPages(SensorTable sensors, MemoryCache room)
         }
         finally
         {
+            // Of a chunk that was divided meanwhile the state knows one half alone.
+            var isWhole = isCurrent(state);
             lock (neighbours.Lock)
             {
                 foreach (var page in pages)
                 {
-                    if (page.IsStale || !read.TryGetValue(page, out var rows))
+                    if (!isWhole || page.IsStale || !read.TryGetValue(page, out var rows))
                     {
                         Forget(neighbours, page);
                     }

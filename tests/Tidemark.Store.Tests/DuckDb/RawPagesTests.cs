@@ -21,10 +21,19 @@ public sealed class RawPagesTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _fixture.DisposeAsync();
 
-    [Fact]
-    public async Task A_batch_over_midnight_is_seen_whole_or_not_at_all_and_at_once_when_it_is_acknowledged()
+    /// <param name="busy">Whether chunks are divided, and pages read again, all the time.</param>
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public async Task A_batch_over_midnight_is_seen_whole_or_not_at_all_and_at_once_when_it_is_acknowledged(bool busy)
     {
         const int Batches = 150;
+        if (busy)
+        {
+            (_fixture.SharedReadings, _fixture.PageBytes) = (6, 1);
+            _store = await _fixture.OpenAsync(new StoreSettings { ChunkInterval = TimeSpan.FromHours(1) }, Token);
+        }
+
+        var step = busy ? TimeSpan.FromMinutes(5) : TimeSpan.FromSeconds(1);
         var acknowledged = 0;
         await WriteAsync(-1);
         var writing = Task.Run(
@@ -61,7 +70,7 @@ public sealed class RawPagesTests : IAsyncLifetime
             {
                 foreach (var day in (Instant[])[Days.From, Midnight])
                 {
-                    batch.Add($"s{sensor}", day + TimeSpan.FromSeconds(1 + number), [number, 1]);
+                    batch.Add($"s{sensor}", day + (step * (1 + number)), [number, 1]);
                 }
             }
 
