@@ -7,7 +7,10 @@ namespace Tidemark.DuckDb;
 /// <param name="Rows">Of the batch, by sensor and time.</param>
 /// <param name="Start">The sensor's first of them.</param>
 /// <param name="End">Behind its last one.</param>
-internal readonly record struct WrittenRun(int Sensor, ReadingBatch Batch, BatchMetrics Metrics, List<int> Rows, int Start, int End);
+internal readonly record struct WrittenRun(int Sensor, ReadingBatch Batch, BatchMetrics Metrics, List<int> Rows, int Start, int End)
+{
+    public long TimeOf(int place) => Batch.TimesMicros[Rows[place]];
+}
 
 /// <summary>A day of neighbouring sensors in columns; changed and read under the lock of <see cref="RawPages"/>.</summary>
 /// <param name="day">Since the epoch.</param>

@@ -117,35 +117,46 @@ internal sealed class RawPages(SensorTable sensors, MemoryCache room, Func<Store
 
         lock (neighbours.Lock)
         {
-            var (day, page, places) = (long.MinValue, (RawPage?)null, Array.Empty<int>());
-            for (var i = run.Start; i < run.End; i++)
+            for (var start = run.Start; start < run.End;)
             {
-                var row = run.Rows[i];
-                var time = run.Batch.TimesMicros[row];
-                if (DayOf(time) != day)
+                var (day, end) = (DayOf(run.TimeOf(start)), start + 1);
+                while (end < run.End && DayOf(run.TimeOf(end)) == day)
                 {
-                    day = DayOf(time);
-                    neighbours.LastDay = Math.Max(neighbours.LastDay, day);
-                    page = neighbours.Pages.GetValueOrDefault(day);
-                    places = page is null ? [] : [.. run.Metrics.Ids.Select(id => page.Metrics.Place(id))];
+                    end++;
                 }
 
-                if (page is null)
+                neighbours.LastDay = Math.Max(neighbours.LastDay, day);
+                if (neighbours.Pages.TryGetValue(day, out var page))
                 {
-                    continue;
+                    Add(neighbours, page, run with { Start = start, End = end });
                 }
 
-                var size = page.Bytes;
-                if (!page.TryAdd(run.Sensor % SensorsPerPage, run.Batch, row, places) || page.Values > MostValues)
-                {
-                    Forget(neighbours, page);
-                    page = null;
-                }
-                else if (page.Bytes != size)
-                {
-                    Keep(neighbours, page);
-                }
+                start = end;
             }
+        }
+    }
+
+    /// <summary>Adds what lies in one day.</summary>
+    private void Add(Neighbours neighbours, RawPage page, WrittenRun run)
+    {
+        int[] places = [.. run.Metrics.Ids.Select(id => page.Metrics.Place(id))];
+        var size = page.Bytes;
+        for (var i = run.Start; i < run.End; i++)
+        {
+            if (!page.TryAdd(run.Sensor % SensorsPerPage, run.Batch, run.Rows[i], places))
+            {
+                Forget(neighbours, page);
+                return;
+            }
+        }
+
+        if (page.Values > MostValues)
+        {
+            Forget(neighbours, page);
+        }
+        else if (page.Bytes != size)
+        {
+            Keep(neighbours, page);
         }
     }
 

@@ -66,7 +66,8 @@ internal static class WireJson
     {
         if (double.IsFinite(value))
         {
-            json.WriteNumberValue(value);
+            Span<byte> text = stackalloc byte[32];
+            json.WriteRawValue(text[..NumberText.Format(value, text)], skipInputValidation: true);
         }
         else
         {
